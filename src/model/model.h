@@ -1,0 +1,38 @@
+/* model.h: a network with what one needs to use it: pre-processing, class names, where it came from. */
+#ifndef CS_MODEL_MODEL_H
+#define CS_MODEL_MODEL_H
+
+#include "core/preprocess.h"
+#include "nn/network.h"
+
+struct cs_model {
+	struct cs_network *network; /* owned */
+	struct cs_preprocess preprocess;
+	bool preprocess_known; /* false: the file said nothing, the default is in use */
+	int class_count;
+	char **class_ids, **class_names; /* [class_count] or NULL */
+	char *dataset;                   /* specification of the data it was trained on, or NULL */
+	char *path;                      /* where it was read from, or NULL */
+};
+
+struct cs_model_options {
+	const char *arch; /* architecture JSON for weights-only files; may be NULL */
+};
+
+/* Takes the network. Class names are copied. */
+enum cs_status cs_model_new(struct cs_network *network, struct cs_model **out, struct cs_error *error);
+enum cs_status cs_model_set_classes(struct cs_model *model, int count, char *const *ids, char *const *names, struct cs_error *error);
+enum cs_status cs_model_set_dataset(struct cs_model *model, const char *spec, struct cs_error *error);
+void cs_model_free(struct cs_model *model);
+
+/* `name` is a model file, a run directory (its best.hdf5, else last.hdf5) or the name of an installed model; the path of the
+ * file, to be freed. Errors: CS_ERR_NOT_FOUND naming the choices. */
+enum cs_status cs_model_resolve(const char *name, char **path, struct cs_error *error);
+
+/* Resolve and read. Errors name the file, the layer and what was expected. */
+enum cs_status cs_model_load(const char *name, const struct cs_model_options *options, struct cs_model **out, struct cs_error *error);
+
+/* Write Keras 2 HDF5 (model_config, model_weights) with our own group beside it, safely (temporary, sync, rename). */
+enum cs_status cs_model_save(const struct cs_model *model, const char *path, struct cs_error *error);
+
+#endif

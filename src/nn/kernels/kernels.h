@@ -1,0 +1,43 @@
+/* kernels.h: the inner loops that have a form per instruction set, behind one table chosen once per process.
+ *
+ * Every entry has a portable form (portable.c), which is the reference; avx2.c and avx512.c override the entries they do
+ * better. Each is bound by the portable form's contract: same shapes, same ties, same NaN rules; sums may round
+ * differently. Nothing here allocates, starts threads or knows of layers.
+ */
+#ifndef CS_NN_KERNELS_H
+#define CS_NN_KERNELS_H
+
+#include "core/cpu.h"
+#include "nn/layer.h"
+
+struct cs_kernels {
+	enum cs_isa isa;
+
+	/* columns[oh*ow, kh*kw*c] of one image in[h,w,c]: row by row the window each output sees, zeros outside. `rows`
+	 * output rows from `first_row` on. */
+	void (*im2col)(const struct cs_layer *conv, const float *in, int64_t first_row, int64_t rows, float *columns);
+
+	/* The transpose: add columns back into in[h,w,c] (which the caller has zeroed). */
+	void (*col2im)(const struct cs_layer *conv, const float *columns, int64_t first_row, int64_t rows, float *in);
+
+	/* rows[n,width] += bias[width], then activation (all kinds but softmax). */
+	void (*bias_activate)(enum cs_activation activation, float alpha, const float *bias, float *rows, int64_t n,
+		int64_t width);
+
+	/* Max-pool one image, switches included; pool.h has the definition. `switches` may be NULL. */
+	void (*maxpool)(const struct cs_layer *pool, const float *in, float *out, cs_switch *switches);
+
+	/* y[n] += x[n], y[n] += a * x[n], sum of columns: out[width] = sum over n rows. */
+	void (*add)(int64_t n, const float *x, float *y);
+	void (*axpy)(int64_t n, float a, const float *x, float *y);
+	void (*column_sums)(int64_t n, int64_t width, const float *rows, float *out);
+};
+
+/* The table for the chosen instruction set (cs_isa_chosen); falls back to portable when the environment asks for nonsense (main
+ * has reported that by then). */
+const struct cs_kernels *cs_kernels(void);
+
+/* The table of one set, for tests; NULL when this machine lacks it. */
+const struct cs_kernels *cs_kernels_for(enum cs_isa isa);
+
+#endif

@@ -1,0 +1,24 @@
+/* browse.h: the browser's front door; the only header of this room that main.c includes. */
+#ifndef CS_UI_BROWSE_H
+#define CS_UI_BROWSE_H
+
+#include "core/status.h"
+
+/* What the browser asks of the scripting room, joined by main.c: neither includes the other. */
+struct cs_ui_hooks {
+	void *context;
+	/* Run a line of Lua in the browser's state; the printed text comes back, to be freed with cs_free. */
+	enum cs_status (*evaluate)(void *context, const char *line, char **text, struct cs_error *error);
+};
+
+struct cs_ui_request {
+	const char *target;  /* model file, run directory, directory of runs, installed model; NULL: newest run here */
+	const char *dataset; /* NULL: the one the model was trained on, else shapes (and says so) */
+	const char *graphics; /* "auto", "sixel", "symbols", "ascii"; NULL: CONVSCOPE_GRAPHICS or auto */
+	int threads;
+};
+
+/* Run until the user quits. Errors before the screen is taken (no terminal, TERM=dumb, nothing to browse) come back as one line. */
+enum cs_status cs_ui_browse(const struct cs_ui_request *request, const struct cs_ui_hooks *hooks, struct cs_error *error);
+
+#endif
