@@ -16,6 +16,7 @@ struct cs_script_hooks {
 /* A state with standard libraries, package.path set to the installed (or, from the build tree, the source) lua directory, and
  * `require "convscope"` working. NULL when there is no memory. */
 struct lua_State *cs_script_new(const struct cs_script_hooks *hooks);
+void cs_script_free(struct lua_State *state); /* lua_close(), for who does not include lua.h; NULL is fine */
 
 /* Run lua/convscope/cli.lua with the program's arguments; the exit code (0, 1, 2). */
 int cs_script_main(int argc, char **argv, const struct cs_script_hooks *hooks);

@@ -1,0 +1,59 @@
+/* main.c: find the command, set up, hand over; nothing else.
+ *
+ * The command line is Lua on the public API (script room); the browser is the ui room. The two never include each other: they
+ * are joined here.
+ */
+#include "core/cpu.h"
+#include "script/script.h"
+#include "ui/browse.h"
+#include "ui/show.h"
+
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+
+static struct cs_script_hooks script_hooks;
+
+/* The browser's Lua prompt: a state of its own, made at the first line. */
+static enum cs_status evaluate(void *context, const char *line, char **text, struct cs_error *error)
+{
+	struct lua_State **state = context;
+
+	if (!*state)
+		*state = cs_script_new(&script_hooks);
+	if (!*state)
+		return cs_fail_memory(error, "a Lua state");
+	return cs_script_evaluate(*state, line, text, error);
+}
+
+static enum cs_status browse(void *context, const char *target, const char *dataset, const char *graphics, int threads,
+	struct cs_error *error)
+{
+	struct lua_State *prompt = NULL;
+	const struct cs_ui_request request = {
+		.target = target, .dataset = dataset, .graphics = graphics, .threads = threads};
+	const struct cs_ui_hooks hooks = {.context = &prompt, .evaluate = evaluate};
+	enum cs_status status = cs_ui_browse(&request, &hooks, error);
+
+	(void)context;
+	cs_script_free(prompt);
+	return status;
+}
+
+static struct cs_script_hooks script_hooks = {
+	.browse = browse,
+};
+
+int main(int argc, char **argv)
+{
+	struct cs_error error;
+	enum cs_isa isa;
+
+	setlocale(LC_CTYPE, ""); /* characters, never numbers */
+	signal(SIGPIPE, SIG_IGN);
+	if (cs_isa_chosen(&isa, &error)) {
+		fprintf(stderr, "convscope: %s\n", error.message);
+		return 1;
+	}
+	return cs_script_main(argc, argv, &script_hooks);
+}
