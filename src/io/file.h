@@ -10,10 +10,12 @@
 /* Read a whole file (at most `limit` bytes) into memory the caller frees; *bytes gets a terminating NUL that is not counted. */
 enum cs_status cs_file_read(const char *path, size_t limit, char **bytes, size_t *size, struct cs_error *error);
 
-/* Write to `path` by way of a temporary file in the same directory: written, synced, renamed. */
+/* Write to `path` by way of a temporary file in the same directory: written, synced, renamed. A device or pipe is written
+ * directly; of a symbolic link the target is replaced. */
 enum cs_status cs_file_write(const char *path, const void *bytes, size_t size, struct cs_error *error);
 
-/* A name for such a temporary file, "path.tmp-<pid>-<n>", to be freed. And the commit: fsync, rename, fsync the directory. */
+/* A name for such a temporary file, "path.tmp-<pid>-<n>", to be freed. And the commit: fsync, rename, fsync the directory;
+ * when that fails the temporary file is removed. */
 char *cs_file_temporary(const char *path);
 enum cs_status cs_file_commit(const char *temporary, const char *path, struct cs_error *error);
 

@@ -32,6 +32,10 @@ enum cs_status cs_picture_load(const char *path, struct cs_picture *out, struct 
 enum cs_status cs_picture_save(const struct cs_picture *picture, const char *path, const char *const *text,
 	struct cs_error *error);
 
+/* The same PNG in memory (to be freed), for pictures inside other files. */
+enum cs_status cs_picture_encode(const struct cs_picture *picture, const char *const *text, char **bytes, size_t *size,
+	struct cs_error *error);
+
 /* Resize so that the shorter side fits, then crop at the centre (area average when shrinking, bilinear when growing). */
 enum cs_status cs_picture_fit(const struct cs_picture *in, int width, int height, struct cs_picture *out,
 	struct cs_error *error);
