@@ -22,20 +22,20 @@ enum { CS_NAME_SIZE = 64, CS_MAX_PARAMS = 4 };
  * has everything at Keras' defaults. */
 struct cs_layer_spec {
 	const struct cs_layer_ops *ops; /* which kind, from cs_layer_kind() */
-	char name[CS_NAME_SIZE];        /* "" = named by the network: conv1, pool1, dense1, ... */
-	int64_t features;               /* conv: feature maps; dense: units */
-	int64_t kernel[2];              /* conv: rows, columns */
-	int64_t window[2];              /* pools */
-	int64_t stride[2];              /* conv: 1,1; pools: 0 = the window */
-	enum cs_padding padding;        /* 'same' puts the extra row or column at the bottom and right, as TensorFlow does */
-	int64_t border[4];              /* zero padding: top, bottom, left, right */
-	enum cs_activation activation;  /* conv, dense, activation */
-	float alpha;                    /* slope of leaky ReLU, scale of ELU */
-	bool bias;                      /* conv, dense */
-	float rate;                     /* dropout: the share that is dropped */
-	float epsilon, momentum;        /* batch norm */
-	bool centre, scale;             /* batch norm: beta, gamma */
-	float factor, offset;           /* rescaling: x * factor + offset */
+	char name[CS_NAME_SIZE]; /* "" = named by the network: conv1, pool1, dense1, ... */
+	int64_t features; /* conv: feature maps; dense: units */
+	int64_t kernel[2]; /* conv: rows, columns */
+	int64_t window[2]; /* pools */
+	int64_t stride[2]; /* conv: 1,1; pools: 0 = the window */
+	enum cs_padding padding; /* 'same' puts the extra row or column at the bottom and right, as TensorFlow does */
+	int64_t border[4]; /* zero padding: top, bottom, left, right */
+	enum cs_activation activation; /* conv, dense, activation */
+	float alpha; /* slope of leaky ReLU, scale of ELU; NaN (the default) = Keras' own, 0.3 and 1 */
+	bool bias; /* conv, dense */
+	float rate; /* dropout: the share that is dropped */
+	float epsilon, momentum; /* batch norm */
+	bool centre, scale; /* batch norm: beta, gamma */
+	float factor, offset; /* rescaling: x * factor + offset */
 	enum cs_initialiser initialiser;
 	float deviation; /* of CS_INIT_NORMAL; 0 = sqrt(1 / fan_in) */
 };
@@ -45,14 +45,14 @@ struct cs_param {
 	const char *name;
 	struct cs_tensor value;
 	bool trainable; /* false for moving statistics */
-	bool decays;    /* weight decay applies: kernels only */
+	bool decays; /* weight decay applies: kernels only */
 };
 
 struct cs_layer {
 	const struct cs_layer_ops *ops;
 	struct cs_layer_spec spec;
-	int index;           /* position in the network, from 0 */
-	struct cs_shape in;  /* of one image: h,w,c or n */
+	int index; /* position in the network, from 0 */
+	struct cs_shape in; /* of one image: h,w,c or n */
 	struct cs_shape out; /* of one image */
 	int64_t pad_top, pad_left; /* what 'same' or a border puts before the first row and column */
 	struct cs_param params[CS_MAX_PARAMS];
@@ -64,13 +64,15 @@ struct cs_layer {
 struct cs_need {
 	int batch;
 	bool training;
-	bool in_place;     /* out may be the same memory as in (when nobody asked to keep in) */
-	size_t aux;        /* kept in the trace from forward to backward: logits, masks, batch statistics */
-	size_t switches;   /* number of switches (cs_switch) kept in the trace */
+	bool in_place; /* out may be the same memory as in (when nobody asked to keep in) */
+	size_t aux; /* kept in the trace from forward to backward: logits, masks, batch statistics */
+	size_t switches; /* number of switches (cs_switch) kept in the trace */
 	size_t per_worker; /* scratch of each worker, contents lost between layers */
-	size_t shared;     /* scratch of the layer, contents lost between layers */
+	size_t shared; /* scratch of the layer, contents lost between layers */
 	const char *algorithm; /* what was chosen, for `info --plan`: "im2col + GEMM" */
-	char why[120];         /* and why */
+	char why[120]; /* and why */
+	bool view; /* out is in under another shape, nothing is computed: they share memory wherever they can */
+	bool d_in_place; /* backward: d_in may be the same memory as d_out */
 };
 
 /* The cell of a pooling window that won, row * window_columns + column within the window. See pool.h. */
@@ -87,8 +89,8 @@ struct cs_pass {
 	cs_switch *switches;
 	void *aux;
 	/* backward: */
-	float *d_out;     /* gradient with respect to out; may be overwritten by the layer */
-	float *d_in;      /* to be written; NULL when nobody needs it */
+	float *d_out; /* gradient with respect to out; may be overwritten by the layer */
+	float *d_in; /* to be written; NULL when nobody needs it */
 	float *d_params[CS_MAX_PARAMS]; /* to be written (not added to), per parameter; NULL = not wanted */
 	bool d_out_is_logits; /* d_out is already with respect to the softmax's input */
 	struct cs_workers *workers;
@@ -99,8 +101,8 @@ struct cs_pass {
 
 /* A kind of layer: one const row, one file. */
 struct cs_layer_ops {
-	const char *type;  /* the name in specifications, Lua and `info`: "conv" */
-	const char *stem;  /* automatic names: "conv" -> conv1, conv2 */
+	const char *type; /* the name in specifications, Lua and `info`: "conv" */
+	const char *stem; /* automatic names: "conv" -> conv1, conv2 */
 	const char *keras; /* the class Keras 2 and 3 call it, "Conv2D" */
 
 	/* Check spec against layer->in; set out, padding, and params (shapes and names, memory allocated and zeroed). Errors
@@ -145,11 +147,16 @@ enum cs_status cs_layer_add_param(struct cs_layer *layer, const char *name, stru
 /* The parameter of that name, or NULL. */
 struct cs_param *cs_layer_param(const struct cs_layer *layer, const char *name);
 
+/* Where a layer's input comes from, for shape errors: "layer 2 leaves 2x2x64", or "the input is 2x2x3" for the first. Returns
+ * text. */
+const char *cs_layer_source(const struct cs_layer *layer, char *text, size_t size);
+enum { CS_SOURCE_TEXT = CS_SHAPE_TEXT + 40 };
+
 /* Output size and padding before along one axis, as TensorFlow computes them; 0 when the window does not fit. */
 int64_t cs_window_output(int64_t in, int64_t window, int64_t stride, enum cs_padding padding, int64_t *before);
 
 extern const struct cs_layer_ops cs_conv_layer, cs_maxpool_layer, cs_avgpool_layer, cs_global_avgpool_layer,
-	cs_global_maxpool_layer, cs_dense_layer, cs_flatten_layer, cs_activation_layer, cs_dropout_layer, cs_batchnorm_layer,
-	cs_zeropad_layer, cs_rescale_layer;
+	cs_global_maxpool_layer, cs_dense_layer, cs_flatten_layer, cs_activation_layer, cs_dropout_layer,
+	cs_batchnorm_layer, cs_zeropad_layer, cs_rescale_layer;
 
 #endif

@@ -10,10 +10,13 @@
 
 struct cs_network {
 	char name[CS_NAME_SIZE]; /* "seed"; may be empty */
-	struct cs_shape input;   /* h,w,c (or n) of one image */
+	struct cs_shape input; /* h,w,c (or n) of one image */
 	int layer_count;
 	struct cs_layer *layers; /* in order; the last one's output is the network's */
 };
+
+/* Deeper networks are refused: a specification gone wrong, not a network. */
+enum { CS_MAX_LAYERS = 4096 };
 
 /* Build and initialise. Pool strides of 0 become the window; empty names are filled in; names are unique. Weights come from
  * (seed, CS_RANDOM_INITIALISE, layer). Default initialiser: He normal before ReLU kinds, Glorot uniform elsewhere.
@@ -28,10 +31,14 @@ enum cs_status cs_network_copy(const struct cs_network *network, struct cs_netwo
 
 /* The layer of that name, or -1. cs_network_find_or_fail says which names there are. */
 int cs_network_find(const struct cs_network *network, const char *name);
-enum cs_status cs_network_find_or_fail(const struct cs_network *network, const char *name, int *layer, struct cs_error *error);
+enum cs_status cs_network_find_or_fail(
+	const struct cs_network *network, const char *name, int *layer, struct cs_error *error);
 
 /* Shape of one image's output; [classes] for a classifier. */
 struct cs_shape cs_network_output(const struct cs_network *network);
+
+/* The layer whose softmax makes the class probabilities that the network ends in (only flatten may follow it), or -1. */
+int cs_network_softmax(const struct cs_network *network);
 
 int64_t cs_network_params(const struct cs_network *network); /* numbers in all parameters */
 int64_t cs_layer_params(const struct cs_layer *layer);

@@ -8,32 +8,37 @@
 
 enum cs_trace_kind {
 	CS_TRACE_OUTPUT, /* the network's output alone is kept: inference */
-	CS_TRACE_ALL,    /* every layer's output and every switch: for looking inside */
-	CS_TRACE_TRAIN,  /* and gradients */
+	CS_TRACE_ALL, /* every layer's output and every switch: for looking inside */
+	CS_TRACE_TRAIN, /* and gradients */
 };
 
 /* What a trace holds of one layer. */
 struct cs_slot {
-	struct cs_tensor out;  /* [batch,...] the layer's output, after its activation; data NULL where it is not kept */
-	float *d_out;          /* CS_TRACE_TRAIN: gradient with respect to out */
-	cs_switch *switches;   /* max-pool: one per output element, as in pool.h */
-	void *aux;             /* what the kind keeps; softmax kinds: logits first, [batch,...] float */
-	struct cs_need need;   /* what was planned, for `info --plan` */
+	struct cs_tensor out; /* [count,...] the layer's output, after its activation; data NULL where it is not kept */
+	float *d_out; /* CS_TRACE_TRAIN: gradient with respect to out */
+	cs_switch *switches; /* max-pool: one per output element, as in pool.h */
+	void *aux; /* what the kind keeps; softmax kinds: logits first, [batch,...] float */
+	struct cs_need need; /* what was planned, for `info --plan` */
 	float *d_params[CS_MAX_PARAMS];
 };
 
 struct cs_trace {
 	const struct cs_network *network; /* borrowed */
 	enum cs_trace_kind kind;
-	int capacity;           /* images it has room for */
-	int count;              /* images of the last pass */
-	struct cs_tensor input; /* [capacity,h,w,c]: a copy of what went in (CS_TRACE_OUTPUT: a view, valid during the pass) */
-	struct cs_slot *slots;  /* one a layer */
+	int capacity; /* images it has room for */
+	int count; /* images of the last pass */
+	struct cs_tensor
+		input; /* [capacity,h,w,c]: a copy of what went in (CS_TRACE_OUTPUT: a view, valid during the pass) */
+	struct cs_slot *slots; /* one a layer */
 	struct cs_workers *workers; /* borrowed; may be NULL */
-	size_t bytes;           /* memory planned in all */
+	size_t bytes; /* memory planned in all */
 	/* the plan's own: */
 	char *memory, *worker_scratch, *shared;
 	size_t worker_stride;
+	bool training; /* the last pass was a training pass, of this seed and step */
+	uint64_t seed;
+	uint32_t step;
+	struct cs_plan *plan;
 };
 
 /* Plan for at most `capacity` images a pass. Errors: CS_ERR_MEMORY with the amount, CS_ERR_UNSUPPORTED when a layer cannot
@@ -55,6 +60,10 @@ void cs_network_forward_training(struct cs_trace *trace, const struct cs_tensor 
 /* From the gradient in the last slot's d_out back to all parameters (slot.d_params). With `to_logits` d_out is with respect to
  * the input of the final softmax. d_input [n,h,w,c] receives the gradient with respect to the images when not NULL. */
 void cs_network_backward(struct cs_trace *trace, bool to_logits, float *d_input);
+
+/* After an optimiser step: let layers fold what the last training pass measured into their moving statistics. Frozen layers stay
+ * as they are. `network` is the trace's own, writable. */
+void cs_trace_update(struct cs_trace *trace, struct cs_network *network);
 
 /* The class scores of the last pass, [count,classes]: the input of the final softmax where there is one, else the output. */
 const float *cs_trace_scores(const struct cs_trace *trace);

@@ -1,0 +1,41 @@
+/* plan.h: where everything a pass leaves behind lies in memory. Private to trace.c and the plan itself.
+ *
+ * The plan is made once, with the trace, and is pure arithmetic: offsets into one block of memory. The network is run as a
+ * list of steps; a step covers one layer, or several that a kernel does as one.
+ */
+#ifndef CS_NN_PLAN_H
+#define CS_NN_PLAN_H
+
+#include "nn/trace.h"
+
+/* An offset of something that was not planned. */
+#define CS_NOWHERE SIZE_MAX
+
+/* Layers first .. last, run as one. Today every layer is a step of its own; a step that fuses several runs first's forward
+ * with the others' outputs and switches at hand. */
+struct cs_step {
+	int first, last;
+};
+
+/* Offsets of one layer's share. Layers may share `out` (in place, views, ping-pong) and `d_out`. */
+struct cs_place {
+	size_t out, d_out, switches, aux;
+	size_t d_params[CS_MAX_PARAMS];
+	struct cs_need need;
+};
+
+struct cs_plan {
+	int step_count;
+	struct cs_step *steps; /* in order */
+	struct cs_place *places; /* one a layer */
+	size_t input; /* copy of the images; CS_NOWHERE for CS_TRACE_OUTPUT */
+	size_t worker_scratch, worker_stride, shared;
+	size_t bytes; /* of the whole block */
+};
+
+/* Errors: CS_ERR_MEMORY (also when the sizes overflow), CS_ERR_UNSUPPORTED when a layer cannot be trained. */
+enum cs_status cs_plan_new(const struct cs_network *network, enum cs_trace_kind kind, int capacity, int workers,
+	struct cs_plan **out, struct cs_error *error);
+void cs_plan_free(struct cs_plan *plan);
+
+#endif

@@ -1,0 +1,257 @@
+/* trace.c: running a network forward and backward over planned memory. See trace.h, plan.h.
+ *
+ * A pass walks the plan's steps; it allocates nothing and cannot fail. What a step needs to know (pointers into the
+ * trace's block, the random stream, the workers) is put together anew in a cs_pass for each layer.
+ */
+#include "nn/trace.h"
+
+#include "core/alloc.h"
+#include "nn/memory.h"
+#include "nn/plan.h"
+
+#include <assert.h>
+#include <string.h>
+
+static void *at(const struct cs_trace *trace, size_t offset)
+{
+	return offset == CS_NOWHERE ? NULL : trace->memory + offset;
+}
+
+/* [capacity, shape...] */
+static struct cs_shape batch_of(int count, const struct cs_shape *shape)
+{
+	struct cs_shape batch = {.rank = shape->rank + 1, .dim = {count}};
+
+	assert(shape->rank < CS_MAX_RANK);
+	for (int i = 0; i < shape->rank; i++)
+		batch.dim[i + 1] = shape->dim[i];
+	return batch;
+}
+
+static void fill_slots(struct cs_trace *trace)
+{
+	const struct cs_network *network = trace->network;
+	const struct cs_plan *plan = trace->plan;
+
+	for (int i = 0; i < network->layer_count; i++) {
+		const struct cs_place *place = &plan->places[i];
+		struct cs_slot *slot = &trace->slots[i];
+		bool kept = trace->kind != CS_TRACE_OUTPUT || i == network->layer_count - 1;
+
+		slot->out = cs_tensor_view(
+			kept ? at(trace, place->out) : NULL, batch_of(trace->capacity, &network->layers[i].out));
+		slot->d_out = at(trace, place->d_out);
+		slot->switches = at(trace, place->switches);
+		slot->aux = at(trace, place->aux);
+		slot->need = place->need;
+		for (int p = 0; p < CS_MAX_PARAMS; p++)
+			slot->d_params[p] = at(trace, place->d_params[p]);
+	}
+	trace->input = cs_tensor_view(at(trace, plan->input), batch_of(trace->capacity, &network->input));
+	trace->worker_scratch = at(trace, plan->worker_scratch);
+	trace->worker_stride = plan->worker_stride;
+	trace->shared = at(trace, plan->shared);
+}
+
+enum cs_status cs_trace_new(const struct cs_network *network, enum cs_trace_kind kind, int capacity,
+	struct cs_workers *workers, struct cs_trace **out, struct cs_error *error)
+{
+	struct cs_trace *trace = NULL;
+	struct cs_plan *plan = NULL;
+	enum cs_status status = cs_plan_new(network, kind, capacity, cs_workers_count(workers), &plan, error);
+
+	if (status)
+		return status;
+	trace = cs_calloc(1, sizeof *trace);
+	if (!trace) {
+		cs_plan_free(plan);
+		return cs_fail_memory(error, "the plan of a pass");
+	}
+	trace->network = network;
+	trace->kind = kind;
+	trace->capacity = capacity;
+	trace->workers = workers;
+	trace->plan = plan;
+	trace->bytes = plan->bytes;
+	trace->slots = cs_calloc((size_t)network->layer_count, sizeof *trace->slots);
+	if (!trace->slots) {
+		status = cs_fail_memory(error, "the plan of a pass");
+		goto out;
+	}
+	status = cs_memory_check(plan->bytes, "a pass", NULL);
+	if (!status) {
+		trace->memory = cs_alloc_large(plan->bytes);
+		status = trace->memory ? CS_OK : CS_ERR_MEMORY;
+	}
+	if (status) {
+		cs_fail(error, status,
+			"a pass of %d images takes %.1f MB of memory, more than there is (%.1f MB free); use a smaller "
+			"batch",
+			capacity, (double)plan->bytes / 1e6, (double)cs_memory_available() / 1e6);
+		goto out;
+	}
+	fill_slots(trace);
+out:
+	if (status)
+		cs_trace_free(trace);
+	else
+		*out = trace;
+	return status;
+}
+
+void cs_trace_free(struct cs_trace *trace)
+{
+	if (!trace)
+		return;
+	cs_plan_free(trace->plan);
+	cs_free(trace->slots);
+	cs_free(trace->memory);
+	cs_free(trace);
+}
+
+size_t cs_trace_bytes(const struct cs_network *network, enum cs_trace_kind kind, int capacity, int workers)
+{
+	struct cs_plan *plan;
+	size_t bytes;
+
+	if (cs_plan_new(network, kind, capacity, workers, &plan, NULL))
+		return SIZE_MAX;
+	bytes = plan->bytes;
+	cs_plan_free(plan);
+	return bytes;
+}
+
+/* What layer i sees of the last pass: its input and output, its switches and aux, scratch, streams. No gradients. */
+static struct cs_pass pass_of(const struct cs_trace *trace, int i)
+{
+	const struct cs_slot *slot = &trace->slots[i];
+
+	return (struct cs_pass){
+		.count = trace->count,
+		.training = trace->training,
+		.seed = trace->seed,
+		.step = trace->step,
+		.in = i ? at(trace, trace->plan->places[i - 1].out) : trace->input.data,
+		.out = at(trace, trace->plan->places[i].out),
+		.switches = slot->switches,
+		.aux = slot->aux,
+		.workers = trace->workers,
+		.worker_scratch = trace->worker_scratch,
+		.worker_stride = trace->worker_stride,
+		.shared = trace->shared,
+	};
+}
+
+static void run_step(struct cs_trace *trace, const struct cs_step *step)
+{
+	for (int i = step->first; i <= step->last; i++) {
+		const struct cs_layer *layer = &trace->network->layers[i];
+		struct cs_pass pass = pass_of(trace, i);
+
+		layer->ops->forward(layer, &pass);
+	}
+}
+
+static void forward(struct cs_trace *trace, const struct cs_tensor *images, bool training, uint64_t seed, uint32_t step)
+{
+	struct cs_shape one = images->shape;
+	int count = (int)images->shape.dim[0];
+
+	one.rank--;
+	memmove(one.dim, one.dim + 1, (size_t)one.rank * sizeof *one.dim);
+	assert(cs_shape_equal(&one, &trace->network->input));
+	assert(images->shape.dim[0] >= 1 && images->shape.dim[0] <= trace->capacity);
+	trace->count = count;
+	trace->training = training;
+	trace->seed = seed;
+	trace->step = step;
+	if (trace->kind == CS_TRACE_OUTPUT)
+		trace->input = cs_tensor_view(images->data, images->shape);
+	else if (images->data != trace->input.data)
+		memcpy(trace->input.data, images->data, (size_t)cs_tensor_count(images) * sizeof(float));
+	for (int i = 0; i < trace->network->layer_count; i++)
+		trace->slots[i].out.shape.dim[0] = count;
+	for (int s = 0; s < trace->plan->step_count; s++)
+		run_step(trace, &trace->plan->steps[s]);
+	if (trace->kind == CS_TRACE_OUTPUT)
+		trace->input.data = NULL; /* the caller's, and only lent */
+}
+
+void cs_network_forward(struct cs_trace *trace, const struct cs_tensor *images)
+{
+	forward(trace, images, false, 0, 0);
+}
+
+void cs_network_forward_training(struct cs_trace *trace, const struct cs_tensor *images, uint64_t seed, uint32_t step)
+{
+	assert(trace->kind == CS_TRACE_TRAIN);
+	forward(trace, images, true, seed, step);
+}
+
+static bool learns(const struct cs_layer *layer)
+{
+	for (int p = 0; p < layer->param_count; p++) {
+		if (layer->params[p].trainable)
+			return !layer->frozen;
+	}
+	return false;
+}
+
+/* How far back the gradient must go: to the images, or to the deepest layer that learns; layer_count when none does. */
+static int deepest(const struct cs_network *network, bool to_input)
+{
+	int i = 0;
+
+	if (to_input)
+		return 0;
+	while (i < network->layer_count && !learns(&network->layers[i]))
+		i++;
+	return i;
+}
+
+void cs_network_backward(struct cs_trace *trace, bool to_logits, float *d_input)
+{
+	const struct cs_network *network = trace->network;
+	int softmax = to_logits ? cs_network_softmax(network) : -1;
+	int first = deepest(network, d_input != NULL);
+
+	assert(trace->kind == CS_TRACE_TRAIN && trace->count > 0);
+	for (int i = network->layer_count - 1; i >= first; i--) {
+		const struct cs_layer *layer = &network->layers[i];
+		struct cs_slot *slot = &trace->slots[i];
+		struct cs_pass pass = pass_of(trace, i);
+
+		pass.d_out = slot->d_out;
+		pass.d_in = i > first ? trace->slots[i - 1].d_out : i == 0 ? d_input : NULL;
+		pass.d_out_is_logits = i == softmax;
+		for (int p = 0; p < CS_MAX_PARAMS; p++)
+			pass.d_params[p] = layer->frozen ? NULL : slot->d_params[p];
+		layer->ops->backward(layer, &pass);
+	}
+}
+
+void cs_trace_update(struct cs_trace *trace, struct cs_network *network)
+{
+	assert(trace->network == network);
+	if (!trace->training)
+		return;
+	for (int i = 0; i < network->layer_count; i++) {
+		struct cs_layer *layer = &network->layers[i];
+		struct cs_pass pass = pass_of(trace, i);
+
+		if (layer->ops->update && !layer->frozen)
+			layer->ops->update(layer, &pass);
+	}
+}
+
+const float *cs_trace_scores(const struct cs_trace *trace)
+{
+	int softmax = cs_network_softmax(trace->network);
+
+	return softmax >= 0 ? trace->slots[softmax].aux : trace->slots[trace->network->layer_count - 1].out.data;
+}
+
+const float *cs_trace_probabilities(const struct cs_trace *trace)
+{
+	return cs_network_softmax(trace->network) >= 0 ? trace->slots[trace->network->layer_count - 1].out.data : NULL;
+}
