@@ -21,4 +21,16 @@ static inline int64_t cs_pool_position(const struct cs_layer *pool, int64_t row,
 	return y * pool->in.dim[1] + x;
 }
 
+/* Do windows share cells? Then unpooling adds. */
+static inline bool cs_pool_overlaps(const struct cs_layer *pool)
+{
+	return pool->spec.stride[0] < pool->spec.window[0] || pool->spec.stride[1] < pool->spec.window[1];
+}
+
+/* What max and average pooling share: the shape with its errors (a stride of 0 becomes the window), the line for people and
+ * the geometry. */
+enum cs_status cs_pool_shape(struct cs_layer *layer, struct cs_error *error);
+void cs_pool_describe(const char *kind, const struct cs_layer *layer, char *text, size_t size);
+void cs_pool_geometry(const struct cs_layer *layer, int64_t window[2], int64_t stride[2], int64_t before[2]);
+
 #endif

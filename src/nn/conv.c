@@ -1,0 +1,192 @@
+/* conv.c: the convolution layer: its shape, its choice of algorithm, and what all algorithms share. See conv.h.
+ *
+ * A kernel [rows,columns,in,out] is slid over the map without being flipped (a cross-correlation, as in every framework). The
+ * activation follows the bias inside the layer. Its derivative and the bias gradient are taken here, in one sweep over
+ * the output's gradient, so that an algorithm only has to know the two products.
+ *
+ * aux of a softmax: the scores, [batch,rows,columns,features].
+ */
+#include "nn/conv.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct cs_conv_algorithm *const algorithms[] = {
+	&cs_conv_gemm,
+};
+
+const struct cs_conv_algorithm *cs_conv_algorithm(const struct cs_layer *conv, char *why, size_t size)
+{
+	const struct cs_kernels *kernels = cs_kernels();
+	char text[sizeof(((struct cs_need *)0)->why)];
+	size_t i = 0;
+
+	while (!algorithms[i]->suits(conv, kernels, text, sizeof text))
+		i++;
+	if (why)
+		snprintf(why, size, "%s", text);
+	return algorithms[i];
+}
+
+/* What is wrong with the specification by itself. */
+static enum cs_status check_spec(const struct cs_layer_spec *spec, struct cs_error *error)
+{
+	if (spec->features < 1)
+		return cs_fail(error, CS_ERR_ARGUMENT, "has %" PRId64 " features; it needs at least 1", spec->features);
+	if (spec->kernel[0] < 1 || spec->kernel[1] < 1)
+		return cs_fail(error, CS_ERR_ARGUMENT, "has a kernel of %" PRId64 "x%" PRId64 "; it needs at least 1x1",
+			spec->kernel[0], spec->kernel[1]);
+	if (spec->stride[0] < 1 || spec->stride[1] < 1)
+		return cs_fail(error, CS_ERR_ARGUMENT, "has a stride of %" PRId64 ",%" PRId64 "; it needs at least 1",
+			spec->stride[0], spec->stride[1]);
+	if (spec->activation == CS_LEAKY_RELU && !(spec->alpha >= 0))
+		return cs_fail(error, CS_ERR_ARGUMENT, "has leaky_relu with alpha %g; the slope must not be negative",
+			(double)spec->alpha);
+	return CS_OK;
+}
+
+static enum cs_status conv_shape(struct cs_layer *layer, struct cs_error *error)
+{
+	const struct cs_layer_spec *spec = &layer->spec;
+	char from[CS_SOURCE_TEXT];
+	enum cs_status status = check_spec(spec, error);
+	int64_t oh, ow;
+
+	if (status)
+		return status;
+	cs_layer_source(layer, from, sizeof from);
+	if (layer->in.rank != 3)
+		return cs_fail(error, CS_ERR_SHAPE,
+			"needs a map of rows x columns x channels, but %s; put it before the flatten", from);
+	oh = cs_window_output(layer->in.dim[0], spec->kernel[0], spec->stride[0], spec->padding, &layer->pad_top);
+	ow = cs_window_output(layer->in.dim[1], spec->kernel[1], spec->stride[1], spec->padding, &layer->pad_left);
+	if (oh < 1 || ow < 1)
+		return cs_fail(error, CS_ERR_SHAPE,
+			"needs at least %" PRId64 "x%" PRId64
+			" pixels, but %s; use padding = \"same\" or one pooling less",
+			spec->kernel[0], spec->kernel[1], from);
+	layer->out = CS_SHAPE(oh, ow, spec->features);
+	status = cs_layer_add_param(layer, "kernel",
+		CS_SHAPE(spec->kernel[0], spec->kernel[1], layer->in.dim[2], spec->features), true, true, error);
+	if (!status && spec->bias)
+		status = cs_layer_add_param(layer, "bias", CS_SHAPE(spec->features), true, false, error);
+	return status;
+}
+
+static void conv_plan(const struct cs_layer *layer, struct cs_need *need)
+{
+	const struct cs_conv_algorithm *algorithm = cs_conv_algorithm(layer, need->why, sizeof need->why);
+	size_t bias_parts = (size_t)need->batch * (size_t)layer->spec.features * sizeof(float);
+
+	need->algorithm = algorithm->name;
+	if (layer->spec.activation == CS_SOFTMAX)
+		need->aux = (size_t)need->batch * (size_t)cs_shape_count(&layer->out) * sizeof(float);
+	if (need->training && layer->spec.bias && need->shared < bias_parts)
+		need->shared = bias_parts;
+	algorithm->plan(layer, need);
+}
+
+struct job {
+	const struct cs_layer *layer;
+	struct cs_pass *pass;
+	const struct cs_kernels *kernels;
+	float *bias_parts; /* [count,features], or NULL */
+};
+
+static void softmax_image(void *context, int image, int worker)
+{
+	struct job *job = context;
+	int64_t positions = job->layer->out.dim[0] * job->layer->out.dim[1], width = job->layer->out.dim[2];
+	float *out = job->pass->out + image * positions * width;
+
+	(void)worker;
+	memcpy((float *)job->pass->aux + image * positions * width, out, (size_t)(positions * width) * sizeof *out);
+	cs_activate(CS_SOFTMAX, 0, out, positions, width);
+}
+
+static void conv_forward(const struct cs_layer *layer, struct cs_pass *pass)
+{
+	cs_conv_algorithm(layer, NULL, 0)->forward(layer, pass);
+	if (layer->spec.activation == CS_SOFTMAX) {
+		struct job job = {.layer = layer, .pass = pass};
+
+		cs_workers_run(pass->workers, pass->count, softmax_image, &job);
+	}
+}
+
+/* One image: through the derivative of the activation, and its share of the bias gradient. */
+static void derivative_image(void *context, int image, int worker)
+{
+	struct job *job = context;
+	const struct cs_layer *layer = job->layer;
+	int64_t positions = layer->out.dim[0] * layer->out.dim[1], width = layer->out.dim[2];
+	float *d_out = job->pass->d_out + image * positions * width;
+
+	(void)worker;
+	if (!job->pass->d_out_is_logits)
+		cs_activate_backward(layer->spec.activation, layer->spec.alpha,
+			job->pass->out + image * positions * width, d_out, positions, width);
+	if (job->bias_parts)
+		job->kernels->column_sums(positions, width, d_out, job->bias_parts + image * width);
+}
+
+static void conv_backward(const struct cs_layer *layer, struct cs_pass *pass)
+{
+	bool bias = layer->spec.bias && pass->d_params[1];
+	struct job job = {
+		.layer = layer,
+		.pass = pass,
+		.kernels = cs_kernels(),
+		.bias_parts = bias ? (float *)pass->shared : NULL,
+	};
+
+	cs_workers_run(pass->workers, pass->count, derivative_image, &job);
+	if (bias)
+		job.kernels->column_sums(pass->count, layer->spec.features, job.bias_parts, pass->d_params[1]);
+	cs_conv_algorithm(layer, NULL, 0)->backward(layer, pass);
+}
+
+static void conv_describe(const struct cs_layer *layer, char *text, size_t size)
+{
+	const struct cs_layer_spec *spec = &layer->spec;
+	char stride[48] = "", activation[32] = "";
+
+	if (spec->stride[0] != spec->stride[1])
+		snprintf(stride, sizeof stride, ", stride %" PRId64 ",%" PRId64, spec->stride[0], spec->stride[1]);
+	else if (spec->stride[0] != 1)
+		snprintf(stride, sizeof stride, ", stride %" PRId64, spec->stride[0]);
+	if (spec->activation != CS_LINEAR)
+		snprintf(activation, sizeof activation, ", %s", cs_activation_name(spec->activation));
+	snprintf(text, size, "conv %" PRId64 "x%" PRId64 ", %" PRId64 " feature%s%s%s%s", spec->kernel[0],
+		spec->kernel[1], spec->features, spec->features == 1 ? "" : "s", stride,
+		spec->padding == CS_PADDING_SAME ? ", same" : "", activation);
+}
+
+static int64_t conv_macs(const struct cs_layer *layer)
+{
+	return cs_shape_count(&layer->out) * layer->spec.kernel[0] * layer->spec.kernel[1] * layer->in.dim[2];
+}
+
+static void conv_geometry(const struct cs_layer *layer, int64_t window[2], int64_t stride[2], int64_t before[2])
+{
+	for (int axis = 0; axis < 2; axis++) {
+		window[axis] = layer->spec.kernel[axis];
+		stride[axis] = layer->spec.stride[axis];
+	}
+	before[0] = layer->pad_top;
+	before[1] = layer->pad_left;
+}
+
+const struct cs_layer_ops cs_conv_layer = {
+	.type = "conv",
+	.stem = "conv",
+	.keras = "Conv2D",
+	.shape = conv_shape,
+	.plan = conv_plan,
+	.forward = conv_forward,
+	.backward = conv_backward,
+	.describe = conv_describe,
+	.macs = conv_macs,
+	.geometry = conv_geometry,
+};

@@ -1,0 +1,324 @@
+/* conv_gemm.c: convolution as a matrix product: im2col + GEMM. Suits every layer. See conv.h.
+ *
+ * Seen as a matrix, a map of the batch has one row a position; im2col widens each row to the window that the position
+ * sees, and one product with the kernel, [window x channels, features], is the convolution. A *block* is the part of the batch
+ * done by one such product: a strip of rows of one image where maps are large, so that the widened rows stay in the
+ * second-level cache, and several whole images where maps are small, so that the product is tall enough to pay for
+ * packing the kernel. Blocks follow from the layer's shape alone.
+ *
+ * Backward, the data gradient is the transpose of all this, block by block (col2im adds, so the strips of an image belong to one
+ * task). The weight gradient is a sum over all positions of the batch. With many channels it is split over its outputs, one
+ * task for each tap of the kernel and range of channels, and needs no private copies; with few it is split into a fixed
+ * number of shards, each summing its part of the batch, which are then added in order.
+ */
+#include "nn/conv.h"
+
+#include "core/gemm.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	CACHE = 512 << 10, /* bytes of widened rows that a strip may take */
+	MIN_ROWS = 256, /* of a product, below which packing the kernel would show */
+	MAX_ROWS = 2048,
+	FEATURE_RANGE = 256, /* features of one task, where blocks alone are too few tasks */
+	MANY_CHANNELS = 32, /* from here on the weight gradient is split over its outputs */
+	CHANNEL_RANGE = 128, /* channels of one such task */
+	GATHER_ROWS = 1024, /* positions it gathers at a time */
+	MAX_SHARDS = 16,
+	SHARD_MEMORY = 32 << 20, /* bytes of all shards together */
+};
+
+static int64_t least(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int64_t most(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+static int64_t divide_up(int64_t a, int64_t b)
+{
+	return (a + b - 1) / b;
+}
+
+struct geometry {
+	int64_t h, w, c, oh, ow, f;
+	int64_t positions; /* oh * ow */
+	int64_t k; /* numbers an output sees: kernel rows x columns x channels */
+	bool pointwise; /* 1x1, stride 1: the map is its own im2col */
+	int64_t images, strips; /* of a block: several images, or one image's share */
+	int64_t rows; /* output rows of a strip */
+	int64_t feature_ranges; /* forward: tasks a block */
+	int64_t channel_ranges; /* weight gradient: tasks a tap; 0 = by shards */
+	int64_t gather_channels; /* channels of such a task */
+	int64_t shards;
+};
+
+static struct geometry measure(const struct cs_layer *conv)
+{
+	struct geometry g = {
+		.h = conv->in.dim[0],
+		.w = conv->in.dim[1],
+		.c = conv->in.dim[2],
+		.oh = conv->out.dim[0],
+		.ow = conv->out.dim[1],
+		.f = conv->out.dim[2],
+		.images = 1,
+		.strips = 1,
+		.feature_ranges = 1,
+	};
+	int64_t target;
+
+	g.positions = g.oh * g.ow;
+	g.k = conv->spec.kernel[0] * conv->spec.kernel[1] * g.c;
+	g.pointwise = conv->spec.kernel[0] == 1 && conv->spec.kernel[1] == 1 && conv->spec.stride[0] == 1 &&
+		conv->spec.stride[1] == 1;
+	target = least(most(CACHE / (g.k * (int64_t)sizeof(float)), MIN_ROWS), MAX_ROWS);
+	if (g.positions > target)
+		g.strips = least(divide_up(g.positions, target), g.oh);
+	else
+		g.images = most(1, target / g.positions);
+	g.rows = divide_up(g.oh, g.strips);
+	g.strips = divide_up(g.oh, g.rows);
+	if (g.images > 1)
+		g.feature_ranges = divide_up(g.f, FEATURE_RANGE);
+	if (g.c >= MANY_CHANNELS) {
+		g.channel_ranges = divide_up(g.c, CHANNEL_RANGE);
+		g.gather_channels = divide_up(g.c, g.channel_ranges);
+		g.channel_ranges = divide_up(g.c, g.gather_channels);
+	} else {
+		g.shards = least(most(SHARD_MEMORY / (g.k * g.f * (int64_t)sizeof(float)), 1), MAX_SHARDS);
+	}
+	return g;
+}
+
+static bool gemm_suits(const struct cs_layer *conv, const struct cs_kernels *kernels, char *why, size_t size)
+{
+	struct geometry g = measure(conv);
+
+	(void)kernels;
+	if (g.images > 1)
+		snprintf(why, size, "%" PRId64 " images a product, so that it has %" PRId64 " rows", g.images,
+			g.images * g.positions);
+	else if (g.strips > 1)
+		snprintf(why, size, "%" PRId64 " strips an image, so that %" PRId64 " widened rows stay in cache",
+			g.strips, g.rows * g.ow);
+	else
+		snprintf(why, size, "an image a product, %" PRId64 " rows", g.positions);
+	return true;
+}
+
+static void raise_to(size_t *need, int64_t floats)
+{
+	size_t bytes = (size_t)floats * sizeof(float);
+
+	if (*need < bytes)
+		*need = bytes;
+}
+
+static void gemm_plan(const struct cs_layer *conv, struct cs_need *need)
+{
+	struct geometry g = measure(conv);
+
+	if (!g.pointwise)
+		raise_to(&need->per_worker, g.images * g.rows * g.ow * g.k);
+	if (!need->training)
+		return;
+	if (g.channel_ranges && !g.pointwise)
+		raise_to(&need->per_worker, least(GATHER_ROWS, need->batch * g.positions) * g.gather_channels);
+	raise_to(&need->shared, g.shards * g.k * g.f);
+}
+
+struct job {
+	const struct cs_layer *conv;
+	struct cs_pass *pass;
+	const struct cs_kernels *kernels;
+	struct geometry g;
+	int weight_tasks; /* backward: these come first */
+};
+
+/* Rows first_row .. +rows of `images` images, widened: in place where the map serves as it is, else in scratch. */
+static const float *widen(
+	const struct job *job, int64_t image, int64_t images, int64_t first_row, int64_t rows, int worker)
+{
+	const struct geometry *g = &job->g;
+	const float *in = job->pass->in + image * g->h * g->w * g->c;
+	float *columns = (float *)(job->pass->worker_scratch + (size_t)worker * job->pass->worker_stride);
+
+	if (g->pointwise)
+		return in + first_row * g->w * g->c;
+	for (int64_t i = 0; i < images; i++)
+		job->kernels->im2col(
+			job->conv, in + i * g->h * g->w * g->c, first_row, rows, columns + i * rows * g->ow * g->k);
+	return columns;
+}
+
+static void forward_task(void *context, int task, int worker)
+{
+	const struct job *job = context;
+	const struct geometry *g = &job->g;
+	const struct cs_layer_spec *spec = &job->conv->spec;
+	const float *bias = spec->bias ? job->conv->params[1].value.data : NULL;
+	enum cs_activation activation = spec->activation == CS_SOFTMAX ? CS_LINEAR : spec->activation;
+	int64_t block = task / g->feature_ranges;
+	int64_t range = divide_up(g->f, g->feature_ranges), feature = task % g->feature_ranges * range;
+	int64_t features = least(range, g->f - feature);
+	int64_t image = block / g->strips * g->images, images = least(g->images, job->pass->count - image);
+	int64_t row = block % g->strips * g->rows, rows = least(g->rows, g->oh - row);
+	int64_t n = images * rows * g->ow;
+	const float *columns = widen(job, image, images, row, rows, worker);
+	float *out = job->pass->out + (image * g->positions + row * g->ow) * g->f + feature;
+
+	if (features < 1)
+		return;
+	cs_gemm(false, false, n, features, g->k, columns, g->k, job->conv->params[0].value.data + feature, g->f, 0, out,
+		g->f);
+	if (features == g->f) {
+		job->kernels->bias_activate(activation, spec->alpha, bias, out, n, g->f);
+		return;
+	}
+	for (int64_t i = 0; i < n; i++)
+		job->kernels->bias_activate(
+			activation, spec->alpha, bias ? bias + feature : NULL, out + i * g->f, 1, features);
+}
+
+static void gemm_forward(const struct cs_layer *conv, struct cs_pass *pass)
+{
+	struct job job = {.conv = conv, .pass = pass, .kernels = cs_kernels(), .g = measure(conv)};
+	int64_t blocks = divide_up(pass->count, job.g.images) * job.g.strips;
+
+	cs_workers_run(pass->workers, (int)(blocks * job.g.feature_ranges), forward_task, &job);
+}
+
+/* What tap (ky,kx) sees at positions first .. +n of the batch, channels channel .. +channels, packed. */
+static void gather(const struct job *job, int64_t ky, int64_t kx, int64_t channel, int64_t channels, int64_t first,
+	int64_t n, float *to)
+{
+	const struct geometry *g = &job->g;
+	const struct cs_layer *conv = job->conv;
+	size_t bytes = (size_t)channels * sizeof *to;
+
+	for (int64_t i = first; i < first + n; i++, to += channels) {
+		int64_t image = i / g->positions, position = i % g->positions;
+		int64_t y = position / g->ow * conv->spec.stride[0] - conv->pad_top + ky;
+		int64_t x = position % g->ow * conv->spec.stride[1] - conv->pad_left + kx;
+
+		if (y < 0 || y >= g->h || x < 0 || x >= g->w)
+			memset(to, 0, bytes);
+		else
+			memcpy(to, job->pass->in + ((image * g->h + y) * g->w + x) * g->c + channel, bytes);
+	}
+}
+
+/* Weight gradient of one tap and range of channels, over the whole batch. */
+static void weights_of_tap(const struct job *job, int64_t task, int worker)
+{
+	const struct geometry *g = &job->g;
+	int64_t tap = task / g->channel_ranges, channel = task % g->channel_ranges * g->gather_channels;
+	int64_t channels = least(g->gather_channels, g->c - channel), n = job->pass->count * g->positions;
+	int64_t kw = job->conv->spec.kernel[1];
+	float *buffer = (float *)(job->pass->worker_scratch + (size_t)worker * job->pass->worker_stride);
+	float *d_kernel = job->pass->d_params[0] + (tap * g->c + channel) * g->f;
+
+	for (int64_t first = 0; first < n; first += GATHER_ROWS) {
+		int64_t rows = least(GATHER_ROWS, n - first);
+		const float *seen = g->pointwise ? job->pass->in + first * g->c + channel : buffer;
+
+		if (!g->pointwise)
+			gather(job, tap / kw, tap % kw, channel, channels, first, rows, buffer);
+		cs_gemm(true, false, channels, g->f, rows, seen, g->pointwise ? g->c : channels,
+			job->pass->d_out + first * g->f, g->f, first ? 1 : 0, d_kernel, g->f);
+	}
+}
+
+/* Weight gradient over one shard of the batch's blocks. Few images leave some shards empty. */
+static void weights_of_shard(const struct job *job, int64_t shard, int worker)
+{
+	const struct geometry *g = &job->g;
+	int64_t blocks = divide_up(job->pass->count, g->images) * g->strips;
+	int64_t first = blocks * shard / g->shards, end = blocks * (shard + 1) / g->shards;
+	float *sum = (float *)job->pass->shared + shard * g->k * g->f;
+
+	if (first == end)
+		memset(sum, 0, (size_t)(g->k * g->f) * sizeof *sum);
+	for (int64_t block = first; block < end; block++) {
+		int64_t image = block / g->strips * g->images, images = least(g->images, job->pass->count - image);
+		int64_t row = block % g->strips * g->rows, rows = least(g->rows, g->oh - row);
+		const float *columns = widen(job, image, images, row, rows, worker);
+		const float *d_out = job->pass->d_out + (image * g->positions + row * g->ow) * g->f;
+
+		cs_gemm(true, false, g->k, g->f, images * rows * g->ow, columns, g->k, d_out, g->f,
+			block > first ? 1 : 0, sum, g->f);
+	}
+}
+
+/* Data gradient of the images of one block, or of all the strips of one image. */
+static void data_of_images(const struct job *job, int64_t task, int worker)
+{
+	const struct geometry *g = &job->g;
+	int64_t image = task * g->images, images = least(g->images, job->pass->count - image);
+	int64_t map = g->h * g->w * g->c;
+	const float *kernel = job->conv->params[0].value.data;
+	float *columns = (float *)(job->pass->worker_scratch + (size_t)worker * job->pass->worker_stride);
+	float *d_in = job->pass->d_in + image * map;
+
+	if (!g->pointwise)
+		memset(d_in, 0, (size_t)(images * map) * sizeof *d_in);
+	for (int64_t row = 0; row < g->oh; row += g->rows) {
+		int64_t rows = least(g->rows, g->oh - row), n = rows * g->ow;
+		const float *d_out = job->pass->d_out + (image * g->positions + row * g->ow) * g->f;
+
+		if (g->pointwise) {
+			cs_gemm(false, true, images * n, g->k, g->f, d_out, g->f, kernel, g->f, 0,
+				d_in + row * g->w * g->c, g->c);
+			continue;
+		}
+		cs_gemm(false, true, images * n, g->k, g->f, d_out, g->f, kernel, g->f, 0, columns, g->k);
+		for (int64_t i = 0; i < images; i++)
+			job->kernels->col2im(job->conv, columns + i * n * g->k, row, rows, d_in + i * map);
+	}
+}
+
+static void backward_task(void *context, int task, int worker)
+{
+	const struct job *job = context;
+
+	if (task >= job->weight_tasks)
+		data_of_images(job, task - job->weight_tasks, worker);
+	else if (job->g.channel_ranges)
+		weights_of_tap(job, task, worker);
+	else
+		weights_of_shard(job, task, worker);
+}
+
+static void gemm_backward(const struct cs_layer *conv, struct cs_pass *pass)
+{
+	struct job job = {.conv = conv, .pass = pass, .kernels = cs_kernels(), .g = measure(conv)};
+	const struct geometry *g = &job.g;
+	int64_t data_tasks = pass->d_in ? divide_up(pass->count, g->images) : 0;
+	int64_t size = g->k * g->f;
+
+	if (pass->d_params[0])
+		job.weight_tasks =
+			(int)(g->channel_ranges ? conv->spec.kernel[0] * conv->spec.kernel[1] * g->channel_ranges
+						: g->shards);
+	cs_workers_run(pass->workers, job.weight_tasks + (int)data_tasks, backward_task, &job);
+	if (!pass->d_params[0] || g->channel_ranges)
+		return;
+	memcpy(pass->d_params[0], pass->shared, (size_t)size * sizeof(float));
+	for (int64_t shard = 1; shard < g->shards; shard++)
+		job.kernels->add(size, (const float *)pass->shared + shard * size, pass->d_params[0]);
+}
+
+const struct cs_conv_algorithm cs_conv_gemm = {
+	.name = "im2col + GEMM",
+	.suits = gemm_suits,
+	.plan = gemm_plan,
+	.forward = gemm_forward,
+	.backward = gemm_backward,
+};

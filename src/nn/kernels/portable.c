@@ -1,0 +1,170 @@
+/* portable.c: the inner loops in plain C: the reference for every other instruction set. See kernels.h.
+ *
+ * Maps are [rows,columns,channels], so the channel is the fastest index and every inner loop runs over channels, or over
+ * the `kernel columns x channels` numbers that lie together in one row of the input.
+ */
+#include "nn/kernels/portable.h"
+
+#include "nn/pool.h"
+
+#include <string.h>
+
+/* The part of [0, size) that a window of `window` cells from `start` on covers: first and last + 1, as cells of the window. */
+static inline void clip(int64_t start, int64_t window, int64_t size, int64_t *first, int64_t *end)
+{
+	*first = start < 0 ? -start : 0;
+	*end = start + window > size ? size - start : window;
+	if (*end < *first)
+		*end = *first;
+}
+
+void cs_portable_im2col(const struct cs_layer *conv, const float *in, int64_t first_row, int64_t rows, float *columns)
+{
+	int64_t h = conv->in.dim[0], w = conv->in.dim[1], c = conv->in.dim[2], ow = conv->out.dim[1];
+	int64_t kh = conv->spec.kernel[0], kw = conv->spec.kernel[1];
+
+	for (int64_t oy = first_row; oy < first_row + rows; oy++) {
+		int64_t y = oy * conv->spec.stride[0] - conv->pad_top;
+
+		for (int64_t ox = 0; ox < ow; ox++) {
+			int64_t x = ox * conv->spec.stride[1] - conv->pad_left;
+			int64_t first, end;
+
+			clip(x, kw, w, &first, &end);
+			for (int64_t ky = 0; ky < kh; ky++, columns += kw * c) {
+				if (y + ky < 0 || y + ky >= h) {
+					memset(columns, 0, (size_t)(kw * c) * sizeof *columns);
+					continue;
+				}
+				memset(columns, 0, (size_t)(first * c) * sizeof *columns);
+				memcpy(columns + first * c, in + ((y + ky) * w + x + first) * c,
+					(size_t)((end - first) * c) * sizeof *columns);
+				memset(columns + end * c, 0, (size_t)((kw - end) * c) * sizeof *columns);
+			}
+		}
+	}
+}
+
+void cs_portable_col2im(const struct cs_layer *conv, const float *columns, int64_t first_row, int64_t rows, float *in)
+{
+	int64_t h = conv->in.dim[0], w = conv->in.dim[1], c = conv->in.dim[2], ow = conv->out.dim[1];
+	int64_t kh = conv->spec.kernel[0], kw = conv->spec.kernel[1];
+
+	for (int64_t oy = first_row; oy < first_row + rows; oy++) {
+		int64_t y = oy * conv->spec.stride[0] - conv->pad_top;
+
+		for (int64_t ox = 0; ox < ow; ox++) {
+			int64_t x = ox * conv->spec.stride[1] - conv->pad_left;
+			int64_t first, end;
+
+			clip(x, kw, w, &first, &end);
+			for (int64_t ky = 0; ky < kh; ky++, columns += kw * c) {
+				if (y + ky >= 0 && y + ky < h)
+					cs_portable_add((end - first) * c, columns + first * c,
+						in + ((y + ky) * w + x + first) * c);
+			}
+		}
+	}
+}
+
+void cs_portable_bias_activate(
+	enum cs_activation activation, float alpha, const float *bias, float *rows, int64_t n, int64_t width)
+{
+	for (int64_t row = 0; bias && row < n; row++)
+		cs_portable_add(width, bias, rows + row * width);
+	cs_activate(activation, alpha, rows, n, width);
+}
+
+/* One window: out and switches [c]. The window's cell (0,0) stands at row y, column x of the map and may lie outside it;
+ * rows[] and columns[] are the cells that lie inside. */
+static void maxpool_window(const struct cs_layer *pool, const float *in, int64_t y, int64_t x, const int64_t rows[2],
+	const int64_t columns[2], float *restrict out, cs_switch *restrict switches)
+{
+	int64_t w = pool->in.dim[1], c = pool->in.dim[2], window_columns = pool->spec.window[1];
+	cs_switch first = (cs_switch)(rows[0] * window_columns + columns[0]);
+
+	memcpy(out, in + ((y + rows[0]) * w + x + columns[0]) * c, (size_t)c * sizeof *out);
+	for (int64_t i = 0; switches && i < c; i++)
+		switches[i] = first;
+	for (int64_t row = rows[0]; row < rows[1]; row++) {
+		for (int64_t column = columns[0]; column < columns[1]; column++) {
+			const float *cell = in + ((y + row) * w + x + column) * c;
+			cs_switch number = (cs_switch)(row * window_columns + column);
+
+			for (int64_t i = 0; i < c; i++) {
+				/* true for a greater number and for the first NaN, never against a NaN */
+				bool wins = !(cell[i] <= out[i]) && out[i] == out[i];
+
+				out[i] = wins ? cell[i] : out[i];
+				if (switches)
+					switches[i] = wins ? number : switches[i];
+			}
+		}
+	}
+}
+
+void cs_portable_maxpool(const struct cs_layer *pool, const float *in, float *out, cs_switch *switches)
+{
+	int64_t h = pool->in.dim[0], w = pool->in.dim[1], c = pool->in.dim[2];
+	int64_t oh = pool->out.dim[0], ow = pool->out.dim[1];
+
+	for (int64_t oy = 0; oy < oh; oy++) {
+		int64_t y = oy * pool->spec.stride[0] - pool->pad_top;
+		int64_t rows[2];
+
+		clip(y, pool->spec.window[0], h, &rows[0], &rows[1]);
+		for (int64_t ox = 0; ox < ow; ox++) {
+			int64_t x = ox * pool->spec.stride[1] - pool->pad_left;
+			int64_t columns[2];
+
+			clip(x, pool->spec.window[1], w, &columns[0], &columns[1]);
+			maxpool_window(pool, in, y, x, rows, columns, out, switches);
+			out += c;
+			switches = switches ? switches + c : NULL;
+		}
+	}
+}
+
+void cs_portable_add(int64_t n, const float *x, float *y)
+{
+	for (int64_t i = 0; i < n; i++)
+		y[i] += x[i];
+}
+
+void cs_portable_axpy(int64_t n, float a, const float *x, float *y)
+{
+	for (int64_t i = 0; i < n; i++)
+		y[i] += a * x[i];
+}
+
+/* Rows of a block are summed first, then blocks: the error grows with the square root of n's, not with n. */
+void cs_portable_column_sums(int64_t n, int64_t width, const float *rows, float *out)
+{
+	enum { LANES = 64, BLOCK = 64 };
+
+	for (int64_t first = 0; first < width; first += LANES) {
+		int64_t lanes = width - first < LANES ? width - first : LANES;
+		float total[LANES] = {0};
+
+		for (int64_t block = 0; block < n; block += BLOCK) {
+			int64_t end = block + BLOCK < n ? block + BLOCK : n;
+			float part[LANES] = {0};
+
+			for (int64_t row = block; row < end; row++)
+				cs_portable_add(lanes, rows + row * width + first, part);
+			cs_portable_add(lanes, part, total);
+		}
+		memcpy(out + first, total, (size_t)lanes * sizeof *out);
+	}
+}
+
+const struct cs_kernels cs_kernels_portable = {
+	.isa = CS_ISA_PORTABLE,
+	.im2col = cs_portable_im2col,
+	.col2im = cs_portable_col2im,
+	.bias_activate = cs_portable_bias_activate,
+	.maxpool = cs_portable_maxpool,
+	.add = cs_portable_add,
+	.axpy = cs_portable_axpy,
+	.column_sums = cs_portable_column_sums,
+};

@@ -1,0 +1,19 @@
+/* portable.h: the reference form of every kernel, in plain C. The other instruction sets' tables begin as a copy of it. */
+#ifndef CS_NN_KERNELS_PORTABLE_H
+#define CS_NN_KERNELS_PORTABLE_H
+
+#include "nn/kernels/kernels.h"
+
+extern const struct cs_kernels cs_kernels_portable;
+
+/* The single entries, for tables that replace only some. Contracts: struct cs_kernels. */
+void cs_portable_im2col(const struct cs_layer *conv, const float *in, int64_t first_row, int64_t rows, float *columns);
+void cs_portable_col2im(const struct cs_layer *conv, const float *columns, int64_t first_row, int64_t rows, float *in);
+void cs_portable_bias_activate(
+	enum cs_activation activation, float alpha, const float *bias, float *rows, int64_t n, int64_t width);
+void cs_portable_maxpool(const struct cs_layer *pool, const float *in, float *out, cs_switch *switches);
+void cs_portable_add(int64_t n, const float *x, float *y);
+void cs_portable_axpy(int64_t n, float a, const float *x, float *y);
+void cs_portable_column_sums(int64_t n, int64_t width, const float *rows, float *out);
+
+#endif
