@@ -148,7 +148,6 @@ static void gradients_match_finite_differences(void **state)
 		bias = &c.layer.params[1].value;
 		case_forward(&c);
 		case_backward(&c);
-		/* a kink within the step would spoil the difference, not the gradient: tolerances allow for none, seeds avoid them */
 		case_differences(&c, "data", c.in, c.d_in, c.in_size, 2e-3f, 5e-3);
 		case_differences(&c, "kernel", kernel->data, c.pass.d_params[0], cs_tensor_count(kernel), 2e-3f, 5e-3);
 		case_differences(&c, "bias", bias->data, c.pass.d_params[1], cs_tensor_count(bias), 2e-3f, 5e-3);
