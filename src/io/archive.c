@@ -1,0 +1,251 @@
+/* archive.c: zip files, by libzip.
+ *
+ * Members are found through an index of our own: names with forward slashes (Windows writes backslashes), sorted once when the
+ * archive is opened, searched by halving. Where two members share a name the first counts. What a member says of its size is
+ * checked against the caller's limit before memory is taken, and what comes out is counted all the same.
+ */
+#include "io/archive.h"
+
+#include "core/alloc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zip.h>
+
+enum { MEMBERS_LIMIT = 16 << 20, SMALL = 4096 };
+
+struct cs_archive {
+	zip_t *zip;
+	char *path;
+	int64_t count;
+	char *bytes; /* all names, one after the other */
+	const char **names; /* [count], by entry */
+	int64_t *sorted; /* [count] entries in the order of their names */
+};
+
+bool cs_archive_recognise(const char *path)
+{
+	char start[4] = "";
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	bool zip = fd >= 0 && read(fd, start, sizeof start) == (ssize_t)sizeof start &&
+		(memcmp(start, "PK\3\4", 4) == 0 || memcmp(start, "PK\5\6", 4) == 0);
+
+	if (fd >= 0)
+		close(fd);
+	return zip;
+}
+
+static int by_name(const void *a, const void *b, void *context)
+{
+	const char *const *names = context;
+	int64_t x = *(const int64_t *)a;
+	int64_t y = *(const int64_t *)b;
+	int order = strcmp(names[x], names[y]);
+
+	return order ? order : (x > y) - (x < y);
+}
+
+static enum cs_status read_names(struct cs_archive *archive, struct cs_error *error)
+{
+	size_t size = 0;
+	char *at;
+
+	for (int64_t i = 0; i < archive->count; i++) {
+		const char *name = zip_get_name(archive->zip, (zip_uint64_t)i, ZIP_FL_ENC_GUESS);
+
+		size += (name ? strlen(name) : 0) + 1;
+	}
+	archive->bytes = cs_alloc(size);
+	archive->names = cs_calloc((size_t)archive->count, sizeof *archive->names);
+	archive->sorted = cs_calloc((size_t)archive->count, sizeof *archive->sorted);
+	if (!archive->bytes || !archive->names || !archive->sorted)
+		return cs_fail(error, CS_ERR_MEMORY, "not enough memory for the %lld names in '%s'",
+			(long long)archive->count, archive->path);
+	at = archive->bytes;
+	for (int64_t i = 0; i < archive->count; i++) {
+		const char *name = zip_get_name(archive->zip, (zip_uint64_t)i, ZIP_FL_ENC_GUESS);
+		size_t length = name ? strlen(name) : 0;
+
+		archive->names[i] = at;
+		archive->sorted[i] = i;
+		for (size_t k = 0; k < length; k++)
+			at[k] = name[k] == '\\' ? '/' : name[k];
+		at[length] = '\0';
+		at += length + 1;
+	}
+	qsort_r(archive->sorted, (size_t)archive->count, sizeof *archive->sorted, by_name, archive->names);
+	return CS_OK;
+}
+
+static enum cs_status open_zip(const char *path, zip_t **out, struct cs_error *error)
+{
+	int code = 0;
+	zip_t *zip = zip_open(path, ZIP_RDONLY, &code);
+	enum cs_status status = CS_ERR_FORMAT;
+	zip_error_t why;
+
+	if (zip) {
+		*out = zip;
+		return CS_OK;
+	}
+	zip_error_init_with_code(&why, code);
+	if (code == ZIP_ER_NOZIP)
+		cs_fail(error, status, "'%s' is not a whole zip file (it has no directory at its end)", path);
+	else if (code == ZIP_ER_NOENT)
+		status = cs_fail(error, CS_ERR_NOT_FOUND, "cannot open '%s': No such file or directory", path);
+	else if (code == ZIP_ER_OPEN || code == ZIP_ER_READ || code == ZIP_ER_SEEK)
+		status = cs_fail(error, CS_ERR_IO, "cannot read '%s': %s", path, zip_error_strerror(&why));
+	else if (code == ZIP_ER_MEMORY)
+		status = cs_fail(error, CS_ERR_MEMORY, "not enough memory to open '%s'", path);
+	else
+		cs_fail(error, status, "'%s' is a damaged zip file: %s", path, zip_error_strerror(&why));
+	zip_error_fini(&why);
+	return status;
+}
+
+enum cs_status cs_archive_open(const char *path, struct cs_archive **out, struct cs_error *error)
+{
+	struct cs_archive *archive = cs_calloc(1, sizeof *archive);
+	enum cs_status status;
+
+	if (archive)
+		archive->path = cs_strdup(path);
+	if (!archive || !archive->path) {
+		cs_archive_close(archive);
+		return cs_fail_memory(error, "a zip file");
+	}
+	status = open_zip(path, &archive->zip, error);
+	if (status == CS_OK) {
+		archive->count = zip_get_num_entries(archive->zip, 0);
+		if (archive->count > MEMBERS_LIMIT)
+			status = cs_fail(error, CS_ERR_MEMORY, "'%s' has %lld members, over the limit of %d", path,
+				(long long)archive->count, MEMBERS_LIMIT);
+		else
+			status = read_names(archive, error);
+	}
+	if (status == CS_OK)
+		*out = archive;
+	else
+		cs_archive_close(archive);
+	return status;
+}
+
+void cs_archive_close(struct cs_archive *archive)
+{
+	if (!archive)
+		return;
+	if (archive->zip)
+		zip_discard(archive->zip);
+	cs_free(archive->path);
+	cs_free(archive->bytes);
+	cs_free(archive->names);
+	cs_free(archive->sorted);
+	cs_free(archive);
+}
+
+int64_t cs_archive_count(const struct cs_archive *archive)
+{
+	return archive->count;
+}
+
+const char *cs_archive_name(struct cs_archive *archive, int64_t entry)
+{
+	return entry >= 0 && entry < archive->count ? archive->names[entry] : NULL;
+}
+
+int64_t cs_archive_find(struct cs_archive *archive, const char *name)
+{
+	int64_t low = 0;
+	int64_t high = archive->count;
+
+	while (low < high) {
+		int64_t middle = low + (high - low) / 2;
+
+		if (strcmp(archive->names[archive->sorted[middle]], name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low < archive->count && strcmp(archive->names[archive->sorted[low]], name) == 0)
+		return archive->sorted[low];
+	return -1;
+}
+
+static enum cs_status too_large(
+	const struct cs_archive *archive, const char *name, size_t limit, struct cs_error *error)
+{
+	return cs_fail(error, CS_ERR_MEMORY, "'%s' in '%s' unpacks to more than the limit of %zu bytes", name,
+		archive->path, limit);
+}
+
+static bool grow(char **bytes, size_t *capacity, size_t wanted)
+{
+	char *larger;
+
+	if (wanted <= *capacity)
+		return true;
+	larger = cs_realloc(*bytes, wanted, 1);
+	if (!larger)
+		return false;
+	*bytes = larger;
+	*capacity = wanted;
+	return true;
+}
+
+/* What is left of an open member, to its end. Memory grows with what has really come out, never with what was promised. */
+static enum cs_status unpack(struct cs_archive *archive, zip_file_t *member, const char *name, size_t limit,
+	size_t promised, char **bytes, size_t *capacity, size_t *size, struct cs_error *error)
+{
+	size_t used = 0;
+
+	for (;;) {
+		size_t room = used < SMALL ? SMALL : used > (limit - used) ? limit + 1 : 2 * used;
+		zip_int64_t n;
+
+		/* Up to 1 MiB the promise is believed; one byte more shows that the member ends there. */
+		if (promised < 1 << 20 && room < promised + 1)
+			room = promised + 1;
+		if (used == *capacity && !grow(bytes, capacity, room))
+			return cs_fail(error, CS_ERR_MEMORY, "not enough memory to unpack '%s' from '%s'", name,
+				archive->path);
+		n = zip_fread(member, *bytes + used, *capacity - used);
+		if (n < 0)
+			return cs_fail(error, CS_ERR_FORMAT, "cannot unpack '%s' from '%s': %s", name, archive->path,
+				zip_file_strerror(member));
+		if (n == 0)
+			break;
+		used += (size_t)n;
+		if (used > limit)
+			return too_large(archive, name, limit, error);
+	}
+	*size = used;
+	return CS_OK;
+}
+
+enum cs_status cs_archive_read(struct cs_archive *archive, int64_t entry, size_t limit, char **bytes, size_t *capacity,
+	size_t *size, struct cs_error *error)
+{
+	const char *name = cs_archive_name(archive, entry);
+	enum cs_status status;
+	zip_file_t *member;
+	zip_stat_t about;
+
+	if (!name)
+		return cs_fail(error, CS_ERR_ARGUMENT, "'%s' has members 0 to %lld, not %lld", archive->path,
+			(long long)archive->count - 1, (long long)entry);
+	if (zip_stat_index(archive->zip, (zip_uint64_t)entry, 0, &about) != 0 || !(about.valid & ZIP_STAT_SIZE))
+		about.size = 0;
+	if (about.size > limit)
+		return too_large(archive, name, limit, error);
+	member = zip_fopen_index(archive->zip, (zip_uint64_t)entry, 0);
+	if (!member)
+		return cs_fail(error, CS_ERR_FORMAT, "cannot unpack '%s' from '%s': %s", name, archive->path,
+			zip_strerror(archive->zip));
+	status = unpack(archive, member, name, limit, (size_t)about.size, bytes, capacity, size, error);
+	zip_fclose(member);
+	return status;
+}
