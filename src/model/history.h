@@ -12,10 +12,10 @@ struct cs_epoch {
 	double epoch; /* from 0 */
 	double train_loss, train_accuracy;
 	double val_loss, val_accuracy, val_top5;
-	double rate;              /* learning rate at its end */
+	double rate; /* learning rate at its end */
 	double images_per_second; /* training */
-	double seconds;           /* wall time of the epoch, validation included */
-	double time;              /* seconds since 1970 at its end */
+	double seconds; /* wall time of the epoch, validation included */
+	double time; /* seconds since 1970 at its end */
 };
 
 /* A point inside an epoch, every few seconds: running means of the epoch so far. */

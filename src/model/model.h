@@ -11,8 +11,8 @@ struct cs_model {
 	bool preprocess_known; /* false: the file said nothing, the default is in use */
 	int class_count;
 	char **class_ids, **class_names; /* [class_count] or NULL */
-	char *dataset;                   /* specification of the data it was trained on, or NULL */
-	char *path;                      /* where it was read from, or NULL */
+	char *dataset; /* specification of the data it was trained on, or NULL */
+	char *path; /* where it was read from, or NULL */
 };
 
 struct cs_model_options {
@@ -21,7 +21,8 @@ struct cs_model_options {
 
 /* Takes the network. Class names are copied. */
 enum cs_status cs_model_new(struct cs_network *network, struct cs_model **out, struct cs_error *error);
-enum cs_status cs_model_set_classes(struct cs_model *model, int count, char *const *ids, char *const *names, struct cs_error *error);
+enum cs_status cs_model_set_classes(
+	struct cs_model *model, int count, char *const *ids, char *const *names, struct cs_error *error);
 enum cs_status cs_model_set_dataset(struct cs_model *model, const char *spec, struct cs_error *error);
 void cs_model_free(struct cs_model *model);
 
@@ -30,7 +31,8 @@ void cs_model_free(struct cs_model *model);
 enum cs_status cs_model_resolve(const char *name, char **path, struct cs_error *error);
 
 /* Resolve and read. Errors name the file, the layer and what was expected. */
-enum cs_status cs_model_load(const char *name, const struct cs_model_options *options, struct cs_model **out, struct cs_error *error);
+enum cs_status cs_model_load(
+	const char *name, const struct cs_model_options *options, struct cs_model **out, struct cs_error *error);
 
 /* Write Keras 2 HDF5 (model_config, model_weights) with our own group beside it, safely (temporary, sync, rename). */
 enum cs_status cs_model_save(const struct cs_model *model, const char *path, struct cs_error *error);

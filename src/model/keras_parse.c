@@ -1,0 +1,660 @@
+/* keras_parse.c: a Keras architecture (JSON) into a plan of our layers. See keras_plan.h.
+ *
+ * One function per family of Keras classes fills a layer specification; a table maps class names of Keras 1, 2 and 3 to them.
+ * Layers that only act in training (noise, regularisers) become linear activations, so that their names remain. Nested models
+ * are flattened. What we cannot do is refused with the layer's name, its class and what is supported.
+ */
+#include "core/alloc.h"
+#include "model/keras.h"
+#include "model/keras_plan.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SUPPORTED \
+	"Conv2D, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, Dense, Flatten, " \
+	"Activation, ReLU, " \
+	"LeakyReLU, ELU, Softmax, Dropout, BatchNormalization, ZeroPadding2D, Rescaling, InputLayer and nested " \
+	"chains of these"
+
+typedef enum cs_status (*fill)(
+	struct cs_keras_layer *layer, struct cs_keras_where where, const json_t *config, struct cs_error *error);
+
+static enum cs_status unsupported(struct cs_keras_where where, const char *what, struct cs_error *error)
+{
+	return cs_fail(error, CS_ERR_UNSUPPORTED, "layer '%.80s' (%.40s) has %s, which convscope cannot do", where.name,
+		where.class_name, what);
+}
+
+static bool is_null(const json_t *config, const char *key)
+{
+	const json_t *value = json_object_get(config, key);
+
+	return !value || json_is_null(value);
+}
+
+static const struct {
+	const char *keras;
+	enum cs_initialiser initialiser;
+} initialisers[] = {
+	{"HeNormal", CS_INIT_HE},
+	{"he_normal", CS_INIT_HE},
+	{"GlorotUniform", CS_INIT_GLOROT},
+	{"glorot_uniform", CS_INIT_GLOROT},
+	{"LecunNormal", CS_INIT_LECUN},
+	{"lecun_normal", CS_INIT_LECUN},
+	{"RandomNormal", CS_INIT_NORMAL},
+	{"Zeros", CS_INIT_ZEROS},
+	{"zeros", CS_INIT_ZEROS},
+};
+
+/* The initialiser matters to training afresh alone: an unknown one is no reason to refuse a model. */
+static void read_initialiser(const json_t *config, struct cs_layer_spec *spec)
+{
+	const json_t *value = json_object_get(config, "kernel_initializer");
+	const char *name = json_string_value(json_is_object(value) ? json_object_get(value, "class_name") : value);
+	const json_t *deviation = json_object_get(json_object_get(value, "config"), "stddev");
+
+	for (size_t i = 0; name && i < sizeof initialisers / sizeof *initialisers; i++) {
+		if (!strcmp(name, initialisers[i].keras))
+			spec->initialiser = initialisers[i].initialiser;
+	}
+	if (spec->initialiser == CS_INIT_NORMAL)
+		spec->deviation = json_is_number(deviation) ? (float)json_number_value(deviation) : 0.05f;
+}
+
+static enum cs_status fill_activation(
+	struct cs_keras_layer *layer, struct cs_keras_where where, const json_t *config, struct cs_error *error)
+{
+	return cs_keras_activation(
+		where, json_object_get(config, "activation"), &layer->spec.activation, &layer->spec.alpha, error);
+}
+
+static enum cs_status fill_conv(
+	struct cs_keras_layer *layer, struct cs_keras_where where, const json_t *config, struct cs_error *error)
+{
+	struct cs_layer_spec *spec = &layer->spec;
+	int64_t dilation[2] = {1, 1}, groups = 1;
+	enum cs_status status;
+
+	layer->keras1 = json_object_get(config, "nb_filter") != NULL;
+	if (is_null(config, layer->keras1 ? "nb_filter" : "filters"))
+		return cs_keras_unexpected(where, "filters", NULL, "a whole number", CS_ERR_FORMAT, error);
+	if (is_null(config, layer->keras1 ? "nb_row" : "kernel_size") || (layer->keras1 && is_null(config, "nb_col")))
+		return cs_keras_unexpected(where, "kernel_size", NULL, "two whole numbers", CS_ERR_FORMAT, error);
+	status = cs_keras_int(where, config, "filters", "nb_filter", 1, CS_KERAS_MAX_FEATURES, &spec->features, error);
+	if (!status && layer->keras1)
+		status = cs_keras_int(where, config, "nb_row", NULL, 1, 4096, &spec->kernel[0], error);
+	if (!status && layer->keras1)
+		status = cs_keras_int(where, config, "nb_col", NULL, 1, 4096, &spec->kernel[1], error);
+	if (!status && !layer->keras1)
+		status = cs_keras_pair(where, config, "kernel_size", NULL, 1, 4096, spec->kernel, error);
+	if (!status)
+		status = cs_keras_pair(where, config, "strides", "subsample", 1, 4096, spec->stride, error);
+	if (!status)
+		status = cs_keras_padding(where, config, &spec->padding, error);
+	if (!status)
+		status = cs_keras_pair(where, config, "dilation_rate", "atrous_rate", 1, 4096, dilation, error);
+	if (!status)
+		status = cs_keras_int(where, config, "groups", NULL, 1, CS_KERAS_MAX_FEATURES, &groups, error);
+	if (!status && (dilation[0] != 1 || dilation[1] != 1))
+		status = unsupported(where, "a dilation rate over 1", error);
+	if (!status && groups != 1)
+		status = unsupported(where, "several groups", error);
+	if (!status)
+		status = cs_keras_bool(where, config, "use_bias", "bias", &spec->bias, error);
+	if (!status)
+		status = cs_keras_layout(where, config, &layer->layout, error);
+	if (!status)
+		status = fill_activation(layer, where, config, error);
+	layer->theano_order = layer->keras1 && layer->layout == 1;
+	read_initialiser(config, spec);
+	return status;
+}
+
+static enum cs_status fill_dense(
+	struct cs_keras_layer *layer, struct cs_keras_where where, const json_t *config, struct cs_error *error)
+{
+	struct cs_layer_spec *spec = &layer->spec;
+	enum cs_status status;
+
+	layer->keras1 = json_object_get(config, "output_dim") != NULL;
+	if (is_null(config, layer->keras1 ? "output_dim" : "units"))
+		return cs_keras_unexpected(where, "units", NULL, "a whole number", CS_ERR_FORMAT, error);
+	status = cs_keras_int(where, config, "units", "output_dim", 1, CS_KERAS_MAX_FEATURES, &spec->features, error);
+	if (!status)
+		status = cs_keras_bool(where, config, "use_bias", "bias", &spec->bias, error);
+	if (!status)
+		status = fill_activation(layer, where, config, error);
+	read_initialiser(config, spec);
+	return status;
+}
+
+static enum cs_status fill_pool(
+	struct cs_keras_layer *layer, struct cs_keras_where where, const json_t *config, struct cs_error *error)
+{
+	struct cs_layer_spec *spec = &layer->spec;
+	enum cs_status status;
+
+	spec->window[0] = spec->window[1] = 2;
+	spec->stride[0] = spec->stride[1] = 0;
+	status = cs_keras_pair(where, config, "pool_size", NULL, 1, 4096, spec->window, error);
+	if (!status)
+		status = cs_keras_pair(where, config, "strides", NULL, 1, 4096, spec->stride, error);
+	if (!status)
+		status = cs_keras_padding(where, config, &spec->padding, error);
+	if (!status)
+		status = cs_keras_layout(where, config, &layer->layout, error);
+	return status;
+}
+
+static enum cs_status fill_global(
+	struct cs_keras_layer *layer, struct cs_keras_where where, const json_t *config, struct cs_error *error)
+{
+	bool keep = false;
+	enum cs_status status = cs_keras_bool(where, config, "keepdims", NULL, &keep, error);
+
+	if (!status)
+		status = cs_keras_layout(where, config, &layer->layout, error);
+	if (!status && keep)
+		status = unsupported(where, "keepdims", error);
+	return status;
+}
+
+static enum cs_status fill_flatten(
+	struct cs_keras_layer *layer, struct cs_keras_where where, const json_t *config, struct cs_error *error)
+{
+	enum cs_status status = cs_keras_layout(where, config, &layer->layout, error);
+
+	layer->raw_flatten = layer->layout != 1;
+	return status;
+}
+
+static enum cs_status fill_dropout(
+	struct cs_keras_layer *layer, struct cs_keras_where where, const json_t *config, struct cs_error *error)
+{
+	enum cs_status status = cs_keras_number(where, config, "rate", "p", &layer->spec.rate, error);
+
+	if (!status && !(layer->spec.rate >= 0 && layer->spec.rate < 1))
+		return cs_keras_unexpected(where, "rate",
+			json_object_get(config, json_object_get(config, "rate") ? "rate" : "p"),
+			"a share from 0 to below 1", CS_ERR_FORMAT, error);
+	return status;
+}
+
+static enum cs_status fill_batchnorm(
+	struct cs_keras_layer *layer, struct cs_keras_where where, const json_t *config, struct cs_error *error)
+{
+	const json_t *axis = json_object_get(config, "axis");
+	int64_t number = -1, mode = 0;
+	enum cs_status status;
+
+	if (json_array_size(axis) == 1)
+		axis = json_array_get(axis, 0);
+	if (axis && !json_is_null(axis)) {
+		if (!json_is_integer(axis) || json_integer_value(axis) < -4 || json_integer_value(axis) > 3)
+			return cs_keras_unexpected(where, "axis", axis, "one axis", CS_ERR_UNSUPPORTED, error);
+		number = json_integer_value(axis);
+	}
+	layer->axis = (int)number;
+	status = cs_keras_number(where, config, "epsilon", NULL, &layer->spec.epsilon, error);
+	if (!status)
+		status = cs_keras_number(where, config, "momentum", NULL, &layer->spec.momentum, error);
+	if (!status)
+		status = cs_keras_bool(where, config, "center", NULL, &layer->spec.centre, error);
+	if (!status)
+		status = cs_keras_bool(where, config, "scale", NULL, &layer->spec.scale, error);
+	if (!status)
+		status = cs_keras_int(where, config, "mode", NULL, 0, 2, &mode, error);
+	if (!status && mode != 0)
+		status = unsupported(where, "mode 1 or 2 (statistics of the batch at hand)", error);
+	if (!status && json_is_true(json_object_get(config, "renorm")))
+		status = unsupported(where, "renorm", error);
+	return status;
+}
+
+static enum cs_status fill_zeropad(
+	struct cs_keras_layer *layer, struct cs_keras_where where, const json_t *config, struct cs_error *error)
+{
+	static const char *const sides[] = {"top_pad", "bottom_pad", "left_pad", "right_pad"};
+	const json_t *padding = json_object_get(config, "padding");
+	int64_t *border = layer->spec.border, pair[2] = {1, 1};
+	enum cs_status status = CS_OK;
+
+	border[0] = border[1] = border[2] = border[3] = 1;
+	if (json_is_object(padding)) {
+		for (int i = 0; i < 4 && !status; i++) {
+			border[i] = 0;
+			status = cs_keras_int(where, padding, sides[i], NULL, 0, 1 << 16, &border[i], error);
+		}
+	} else if (json_is_array(json_array_get(padding, 0))) {
+		for (size_t axis = 0; axis < 2 && !status; axis++) {
+			json_t *one = json_pack("{s:O}", "padding", json_array_get(padding, axis));
+
+			status = one ? cs_keras_pair(where, one, "padding", NULL, 0, 1 << 16, border + 2 * axis, error)
+				     : cs_keras_unexpected(where, "padding", padding, "((top, bottom), (left, right))",
+					       CS_ERR_FORMAT, error);
+			json_decref(one);
+		}
+	} else if (json_array_size(padding) == 4) {
+		for (size_t i = 0; i < 4 && !status; i++) {
+			json_t *one = json_pack("{s:O}", "padding", json_array_get(padding, i));
+
+			status = one ? cs_keras_int(where, one, "padding", NULL, 0, 1 << 16, &border[i], error)
+				     : cs_fail_memory(error, "a layer");
+			json_decref(one);
+		}
+	} else {
+		status = cs_keras_pair(where, config, "padding", NULL, 0, 1 << 16, pair, error);
+		border[0] = border[1] = pair[0];
+		border[2] = border[3] = pair[1];
+	}
+	if (!status)
+		status = cs_keras_layout(where, config, &layer->layout, error);
+	return status;
+}
+
+static enum cs_status fill_rescaling(
+	struct cs_keras_layer *layer, struct cs_keras_where where, const json_t *config, struct cs_error *error)
+{
+	enum cs_status status = cs_keras_number(where, config, "scale", NULL, &layer->spec.factor, error);
+
+	if (!status)
+		status = cs_keras_number(where, config, "offset", NULL, &layer->spec.offset, error);
+	return status;
+}
+
+/* ReLU, LeakyReLU, ELU, Softmax as layers; ThresholdedReLU, PReLU and SELU are others. */
+static enum cs_status fill_relu(
+	struct cs_keras_layer *layer, struct cs_keras_where where, const json_t *config, struct cs_error *error)
+{
+	float limit = -1, threshold = 0, slope = 0;
+	enum cs_status status = cs_keras_number(where, config, "max_value", NULL, &limit, error);
+
+	if (!status)
+		status = cs_keras_number(where, config, "threshold", "theta", &threshold, error);
+	if (!status)
+		status = cs_keras_number(where, config, "negative_slope", NULL, &slope, error);
+	if (!status && limit >= 0)
+		status = unsupported(where, "a max_value", error);
+	if (!status && threshold != 0)
+		status = unsupported(where, "a threshold", error);
+	layer->spec.activation = slope != 0 ? CS_LEAKY_RELU : CS_RELU;
+	layer->spec.alpha = slope;
+	return status;
+}
+
+static enum cs_status fill_leaky_relu(
+	struct cs_keras_layer *layer, struct cs_keras_where where, const json_t *config, struct cs_error *error)
+{
+	layer->spec.activation = CS_LEAKY_RELU;
+	layer->spec.alpha = 0.3f;
+	return cs_keras_number(where, config, "negative_slope", "alpha", &layer->spec.alpha, error);
+}
+
+static enum cs_status fill_elu(
+	struct cs_keras_layer *layer, struct cs_keras_where where, const json_t *config, struct cs_error *error)
+{
+	layer->spec.activation = CS_ELU;
+	layer->spec.alpha = 1;
+	return cs_keras_number(where, config, "alpha", NULL, &layer->spec.alpha, error);
+}
+
+static enum cs_status fill_softmax(
+	struct cs_keras_layer *layer, struct cs_keras_where where, const json_t *config, struct cs_error *error)
+{
+	const json_t *axis = json_object_get(config, "axis");
+
+	layer->spec.activation = CS_SOFTMAX;
+	if (json_array_size(axis) == 1)
+		axis = json_array_get(axis, 0);
+	if (!axis || json_is_null(axis))
+		return CS_OK;
+	if (!json_is_integer(axis) || json_integer_value(axis) < -4 || json_integer_value(axis) > 3)
+		return cs_keras_unexpected(where, "axis", axis, "one axis", CS_ERR_UNSUPPORTED, error);
+	layer->axis = (int)json_integer_value(axis);
+	return CS_OK;
+}
+
+static enum cs_status fill_nothing(
+	struct cs_keras_layer *layer, struct cs_keras_where where, const json_t *config, struct cs_error *error)
+{
+	(void)layer;
+	(void)where;
+	(void)config;
+	(void)error;
+	return CS_OK;
+}
+
+static const struct {
+	const char *keras;
+	const struct cs_layer_ops *ops;
+	fill fill;
+} classes[] = {
+	{"Conv2D", &cs_conv_layer, fill_conv},
+	{"Convolution2D", &cs_conv_layer, fill_conv},
+	{"MaxPooling2D", &cs_maxpool_layer, fill_pool},
+	{"MaxPool2D", &cs_maxpool_layer, fill_pool},
+	{"AveragePooling2D", &cs_avgpool_layer, fill_pool},
+	{"AvgPool2D", &cs_avgpool_layer, fill_pool},
+	{"GlobalAveragePooling2D", &cs_global_avgpool_layer, fill_global},
+	{"GlobalAvgPool2D", &cs_global_avgpool_layer, fill_global},
+	{"GlobalMaxPooling2D", &cs_global_maxpool_layer, fill_global},
+	{"GlobalMaxPool2D", &cs_global_maxpool_layer, fill_global},
+	{"Dense", &cs_dense_layer, fill_dense},
+	{"Flatten", &cs_flatten_layer, fill_flatten},
+	{"Activation", &cs_activation_layer, fill_activation},
+	{"ReLU", &cs_activation_layer, fill_relu},
+	{"LeakyReLU", &cs_activation_layer, fill_leaky_relu},
+	{"ELU", &cs_activation_layer, fill_elu},
+	{"Softmax", &cs_activation_layer, fill_softmax},
+	{"Dropout", &cs_dropout_layer, fill_dropout},
+	{"BatchNormalization", &cs_batchnorm_layer, fill_batchnorm},
+	{"BatchNormalizationV1", &cs_batchnorm_layer, fill_batchnorm},
+	{"BatchNormalizationV2", &cs_batchnorm_layer, fill_batchnorm},
+	{"ZeroPadding2D", &cs_zeropad_layer, fill_zeropad},
+	{"Rescaling", &cs_rescale_layer, fill_rescaling},
+	/* They act in training alone; names and shapes remain. */
+	{"SpatialDropout2D", &cs_activation_layer, fill_nothing},
+	{"AlphaDropout", &cs_activation_layer, fill_nothing},
+	{"GaussianDropout", &cs_activation_layer, fill_nothing},
+	{"GaussianNoise", &cs_activation_layer, fill_nothing},
+	{"ActivityRegularization", &cs_activation_layer, fill_nothing},
+};
+
+/* Take the input's shape from the first place that names it; stale copies in later layers are ignored. */
+static enum cs_status take_input(
+	struct cs_keras_plan *plan, struct cs_keras_where where, const json_t *config, struct cs_error *error)
+{
+	static const struct {
+		const char *key;
+		size_t skip;
+	} keys[] = {{"batch_input_shape", 1}, {"batch_shape", 1}, {"build_input_shape", 1}, {"input_shape", 0}};
+	const json_t *shape = NULL, *input_dim = json_object_get(config, "input_dim");
+	size_t skip = 0, rank;
+
+	if (plan->rank)
+		return CS_OK;
+	for (size_t i = 0; i < sizeof keys / sizeof *keys && !json_is_array(shape); i++) {
+		shape = json_object_get(config, keys[i].key);
+		skip = keys[i].skip;
+	}
+	if (!json_is_array(shape) && json_is_integer(input_dim)) {
+		shape = input_dim;
+		plan->dims[0] = json_integer_value(input_dim);
+		rank = 1;
+	} else if (!json_is_array(shape)) {
+		return CS_OK;
+	} else {
+		rank = json_array_size(shape) - (json_array_size(shape) ? skip : 0);
+		if (rank != 1 && rank != 3)
+			return cs_keras_unexpected(where, "input shape", shape,
+				"rows, columns and channels, or one row of numbers", CS_ERR_UNSUPPORTED, error);
+		for (size_t i = 0; i < rank; i++)
+			plan->dims[i] = json_integer_value(json_array_get(shape, i + skip));
+	}
+	for (size_t i = 0; i < rank; i++) {
+		if (plan->dims[i] < 1 || plan->dims[i] > CS_KERAS_MAX_VOLUME)
+			return cs_keras_unexpected(where, "input shape", shape, "sizes of at least 1, none left open",
+				CS_ERR_UNSUPPORTED, error);
+	}
+	if (rank == 3 &&
+		(double)plan->dims[0] * (double)plan->dims[1] * (double)plan->dims[2] > (double)CS_KERAS_MAX_VOLUME)
+		return cs_keras_unexpected(
+			where, "input shape", shape, "at most 2^28 numbers an image", CS_ERR_MEMORY, error);
+	plan->rank = (int)rank;
+	return CS_OK;
+}
+
+static enum cs_status grow(struct cs_keras_plan *plan, struct cs_error *error)
+{
+	int capacity = plan->capacity ? 2 * plan->capacity : 32;
+	struct cs_keras_layer *layers;
+
+	if (plan->count >= CS_KERAS_MAX_LAYERS)
+		return cs_fail(error, CS_ERR_UNSUPPORTED, "the model has over %d layers, more than convscope takes",
+			CS_KERAS_MAX_LAYERS);
+	if (plan->count < plan->capacity)
+		return CS_OK;
+	layers = cs_realloc(plan->layers, (size_t)capacity, sizeof *layers);
+	if (!layers)
+		return cs_fail_memory(error, "a model's layers");
+	plan->layers = layers;
+	plan->capacity = capacity;
+	return CS_OK;
+}
+
+/* A name of our own length that no layer has yet; `used` collects them. Keras' own name when it fits. */
+static enum cs_status our_name(
+	const char *keras, int index, json_t *used, char name[CS_NAME_SIZE], struct cs_error *error)
+{
+	if (strlen(keras) < CS_NAME_SIZE)
+		snprintf(name, CS_NAME_SIZE, "%s", keras);
+	else
+		snprintf(name, CS_NAME_SIZE, "%.56s~%d", keras, index);
+	if (json_object_get(used, name))
+		snprintf(name, CS_NAME_SIZE, "%.56s~%d", keras, index);
+	/* Cutting may have split a character: json keys must be UTF-8, our names need not be looked up then. */
+	if (json_object_set_new_nocheck(used, name, json_true()))
+		return cs_fail_memory(error, "a model's layers");
+	return CS_OK;
+}
+
+struct reader {
+	struct cs_keras_plan *plan;
+	json_t *used; /* names taken */
+};
+
+static enum cs_status read_model(
+	struct reader *reader, const json_t *model, const char *group, int depth, struct cs_error *error);
+
+static enum cs_status read_layer(
+	struct reader *reader, const json_t *entry, const char *group, bool nested, int depth, struct cs_error *error)
+{
+	struct cs_keras_plan *plan = reader->plan;
+	const json_t *config = json_object_get(entry, "config");
+	struct cs_keras_where where = {
+		.name = json_string_value(json_object_get(config, "name")),
+		.class_name = json_string_value(json_object_get(entry, "class_name")),
+	};
+	struct cs_keras_layer layer = {.layout = -1, .axis = INT_MIN};
+	char number[32];
+	bool trainable = true;
+	enum cs_status status;
+	size_t i;
+
+	snprintf(number, sizeof number, "number %d", plan->count);
+	if (!where.class_name)
+		return cs_fail(error, CS_ERR_FORMAT, "layer %d of the architecture has no class_name", plan->count);
+	if (!where.name)
+		where.name = json_string_value(json_object_get(entry, "name"));
+	if (!where.name)
+		where.name = number;
+	if (!strcmp(where.class_name, "Sequential") || !strcmp(where.class_name, "Model") ||
+		!strcmp(where.class_name, "Functional"))
+		return read_model(reader, entry, group ? group : where.name, depth + 1, error);
+	if (!json_is_object(config))
+		return cs_fail(
+			error, CS_ERR_FORMAT, "layer '%.80s' (%.40s) has no config", where.name, where.class_name);
+	status = take_input(plan, where, config, error);
+	if (status || !strcmp(where.class_name, "InputLayer"))
+		return status;
+	for (i = 0; i < sizeof classes / sizeof *classes; i++) {
+		if (!strcmp(where.class_name, classes[i].keras))
+			break;
+	}
+	if (i == sizeof classes / sizeof *classes)
+		return cs_fail(error, CS_ERR_UNSUPPORTED,
+			"layer '%.80s' is a %.40s, which convscope cannot run; supported are " SUPPORTED, where.name,
+			where.class_name);
+	layer.spec = cs_layer_spec_default(classes[i].ops);
+	status = classes[i].fill(&layer, where, config, error);
+	if (!status)
+		status = cs_keras_bool(where, config, "trainable", NULL, &trainable, error);
+	if (!status)
+		status = grow(plan, error);
+	if (!status)
+		status = our_name(where.name, plan->count, reader->used, layer.spec.name, error);
+	if (status)
+		return status;
+	layer.frozen = !trainable;
+	layer.nested = nested;
+	layer.name = cs_strdup(where.name);
+	layer.class_name = cs_strdup(where.class_name);
+	layer.group = cs_strdup(group ? group : where.name);
+	plan->layers[plan->count++] = layer;
+	if (!layer.name || !layer.class_name || !layer.group)
+		return cs_fail_memory(error, "a model's layers");
+	return CS_OK;
+}
+
+/* Keras 3 and 2.15 keep the shape a model was built with in build_config, batch included. */
+static enum cs_status take_built_shape(
+	struct cs_keras_plan *plan, struct cs_keras_where where, const json_t *model, struct cs_error *error)
+{
+	json_t *shape = json_object_get(json_object_get(model, "build_config"), "input_shape");
+	json_t *config = json_is_array(shape) ? json_pack("{s:O}", "batch_shape", shape) : NULL;
+	enum cs_status status = config ? take_input(plan, where, config, error) : CS_OK;
+
+	json_decref(config);
+	return status;
+}
+
+/* A Sequential or functional model, nested or not; `group` is the outermost nested model's name. */
+static enum cs_status read_model(
+	struct reader *reader, const json_t *model, const char *group, int depth, struct cs_error *error)
+{
+	const char *class_name = json_string_value(json_object_get(model, "class_name"));
+	const json_t *config = json_object_get(model, "config");
+	const json_t *layers = json_is_array(config) ? config : json_object_get(config, "layers");
+	bool sequential = class_name && !strcmp(class_name, "Sequential");
+	const char *name = json_string_value(json_object_get(config, "name"));
+	struct cs_keras_where where = {.name = name ? name : "model", .class_name = class_name};
+	size_t count = json_array_size(layers);
+	enum cs_status status = CS_OK;
+	int *order = NULL;
+
+	if (depth > CS_KERAS_MAX_NESTING)
+		return cs_fail(error, CS_ERR_UNSUPPORTED, "models are nested more than %d deep", CS_KERAS_MAX_NESTING);
+	if (!class_name || (!sequential && strcmp(class_name, "Model") && strcmp(class_name, "Functional")))
+		return cs_fail(error, class_name ? CS_ERR_UNSUPPORTED : CS_ERR_FORMAT,
+			"the architecture is a %.60s: expected a Sequential or functional model",
+			class_name ? class_name : "JSON text without class_name");
+	if (!json_is_array(layers))
+		return cs_fail(error, CS_ERR_FORMAT, "model '%.80s' has no list of layers", where.name);
+	if (count > CS_KERAS_MAX_LAYERS)
+		return cs_fail(error, CS_ERR_UNSUPPORTED, "the model has %zu layers; convscope takes up to %d", count,
+			CS_KERAS_MAX_LAYERS);
+	if (depth == 0 && name)
+		snprintf(reader->plan->name, sizeof reader->plan->name, "%.63s", name);
+	if (!sequential && count) {
+		order = cs_calloc(count, sizeof *order);
+		status = order ? cs_keras_chain(config, order, error) : cs_fail_memory(error, "a model's layers");
+	}
+	for (size_t i = 0; i < count && !status; i++)
+		status = read_layer(
+			reader, json_array_get(layers, order ? (size_t)order[i] : i), group, depth > 0, depth, error);
+	/* Keras 3 keeps the shape of a model that was built late beside its layers. */
+	if (!status && depth == 0)
+		status = take_input(reader->plan, where, config, error);
+	if (!status && depth == 0)
+		status = take_built_shape(reader->plan, where, model, error);
+	cs_free(order);
+	return status;
+}
+
+/* The layers that our writer split in two (keras_config.c) become one again. */
+static void rejoin(struct cs_keras_plan *plan, const json_t *fused)
+{
+	int kept = 0;
+
+	for (int i = 0; i < plan->count; i++) {
+		struct cs_keras_layer *layer = &plan->layers[i], *before = kept ? &plan->layers[kept - 1] : NULL;
+
+		if (before && layer->spec.ops == &cs_activation_layer &&
+			json_is_true(json_object_get(fused, layer->name)) &&
+			(before->spec.ops == &cs_conv_layer || before->spec.ops == &cs_dense_layer) &&
+			before->spec.activation == CS_LINEAR) {
+			before->spec.activation = layer->spec.activation;
+			before->spec.alpha = layer->spec.alpha;
+			before->axis = layer->axis;
+			cs_free(layer->name);
+			cs_free(layer->class_name);
+			cs_free(layer->group);
+			continue;
+		}
+		plan->layers[kept++] = *layer;
+	}
+	plan->count = kept;
+}
+
+enum cs_status cs_keras_plan_new(const char *json, struct cs_keras_plan *plan, struct cs_error *error)
+{
+	struct reader reader = {.plan = plan, .used = json_object()};
+	json_error_t where;
+	json_t *root = json_loads(json, JSON_DECODE_ANY, &where);
+	enum cs_status status;
+
+	*plan = (struct cs_keras_plan){0};
+	/* Some programs encode the text twice. */
+	if (json_is_string(root)) {
+		json_t *inner = json_loads(json_string_value(root), 0, &where);
+
+		json_decref(root);
+		root = inner;
+	}
+	if (!root) {
+		status = cs_fail(
+			error, CS_ERR_FORMAT, "the architecture is not JSON: %.120s (line %d)", where.text, where.line);
+		goto out;
+	}
+	if (!reader.used) {
+		status = cs_fail_memory(error, "a model's layers");
+		goto out;
+	}
+	status = read_model(&reader, root, NULL, 0, error);
+	if (!status)
+		rejoin(plan, json_object_get(json_object_get(root, "convscope"), "fused"));
+	if (!status && !plan->count)
+		status = cs_fail(error, CS_ERR_FORMAT, "the architecture has no layers");
+	if (!status && !plan->rank)
+		status = cs_fail(error, CS_ERR_FORMAT,
+			"the architecture does not say the shape of its input (batch_input_shape or batch_shape)");
+	if (!status)
+		status = cs_keras_plan_shape(plan, error);
+out:
+	json_decref(root);
+	json_decref(reader.used);
+	if (status)
+		cs_keras_plan_fini(plan);
+	return status;
+}
+
+void cs_keras_plan_fini(struct cs_keras_plan *plan)
+{
+	for (int i = 0; i < plan->count; i++) {
+		cs_free(plan->layers[i].name);
+		cs_free(plan->layers[i].class_name);
+		cs_free(plan->layers[i].group);
+	}
+	cs_free(plan->layers);
+	*plan = (struct cs_keras_plan){0};
+}
+
+enum cs_status cs_keras_parse(const char *json, struct cs_network **out, struct cs_error *error)
+{
+	struct cs_keras_plan plan;
+	enum cs_status status = cs_keras_plan_new(json, &plan, error);
+
+	if (status)
+		return status;
+	if (plan.params > CS_KERAS_MAX_VOLUME * 4)
+		status = cs_fail(error, CS_ERR_MEMORY,
+			"the architecture asks for %.3g parameters; convscope takes up to %.3g", (double)plan.params,
+			(double)CS_KERAS_MAX_VOLUME * 4);
+	else
+		status = cs_keras_plan_network(&plan, out, error);
+	cs_keras_plan_fini(&plan);
+	return status;
+}

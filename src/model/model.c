@@ -1,0 +1,334 @@
+/* model.c: a network with its pre-processing, classes and origin, as one file. See model.h.
+ *
+ * The file is Keras' (keras_write.c); what Keras has no place for stands in a group of our own that Keras ignores:
+ *
+ * /convscope                  attributes version, dataset
+ * /convscope/preprocess       float32: scale, mean 3, deviation 3, bgr
+ * /convscope/class_ids        text
+ * /convscope/class_names      text
+ * /convscope/training         checkpoints only (checkpoint.c)
+ */
+#include "model/model.h"
+
+#include "core/alloc.h"
+#include "io/file.h"
+#include "model/keras.h"
+#include "model/keras_plan.h"
+#include "model/model_internal.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PREPROCESS_NUMBERS = 8 };
+
+enum cs_status cs_model_new(struct cs_network *network, struct cs_model **out, struct cs_error *error)
+{
+	struct cs_model *model = cs_calloc(1, sizeof *model);
+
+	if (!model) {
+		cs_network_free(network);
+		return cs_fail_memory(error, "a model");
+	}
+	model->network = network;
+	model->preprocess = cs_preprocess_default();
+	*out = model;
+	return CS_OK;
+}
+
+static void free_list(char **list, int count)
+{
+	for (int i = 0; list && i < count; i++)
+		cs_free(list[i]);
+	cs_free(list);
+}
+
+static char **copy_list(int count, char *const *from)
+{
+	char **list = cs_calloc((size_t)count + 1, sizeof *list);
+
+	for (int i = 0; list && i < count; i++) {
+		list[i] = cs_strdup(from[i]);
+		if (!list[i]) {
+			free_list(list, count);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+enum cs_status cs_model_set_classes(
+	struct cs_model *model, int count, char *const *ids, char *const *names, struct cs_error *error)
+{
+	char **own_ids = ids ? copy_list(count, ids) : NULL, **own_names = names ? copy_list(count, names) : NULL;
+
+	if ((ids && !own_ids) || (names && !own_names)) {
+		free_list(own_ids, count);
+		free_list(own_names, count);
+		return cs_fail_memory(error, "the names of classes");
+	}
+	free_list(model->class_ids, model->class_count);
+	free_list(model->class_names, model->class_count);
+	model->class_count = count;
+	model->class_ids = own_ids;
+	model->class_names = own_names;
+	return CS_OK;
+}
+
+enum cs_status cs_model_set_dataset(struct cs_model *model, const char *spec, struct cs_error *error)
+{
+	char *copy = spec ? cs_strdup(spec) : NULL;
+
+	if (spec && !copy)
+		return cs_fail_memory(error, "a model");
+	cs_free(model->dataset);
+	model->dataset = copy;
+	return CS_OK;
+}
+
+void cs_model_free(struct cs_model *model)
+{
+	if (!model)
+		return;
+	cs_network_free(model->network);
+	free_list(model->class_ids, model->class_count);
+	free_list(model->class_names, model->class_count);
+	cs_free(model->dataset);
+	cs_free(model->path);
+	cs_free(model);
+}
+
+static enum cs_status write_own(const struct cs_model *model, struct cs_h5 *file, struct cs_error *error)
+{
+	const struct cs_preprocess *pre = &model->preprocess;
+	const float numbers[PREPROCESS_NUMBERS] = {
+		pre->scale,
+		pre->mean[0],
+		pre->mean[1],
+		pre->mean[2],
+		pre->deviation[0],
+		pre->deviation[1],
+		pre->deviation[2],
+		pre->bgr ? 1 : 0,
+	};
+	const struct {
+		const char *path;
+		char *const *list;
+	} lists[] = {{"/convscope/class_ids", model->class_ids}, {"/convscope/class_names", model->class_names}};
+	enum cs_status status = cs_h5_make_group(file, "/convscope", error);
+
+	if (!status)
+		status = cs_h5_write_string(file, "/convscope", "version", CS_VERSION, error);
+	if (!status && model->dataset)
+		status = cs_h5_write_string(file, "/convscope", "dataset", model->dataset, error);
+	if (!status && model->preprocess_known)
+		status = cs_h5_write_array(
+			file, "/convscope/preprocess", CS_H5_F32, CS_SHAPE(PREPROCESS_NUMBERS), numbers, error);
+	for (int i = 0; i < 2 && !status; i++) {
+		if (lists[i].list)
+			status = cs_h5_write_strings(file, lists[i].path, NULL, (const char *const *)lists[i].list,
+				model->class_count, error);
+	}
+	return status;
+}
+
+enum cs_status cs_model_save_with(const struct cs_model *model, const char *path, cs_model_extra extra,
+	const void *context, struct cs_error *error)
+{
+	char *temporary = cs_file_temporary(path);
+	struct cs_h5 *file = NULL;
+	enum cs_status status;
+
+	if (!temporary)
+		return cs_fail_memory(error, "a path");
+	status = cs_h5_open(temporary, CS_H5_CREATE, &file, error);
+	if (!status)
+		status = cs_keras_write(model->network, file, error);
+	if (!status)
+		status = write_own(model, file, error);
+	if (!status && extra)
+		status = extra(file, context, error);
+	if (file) {
+		enum cs_status closed = cs_h5_close(file, status ? NULL : error);
+
+		status = status ? status : closed;
+	}
+	if (!status)
+		status = cs_file_commit(temporary, path, error);
+	if (status) {
+		unlink(temporary);
+		cs_error_prefix(error, "cannot save '%s'", path);
+	}
+	cs_free(temporary);
+	return status;
+}
+
+enum cs_status cs_model_save(const struct cs_model *model, const char *path, struct cs_error *error)
+{
+	return cs_model_save_with(model, path, NULL, NULL, error);
+}
+
+/* A list of class names, NULL where the file has none. */
+static enum cs_status read_list(struct cs_h5 *file, const char *path, char ***list, int *count, struct cs_error *error)
+{
+	*list = NULL;
+	if (!cs_h5_exists(file, path))
+		return CS_OK;
+	return cs_h5_read_strings(file, path, NULL, list, count, error);
+}
+
+static enum cs_status read_preprocess(struct cs_h5 *file, struct cs_model *model, struct cs_error *error)
+{
+	struct cs_preprocess *pre = &model->preprocess;
+	struct cs_shape shape;
+	float *numbers = NULL;
+	void *data = NULL;
+	bool valid = true;
+	enum cs_status status;
+
+	if (!cs_h5_exists(file, "/convscope/preprocess"))
+		return CS_OK;
+	status = cs_h5_read_array(file, "/convscope/preprocess", CS_H5_F32, PREPROCESS_NUMBERS, &data, &shape, error);
+	if (status)
+		return status;
+	numbers = data;
+	if (cs_shape_count(&shape) != PREPROCESS_NUMBERS) {
+		cs_free(data);
+		return cs_fail(error, CS_ERR_FORMAT, "/convscope/preprocess has %lld numbers, expected %d",
+			(long long)cs_shape_count(&shape), PREPROCESS_NUMBERS);
+	}
+	for (int i = 0; i < PREPROCESS_NUMBERS; i++)
+		valid = valid && isfinite(numbers[i]);
+	if (valid && numbers[0] != 0 && numbers[4] != 0 && numbers[5] != 0 && numbers[6] != 0) {
+		pre->scale = numbers[0];
+		memcpy(pre->mean, numbers + 1, sizeof pre->mean);
+		memcpy(pre->deviation, numbers + 4, sizeof pre->deviation);
+		pre->bgr = numbers[7] != 0;
+		model->preprocess_known = true;
+	} else {
+		status = cs_fail(
+			error, CS_ERR_FORMAT, "/convscope/preprocess holds a zero or a number that is not finite");
+	}
+	cs_free(data);
+	return status;
+}
+
+static enum cs_status read_own(struct cs_h5 *file, struct cs_model *model, struct cs_error *error)
+{
+	char **ids = NULL, **names = NULL;
+	int id_count = 0, name_count = 0;
+	enum cs_status status;
+
+	if (!cs_h5_is_group(file, "/convscope"))
+		return CS_OK;
+	if (cs_h5_has_attribute(file, "/convscope", "dataset")) {
+		status = cs_h5_read_string(file, "/convscope", "dataset", &model->dataset, error);
+		if (status)
+			return status;
+	}
+	status = read_preprocess(file, model, error);
+	if (!status)
+		status = read_list(file, "/convscope/class_ids", &ids, &id_count, error);
+	if (!status)
+		status = read_list(file, "/convscope/class_names", &names, &name_count, error);
+	if (!status && (ids || names)) {
+		int count = ids ? id_count : name_count;
+		int64_t classes = cs_network_output(model->network).dim[0];
+
+		if ((names && name_count != count) || count != classes)
+			status = cs_fail(error, CS_ERR_FORMAT,
+				"/convscope names %d class ids and %d classes, but the network has %lld outputs",
+				id_count, name_count, (long long)classes);
+		else
+			status = cs_model_set_classes(model, count, ids, names, error);
+	}
+	cs_free(ids);
+	cs_free(names);
+	return status;
+}
+
+enum cs_status cs_model_read(struct cs_h5 *file, const char *path, const struct cs_model_options *options,
+	struct cs_model **out, struct cs_error *error)
+{
+	struct cs_network *network;
+	struct cs_model *model = NULL;
+	int64_t limit = 16 << 20; /* parameters */
+	struct stat info;
+	enum cs_status status;
+
+	/* Compressed weights may unpack to more than the file: up to 64 times is honest, a bomb is far over it. */
+	if (!stat(path, &info) && info.st_size > limit / 16)
+		limit = 16 * (int64_t)info.st_size;
+	status = cs_keras_read_within(file, options ? options->arch : NULL, limit, &network, error);
+	if (status)
+		return status;
+	status = cs_model_new(network, &model, error);
+	if (status)
+		return status;
+	status = read_own(file, model, error);
+	if (!status) {
+		model->path = cs_strdup(path);
+		if (!model->path)
+			status = cs_fail_memory(error, "a path");
+	}
+	if (status) {
+		cs_model_free(model);
+		return status;
+	}
+	*out = model;
+	return CS_OK;
+}
+
+/* What a file is that is no HDF5, said better than "not HDF5". */
+static enum cs_status recognise(const char *path, struct cs_error *error)
+{
+	unsigned char head[64] = {0};
+	FILE *file = fopen(path, "re");
+	size_t size;
+
+	if (!file)
+		return cs_fail_errno(error, "cannot open", path);
+	size = fread(head, 1, sizeof head - 1, file);
+	fclose(file);
+	if (size == 0)
+		return cs_fail(error, CS_ERR_FORMAT, "'%s' is empty", path);
+	if (!memcmp(head, "PK\3\4", 4) || !memcmp(head, "PK\5\6", 4))
+		return cs_fail(error, CS_ERR_UNSUPPORTED,
+			"'%s' is a .keras or zip file, which convscope does not read yet: save it with "
+			"model.save(\"m.h5\")",
+			path);
+	if (!strncmp((char *)head, "version https://git-lfs", 23))
+		return cs_fail(error, CS_ERR_FORMAT,
+			"'%s' is a Git LFS pointer, not a model: fetch the file itself with git lfs pull", path);
+	if (head[strspn((char *)head, " \t\r\n")] == '<')
+		return cs_fail(
+			error, CS_ERR_FORMAT, "'%s' is a web page (HTML), not a model: download the file itself", path);
+	return CS_OK;
+}
+
+enum cs_status cs_model_load(
+	const char *name, const struct cs_model_options *options, struct cs_model **out, struct cs_error *error)
+{
+	struct cs_h5 *file = NULL;
+	char *path = NULL;
+	enum cs_status status = cs_model_resolve(name, &path, error);
+
+	if (status)
+		return status;
+	status = recognise(path, error);
+	if (status)
+		goto out;
+	status = cs_h5_open(path, CS_H5_READ, &file, error);
+	if (status)
+		goto out;
+	status = cs_model_read(file, path, options, out, error);
+	if (status)
+		cs_error_prefix(error, "%s", path);
+out:
+	if (file)
+		cs_h5_close(file, NULL);
+	cs_free(path);
+	return status;
+}

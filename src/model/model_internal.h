@@ -1,0 +1,19 @@
+/* model_internal.h: what model.c and checkpoint.c share. Inside the model room only. */
+#ifndef CS_MODEL_MODEL_INTERNAL_H
+#define CS_MODEL_MODEL_INTERNAL_H
+
+#include "io/h5.h"
+#include "model/model.h"
+
+/* Write something more into the file that is being saved. */
+typedef enum cs_status (*cs_model_extra)(struct cs_h5 *file, const void *context, struct cs_error *error);
+
+/* cs_model_save with more in the file; `extra` may be NULL. */
+enum cs_status cs_model_save_with(const struct cs_model *model, const char *path, cs_model_extra extra,
+	const void *context, struct cs_error *error);
+
+/* Read the model of an open file that was found at `path`. */
+enum cs_status cs_model_read(struct cs_h5 *file, const char *path, const struct cs_model_options *options,
+	struct cs_model **out, struct cs_error *error);
+
+#endif
