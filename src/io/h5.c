@@ -32,14 +32,19 @@ static void shut_for_good(void)
 void cs_h5_lock(void)
 {
 	static bool ready;
+	static _Thread_local bool quiet;
 
 	pthread_mutex_lock(&lock);
+	if (!quiet) {
+		/* Where the library was built for threads, each thread has an error stack of its own that prints. */
+		H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+		quiet = true;
+	}
 	if (ready)
 		return;
 	ready = true;
-	H5open(); /* registers the library's exit handler, which then runs after ours */
+	/* The call above, the first to the library, has registered its exit handler, which now runs after ours. */
 	atexit(shut_for_good);
-	H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 	H5Lunregister(H5L_TYPE_EXTERNAL);
 	H5PLset_loading_state(0);
 }
@@ -287,7 +292,6 @@ hid_t cs_h5_link_properties(void)
 {
 	hid_t list = H5Pcreate(H5P_LINK_CREATE);
 
-	H5Pset_create_intermediate_group(list, 1);
 	H5Pset_char_encoding(list, H5T_CSET_UTF8);
 	return list;
 }
@@ -300,20 +304,45 @@ hid_t cs_h5_data_properties(void)
 	return list;
 }
 
-enum cs_status cs_h5_need_group(const struct cs_h5 *file, const char *path, struct cs_error *error)
+static enum cs_status make_one_group(const struct cs_h5 *file, const char *path, struct cs_error *error)
 {
+	hid_t creation, links, group;
 	enum cs_status status = CS_OK;
-	hid_t links, group;
 
 	if (cs_h5_path_exists(file, path))
 		return CS_OK;
 	links = cs_h5_link_properties();
-	group = H5Gcreate2(file->file, path, links, H5P_DEFAULT, H5P_DEFAULT);
+	creation = H5Pcreate(H5P_GROUP_CREATE);
+	H5Pset_obj_track_times(creation, false);
+	group = H5Gcreate2(file->file, path, links, creation, H5P_DEFAULT);
 	if (group < 0)
 		status = cs_h5_fail(file, error, CS_ERR_IO, "cannot make the group '%s'", path);
 	else
 		H5Gclose(group);
+	H5Pclose(creation);
 	H5Pclose(links);
+	return status;
+}
+
+/* One by one: groups that the library makes on the way would carry time stamps. */
+enum cs_status cs_h5_need_group(const struct cs_h5 *file, const char *path, struct cs_error *error)
+{
+	enum cs_status status = CS_OK;
+	char *part;
+
+	if (cs_h5_path_exists(file, path))
+		return CS_OK;
+	part = cs_strdup(path);
+	if (!part)
+		return cs_fail_memory(error, "a group name");
+	for (char *slash = part; status == CS_OK && (slash = strchr(slash + 1, '/')) != NULL;) {
+		*slash = '\0';
+		status = make_one_group(file, part, error);
+		*slash = '/';
+	}
+	if (status == CS_OK)
+		status = make_one_group(file, path, error);
+	cs_free(part);
 	return status;
 }
 
@@ -332,9 +361,23 @@ enum cs_status cs_h5_make_group(struct cs_h5 *file, const char *path, struct cs_
 
 enum cs_status cs_h5_make_way(const struct cs_h5 *file, const char *path, struct cs_error *error)
 {
-	if (cs_h5_path_exists(file, path) && H5Ldelete(file->file, path, H5P_DEFAULT) < 0)
-		return cs_h5_fail(file, error, CS_ERR_IO, "cannot replace '%s'", path);
-	return CS_OK;
+	const char *slash = strrchr(path, '/');
+	enum cs_status status;
+	char *parent;
+
+	if (cs_h5_path_exists(file, path)) {
+		if (H5Ldelete(file->file, path, H5P_DEFAULT) < 0)
+			return cs_h5_fail(file, error, CS_ERR_IO, "cannot replace '%s'", path);
+		return CS_OK;
+	}
+	if (!slash || slash == path)
+		return CS_OK;
+	parent = cs_strndup(path, (size_t)(slash - path));
+	if (!parent)
+		return cs_fail_memory(error, "a group name");
+	status = cs_h5_need_group(file, parent, error);
+	cs_free(parent);
+	return status;
 }
 
 /* Names one after the other, each with its NUL. */

@@ -46,7 +46,7 @@ enum cs_status cs_h5_make_way(const struct cs_h5 *file, const char *path, struct
 /* A group under `path`, and those above it, unless something is there already. */
 enum cs_status cs_h5_need_group(const struct cs_h5 *file, const char *path, struct cs_error *error);
 
-/* Property lists for new links (groups on the way are made) and new data sets (no time stamps: equal data, equal bytes). */
+/* Property lists for new links (UTF-8) and new data sets (no time stamps: equal data, equal bytes). */
 hid_t cs_h5_link_properties(void);
 hid_t cs_h5_data_properties(void);
 

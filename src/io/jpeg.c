@@ -82,18 +82,13 @@ static void on_progress(j_common_ptr jpeg)
 	}
 }
 
-/* Four components to RGB. Adobe's programs store ink inverted (255 = none) and say so by their marker. */
-static void from_cmyk(const uint8_t *in, int width, bool inverted, uint8_t *out)
+/* Four components to RGB. Ink is stored inverted (255 = none), as Adobe's programs write it. Files without Adobe's marker do not
+ * say; they are read alike, as Pillow does, so that Keras and convscope see the same picture. */
+static void from_cmyk(const uint8_t *in, int width, uint8_t *out)
 {
-	for (int x = 0; x < width; x++, in += 4, out += 3) {
-		int white = inverted ? in[3] : 255 - in[3];
-
-		for (int k = 0; k < 3; k++) {
-			int clear = inverted ? in[k] : 255 - in[k];
-
-			out[k] = (uint8_t)((clear * white + 127) / 255);
-		}
-	}
+	for (int x = 0; x < width; x++, in += 4, out += 3)
+		for (int k = 0; k < 3; k++)
+			out[k] = (uint8_t)((in[k] * in[3] + 127) / 255);
 }
 
 static void widen_grey(uint8_t *row, int width)
@@ -153,7 +148,7 @@ static bool read_picture(struct decoder *decoder, const uint8_t *bytes, size_t s
 
 		jpeg_read_scanlines(jpeg, &to, 1);
 		if (decoder->cmyk)
-			from_cmyk(to, decoder->picture.width, jpeg->saw_Adobe_marker, row);
+			from_cmyk(to, decoder->picture.width, row);
 		else if (jpeg->out_color_space == JCS_GRAYSCALE)
 			widen_grey(row, decoder->picture.width);
 	}

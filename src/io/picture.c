@@ -69,9 +69,9 @@ static enum cs_status refuse(const uint8_t *bytes, size_t size, const char *name
 			return cs_fail(
 				error, CS_ERR_FORMAT, "not a PNG or JPEG file: '%s' is %s", name, others[i].what);
 	for (size_t i = 0; i < size && i < 8; i++)
-		snprintf(start + 3 * i, 4, "%s%02x", i ? " " : "", bytes[i]);
-	return cs_fail(
-		error, CS_ERR_FORMAT, "not a PNG or JPEG file: '%s' (%zu bytes) begins with %s", name, size, start);
+		snprintf(start + 3 * i, 4, "%02x ", bytes[i]);
+	return cs_fail(error, CS_ERR_FORMAT, "not a PNG or JPEG file: '%s' begins with the bytes %s(%zu in all)", name,
+		start, size);
 }
 
 enum cs_status cs_picture_decode(

@@ -21,7 +21,7 @@ enum cs_status cs_picture_init(struct cs_picture *picture, int width, int height
 void cs_picture_fini(struct cs_picture *picture);
 
 /* Decode PNG or JPEG by its first bytes. Grey is widened, alpha is dropped, 16 bits keep the high byte, CMYK JPEGs are
- * converted (Adobe's inversion heeded), EXIF orientation is ignored, gamma and colour profiles are ignored. Truncated data is an
+ * converted (inverted, as Adobe writes them), EXIF orientation is ignored, gamma and colour profiles are ignored. Truncated data is an
  * error. Errors: CS_ERR_FORMAT ("not a PNG or JPEG file: ..."), CS_ERR_MEMORY over the limits; `name` is for the message. */
 enum cs_status cs_picture_decode(const void *bytes, size_t size, const char *name, struct cs_picture *out,
 	struct cs_error *error);

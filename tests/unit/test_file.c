@@ -1,9 +1,10 @@
 /* test_file.c: whole files in, whole files out, and nothing half-done in between. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "core/alloc.h"
 #include "io/file.h"

@@ -1,9 +1,10 @@
 /* test_picture.c: PNG and JPEG by content, hostile headers, and exact resizing. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "core/alloc.h"
 #include "core/random.h"
@@ -374,7 +375,9 @@ static void pasting_is_clipped_on_every_side(void **state)
 	cs_picture_fini(&from);
 }
 
-/* What INDEX.md of the shared pictures says of each: how far a decode may be from Pillow's, or -1 for a clear error. */
+/* What INDEX.md of the shared pictures says of each: how far a decode may be from Pillow's, -1 for a clear error,
+ * DECODES where there is nothing to compare with. */
+enum { DECODES = 256 };
 struct expectation {
 	const char *name;
 	int tolerance;
@@ -411,7 +414,7 @@ static const struct expectation expectations[] = {
 	{"p38_no_iend.png", 0},
 	{"p40_long_idat.png", 0},
 	{"p42_no_plte.png", -1},
-	{"p44_ztxt_bomb.png", 0},
+	{"p44_ztxt_bomb.png", DECODES},
 	{"x02_text.png", -1},
 	{"x04_png_named.jpg", 0},
 	{"x06.gif", -1},
@@ -480,7 +483,7 @@ static void shared_pictures_get_what_their_index_says(void **state)
 
 			if (status != CS_OK)
 				fail_msg("%s", error.message);
-			worst = difference(refs, e->name, &picture);
+			worst = e->tolerance == DECODES ? 0 : difference(refs, e->name, &picture);
 			if (worst > e->tolerance)
 				fail_msg("%s is off by %d levels", e->name, worst);
 		}

@@ -1,0 +1,646 @@
+/* test_h5.c: HDF5 tensors, tables, text, live reading, and what hostile files get. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "core/alloc.h"
+#include "io/file.h"
+#include "io/h5.h"
+
+#include <hdf5.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct cs_error error;
+static char directory[] = "/tmp/cs-test-h5-XXXXXX";
+static char path[100];
+
+#define OK(call) \
+	do { \
+		if ((call) != CS_OK) \
+			fail_msg("%s", error.message); \
+	} while (0)
+
+static int set_up(void **state)
+{
+	(void)state;
+	if (!mkdtemp(directory))
+		return -1;
+	snprintf(path, sizeof path, "%s/test.h5", directory);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	unlink(path);
+	return rmdir(directory);
+}
+
+static struct cs_h5 *make(void)
+{
+	struct cs_h5 *file;
+
+	OK(cs_h5_open(path, CS_H5_CREATE, &file, &error));
+	return file;
+}
+
+static struct cs_h5 *reopen(struct cs_h5 *file)
+{
+	OK(cs_h5_close(file, &error));
+	OK(cs_h5_open(path, CS_H5_READ, &file, &error));
+	return file;
+}
+
+static void tensors_come_back_bit_for_bit(void **state)
+{
+	struct cs_h5 *file = make();
+	struct cs_tensor out, back = {0}, scalar, empty;
+	struct cs_shape shape;
+	float rows[2 * 6];
+	char kind;
+
+	(void)state;
+	OK(cs_tensor_init(&out, CS_SHAPE(5, 3, 2), &error));
+	for (int i = 0; i < 30; i++)
+		out.data[i] = i == 7 ? NAN : i == 8 ? -INFINITY : (float)i / 3;
+	OK(cs_h5_write_tensor(file, "/a/b/c", &out, &error));
+	OK(cs_tensor_init(&scalar, (struct cs_shape){0}, &error));
+	scalar.data[0] = 4.5f;
+	OK(cs_h5_write_tensor(file, "/scalar", &scalar, &error));
+	OK(cs_tensor_init(&empty, CS_SHAPE(0, 4), &error));
+	OK(cs_h5_write_tensor(file, "/empty", &empty, &error));
+	file = reopen(file);
+	OK(cs_h5_info(file, "/a/b/c", &shape, &kind, &error));
+	assert_true(cs_shape_equal(&shape, &out.shape));
+	assert_int_equal(kind, 'f');
+	OK(cs_h5_read_tensor(file, "/a/b/c", 30, &back, &error));
+	assert_memory_equal(out.data, back.data, 30 * sizeof(float));
+	cs_tensor_fini(&back);
+	OK(cs_h5_read_rows(file, "/a/b/c", 3, 2, rows, &error));
+	assert_memory_equal(rows, out.data + 18, sizeof rows);
+	OK(cs_h5_read_rows(file, "/a/b/c", 5, 0, rows, &error));
+	assert_int_equal(cs_h5_read_rows(file, "/a/b/c", 4, 2, rows, &error), CS_ERR_ARGUMENT);
+	assert_int_equal(cs_h5_read_rows(file, "/a/b/c", -1, 2, rows, &error), CS_ERR_ARGUMENT);
+	assert_int_equal(cs_h5_read_rows(file, "/a/b/c", 1, INT64_MAX, rows, &error), CS_ERR_ARGUMENT);
+	assert_int_equal(cs_h5_read_tensor(file, "/a/b/c", 29, &back, &error), CS_ERR_MEMORY);
+	assert_int_equal(cs_h5_read_tensor(file, "/a/b", 30, &back, &error), CS_ERR_FORMAT);
+	assert_int_equal(cs_h5_read_tensor(file, "/a/x", 30, &back, &error), CS_ERR_NOT_FOUND);
+	OK(cs_h5_read_tensor(file, "/scalar", 1, &back, &error));
+	assert_int_equal(back.shape.rank, 0);
+	assert_true(back.data[0] == 4.5f);
+	cs_tensor_fini(&back);
+	OK(cs_h5_read_tensor(file, "/empty", 0, &back, &error));
+	assert_int_equal(back.shape.dim[1], 4);
+	cs_tensor_fini(&back);
+	OK(cs_h5_close(file, &error));
+	cs_tensor_fini(&out);
+	cs_tensor_fini(&scalar);
+	cs_tensor_fini(&empty);
+}
+
+static void arrays_keep_their_type(void **state)
+{
+	static const int64_t big[3] = {INT64_MIN, 0, INT64_MAX};
+	static const uint8_t bytes[4] = {0, 1, 128, 255};
+	static const double fine[2] = {0.1, 1e300};
+	struct cs_h5 *file = make();
+	struct cs_shape shape;
+	void *back = NULL;
+
+	(void)state;
+	OK(cs_h5_write_array(file, "/big", CS_H5_I64, CS_SHAPE(3), big, &error));
+	OK(cs_h5_write_array(file, "/bytes", CS_H5_U8, CS_SHAPE(2, 2), bytes, &error));
+	OK(cs_h5_write_array(file, "/fine", CS_H5_F64, CS_SHAPE(2), fine, &error));
+	OK(cs_h5_write_array(file, "/fine", CS_H5_F64, CS_SHAPE(2), fine, &error)); /* again: replaced */
+	file = reopen(file);
+	OK(cs_h5_read_array(file, "/big", CS_H5_I64, 3, &back, &shape, &error));
+	assert_memory_equal(back, big, sizeof big);
+	cs_free(back);
+	OK(cs_h5_read_array(file, "/bytes", CS_H5_U8, 4, &back, &shape, &error));
+	assert_memory_equal(back, bytes, sizeof bytes);
+	assert_int_equal(shape.rank, 2);
+	cs_free(back);
+	OK(cs_h5_read_array(file, "/fine", CS_H5_F64, 2, &back, NULL, &error));
+	assert_memory_equal(back, fine, sizeof fine);
+	cs_free(back);
+	back = NULL;
+	assert_int_equal(cs_h5_read_array(file, "/fine", CS_H5_I32, 2, &back, NULL, &error), CS_ERR_FORMAT);
+	assert_int_equal(cs_h5_read_array(file, "/bytes", CS_H5_U8, 3, &back, NULL, &error), CS_ERR_MEMORY);
+	assert_null(back);
+	OK(cs_h5_close(file, &error));
+}
+
+static void equal_data_makes_equal_files(void **state)
+{
+	char *first = NULL, *second = NULL;
+	size_t first_size = 0, second_size = 0;
+
+	(void)state;
+	for (int round = 0; round < 2; round++) {
+		static const double number = 3;
+		struct cs_h5 *file = make();
+
+		OK(cs_h5_write_array(file, "/group/x", CS_H5_F64, CS_SHAPE(1), &number, &error));
+		OK(cs_h5_write_string(file, "/", "name", "value", &error));
+		OK(cs_h5_make_growing(file, "/table", CS_H5_F64, 3, &error));
+		OK(cs_h5_close(file, &error));
+		if (round == 0)
+			sleep(1); /* a time stamp would differ */
+		OK(cs_file_read(path, 1 << 24, round ? &second : &first, round ? &second_size : &first_size, &error));
+	}
+	assert_int_equal(first_size, second_size);
+	assert_memory_equal(first, second, first_size);
+	cs_free(first);
+	cs_free(second);
+}
+
+static void names_are_listed_in_order(void **state)
+{
+	struct cs_h5 *file = make();
+	char **names = NULL;
+	int count = 0;
+
+	(void)state;
+	for (int i = 99; i >= 0; i--) {
+		char name[32];
+
+		snprintf(name, sizeof name, "/g/n%02d", i);
+		OK(cs_h5_make_group(file, name, &error));
+	}
+	file = reopen(file);
+	OK(cs_h5_list(file, "/g", &names, &count, &error));
+	assert_int_equal(count, 100);
+	for (int i = 0; i < 100; i++) {
+		char name[32];
+
+		snprintf(name, sizeof name, "n%02d", i);
+		assert_string_equal(names[i], name);
+	}
+	assert_null(names[100]);
+	cs_free(names);
+	OK(cs_h5_list(file, "/g/n00", &names, &count, &error));
+	assert_int_equal(count, 0);
+	assert_null(names[0]);
+	cs_free(names);
+	assert_int_equal(cs_h5_list(file, "/x", &names, &count, &error), CS_ERR_NOT_FOUND);
+	assert_true(cs_h5_exists(file, "/"));
+	assert_true(cs_h5_is_group(file, "/"));
+	assert_true(cs_h5_is_group(file, "/g/n50"));
+	assert_false(cs_h5_exists(file, "/g/n50/deeper/still"));
+	OK(cs_h5_close(file, &error));
+}
+
+static void text_of_our_own_comes_back(void **state)
+{
+	static const char *const list[] = {"kernel:0", "", "bi\xc3\xa4s", NULL};
+	struct cs_h5 *file = make();
+	char *text = NULL, **back = NULL;
+	char *large = cs_alloc(200001);
+	double number = 0;
+	int count = -1;
+
+	(void)state;
+	memset(large, 'x', 200000);
+	large[200000] = '\0';
+	OK(cs_h5_write_string(file, "/", "model_config", large, &error));
+	OK(cs_h5_write_string(file, "/", "empty", "", &error));
+	OK(cs_h5_write_string(file, "/text", NULL, "a data set", &error));
+	OK(cs_h5_write_strings(file, "/layer", "weight_names", list, 3, &error));
+	OK(cs_h5_write_strings(file, "/layer", "none", list, 0, &error));
+	OK(cs_h5_write_strings(file, "/words", NULL, list, 3, &error));
+	OK(cs_h5_write_number(file, "/layer", "epoch", 12.25, &error));
+	OK(cs_h5_write_number(file, "/layer", "epoch", 13.25, &error));
+	file = reopen(file);
+	OK(cs_h5_read_string(file, "/", "model_config", &text, &error));
+	assert_string_equal(text, large);
+	cs_free(text);
+	cs_free(large);
+	OK(cs_h5_read_string(file, "/", "empty", &text, &error));
+	assert_string_equal(text, "");
+	cs_free(text);
+	OK(cs_h5_read_string(file, "/text", NULL, &text, &error));
+	assert_string_equal(text, "a data set");
+	cs_free(text);
+	for (int round = 0; round < 2; round++) {
+		OK(cs_h5_read_strings(
+			file, round ? "/words" : "/layer", round ? NULL : "weight_names", &back, &count, &error));
+		assert_int_equal(count, 3);
+		for (int i = 0; i < 3; i++)
+			assert_string_equal(back[i], list[i]);
+		assert_null(back[3]);
+		cs_free(back);
+	}
+	OK(cs_h5_read_strings(file, "/layer", "none", &back, &count, &error));
+	assert_int_equal(count, 0);
+	assert_null(back[0]);
+	cs_free(back);
+	OK(cs_h5_read_number(file, "/layer", "epoch", &number, &error));
+	assert_true(number == 13.25);
+	assert_true(cs_h5_has_attribute(file, "/layer", "epoch"));
+	assert_false(cs_h5_has_attribute(file, "/layer", "epoc"));
+	assert_false(cs_h5_has_attribute(file, "/lay", "epoch"));
+	assert_int_equal(cs_h5_read_string(file, "/layer", "epoch", &text, &error), CS_ERR_FORMAT);
+	assert_int_equal(cs_h5_read_number(file, "/", "empty", &number, &error), CS_ERR_FORMAT);
+	assert_int_equal(cs_h5_read_string(file, "/", "nothing", &text, &error), CS_ERR_NOT_FOUND);
+	OK(cs_h5_close(file, &error));
+}
+
+static void a_list_over_64_kib_fits_an_attribute(void **state)
+{
+	enum { COUNT = 5000 };
+	static const char *list[COUNT];
+	static char names[COUNT][32];
+	struct cs_h5 *file = make();
+	char **back = NULL;
+	int count = 0;
+
+	(void)state;
+	for (int i = 0; i < COUNT; i++) {
+		snprintf(names[i], sizeof names[i], "a_rather_long_name_%d", i);
+		list[i] = names[i];
+	}
+	OK(cs_h5_write_strings(file, "/", "layer_names", list, COUNT, &error));
+	OK(cs_h5_write_strings(file, "/model_weights", "layer_names", list, COUNT, &error));
+	file = reopen(file);
+	OK(cs_h5_read_strings(file, "/model_weights", "layer_names", &back, &count, &error));
+	assert_int_equal(count, COUNT);
+	assert_string_equal(back[COUNT - 1], names[COUNT - 1]);
+	cs_free(back);
+	OK(cs_h5_close(file, &error));
+}
+
+/* Strings as other programs write them. */
+static void foreign_strings_are_read(void **state)
+{
+	static const H5T_str_t pads[3] = {H5T_STR_NULLTERM, H5T_STR_NULLPAD, H5T_STR_SPACEPAD};
+	static const char *const raw[3] = {"ab\0\0\0\0", "abc\0\0\0", "abc   "};
+	static const char *const expected[3] = {"ab", "abc", "abc"};
+	hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+	hid_t space = H5Screate(H5S_SCALAR), none = H5Screate(H5S_NULL);
+	hid_t type, attribute;
+	struct cs_h5 *ours;
+	char name[16], *text, **list;
+	const char *missing = NULL;
+	int count;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		type = H5Tcopy(H5T_C_S1);
+		H5Tset_size(type, 6);
+		H5Tset_strpad(type, pads[i]);
+		snprintf(name, sizeof name, "s%d", i);
+		attribute = H5Acreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+		H5Awrite(attribute, type, raw[i]);
+		H5Aclose(attribute);
+		H5Tclose(type);
+	}
+	type = H5Tcopy(H5T_C_S1);
+	H5Tset_size(type, H5T_VARIABLE);
+	attribute = H5Acreate2(file, "null", type, space, H5P_DEFAULT, H5P_DEFAULT);
+	H5Awrite(attribute, type, &missing);
+	H5Aclose(attribute);
+	attribute = H5Acreate2(file, "nospace", type, none, H5P_DEFAULT, H5P_DEFAULT);
+	H5Aclose(attribute);
+	H5Tclose(type);
+	H5Sclose(space);
+	H5Sclose(none);
+	H5Fclose(file);
+	OK(cs_h5_open(path, CS_H5_READ, &ours, &error));
+	for (int i = 0; i < 3; i++) {
+		snprintf(name, sizeof name, "s%d", i);
+		OK(cs_h5_read_string(ours, "/", name, &text, &error));
+		assert_string_equal(text, expected[i]);
+		cs_free(text);
+	}
+	OK(cs_h5_read_string(ours, "/", "null", &text, &error));
+	assert_string_equal(text, "");
+	cs_free(text);
+	OK(cs_h5_read_strings(ours, "/", "nospace", &list, &count, &error));
+	assert_int_equal(count, 0);
+	cs_free(list);
+	OK(cs_h5_close(ours, &error));
+}
+
+static void add_numbers(hid_t file, const char *name, hid_t type, hid_t creation, hsize_t count)
+{
+	hid_t space = H5Screate_simple(1, &count, NULL);
+	hid_t data = H5Dcreate2(file, name, type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
+	double values[100];
+
+	assert_true(data >= 0);
+	for (int i = 0; i < 100; i++)
+		values[i] = i;
+	if (count <= 100)
+		assert_true(H5Dwrite(data, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0);
+	H5Dclose(data);
+	H5Sclose(space);
+}
+
+static void numbers_of_every_storage_are_read(void **state)
+{
+	hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+	hid_t packed = H5Pcreate(H5P_DATASET_CREATE), half = H5Tcopy(H5T_IEEE_F32LE);
+	hsize_t chunk = 7;
+	static const char *const names[] = {"/half", "/double_be", "/short", "/gzip"};
+	struct cs_h5 *ours;
+
+	(void)state;
+	H5Tset_fields(half, 15, 10, 5, 0, 10);
+	H5Tset_size(half, 2);
+	H5Tset_ebias(half, 15);
+	H5Pset_chunk(packed, 1, &chunk);
+	H5Pset_shuffle(packed);
+	H5Pset_deflate(packed, 6);
+	add_numbers(file, "/half", half, H5P_DEFAULT, 100);
+	add_numbers(file, "/double_be", H5T_IEEE_F64BE, H5P_DEFAULT, 100);
+	add_numbers(file, "/short", H5T_STD_I16BE, H5P_DEFAULT, 100);
+	add_numbers(file, "/gzip", H5T_IEEE_F32LE, packed, 100);
+	H5Pclose(packed);
+	H5Tclose(half);
+	H5Fclose(file);
+	OK(cs_h5_open(path, CS_H5_READ, &ours, &error));
+	for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
+		struct cs_tensor tensor = {0};
+
+		OK(cs_h5_read_tensor(ours, names[n], 100, &tensor, &error));
+		for (int i = 0; i < 100; i++)
+			assert_true(tensor.data[i] == (float)i);
+		cs_tensor_fini(&tensor);
+	}
+	OK(cs_h5_close(ours, &error));
+}
+
+static void hostile_storage_is_refused(void **state)
+{
+	hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+	hid_t list = H5Pcreate(H5P_DATASET_CREATE), space;
+	hsize_t four = 4, chunk = 1 << 20, huge[2] = {1 << 20, 1 << 20}, piece[2] = {1024, 1024};
+	struct cs_tensor tensor = {0};
+	struct cs_h5 *ours;
+	struct cs_shape shape;
+	char *text;
+
+	(void)state;
+	H5Pset_external(list, "/etc/passwd", 0, 16);
+	space = H5Screate_simple(1, &four, NULL);
+	H5Dclose(H5Dcreate2(file, "external", H5T_IEEE_F32LE, space, H5P_DEFAULT, list, H5P_DEFAULT));
+	H5Pclose(list);
+	list = H5Pcreate(H5P_DATASET_CREATE);
+	H5Pset_virtual(list, space, "/etc/passwd", "x", space);
+	H5Dclose(H5Dcreate2(file, "virtual", H5T_IEEE_F32LE, space, H5P_DEFAULT, list, H5P_DEFAULT));
+	H5Pclose(list);
+	H5Sclose(space);
+	list = H5Pcreate(H5P_DATASET_CREATE);
+	H5Pset_chunk(list, 2, piece);
+	space = H5Screate_simple(2, huge, NULL);
+	H5Dclose(H5Dcreate2(file, "huge", H5T_IEEE_F32LE, space, H5P_DEFAULT, list, H5P_DEFAULT));
+	H5Sclose(space);
+	H5Pclose(list);
+	list = H5Pcreate(H5P_DATASET_CREATE);
+	H5Pset_chunk(list, 1, &chunk);
+	add_numbers(file, "unwritten", H5T_IEEE_F32LE, list, 1 << 28);
+	H5Pclose(list);
+	H5Lcreate_external("/etc/passwd", "/", file, "outside", H5P_DEFAULT, H5P_DEFAULT);
+	H5Lcreate_soft("/y", file, "x", H5P_DEFAULT, H5P_DEFAULT);
+	H5Lcreate_soft("/x", file, "y", H5P_DEFAULT, H5P_DEFAULT);
+	H5Lcreate_soft("/nothing", file, "dangling", H5P_DEFAULT, H5P_DEFAULT);
+	H5Fclose(file);
+	OK(cs_h5_open(path, CS_H5_READ, &ours, &error));
+	assert_int_equal(cs_h5_read_tensor(ours, "/external", 10, &tensor, &error), CS_ERR_UNSUPPORTED);
+	assert_int_equal(cs_h5_read_tensor(ours, "/virtual", 10, &tensor, &error), CS_ERR_UNSUPPORTED);
+	assert_int_equal(cs_h5_info(ours, "/virtual", &shape, NULL, &error), CS_ERR_UNSUPPORTED);
+	assert_int_equal(cs_h5_read_string(ours, "/external", NULL, &text, &error), CS_ERR_UNSUPPORTED);
+	assert_int_equal(cs_h5_read_tensor(ours, "/huge", 1 << 30, &tensor, &error), CS_ERR_MEMORY);
+	/* Within the limit, but nothing is behind it. */
+	assert_int_equal(cs_h5_read_tensor(ours, "/unwritten", 1 << 28, &tensor, &error), CS_ERR_FORMAT);
+	assert_int_equal(cs_h5_read_tensor(ours, "/outside", 10, &tensor, &error), CS_ERR_NOT_FOUND);
+	assert_int_equal(cs_h5_read_tensor(ours, "/x", 10, &tensor, &error), CS_ERR_NOT_FOUND);
+	assert_int_equal(cs_h5_read_tensor(ours, "/dangling", 10, &tensor, &error), CS_ERR_NOT_FOUND);
+	assert_null(tensor.data);
+	OK(cs_h5_close(ours, &error));
+}
+
+static void files_in_memory_are_read(void **state)
+{
+	struct cs_h5 *file = make(), *one, *two;
+	char *bytes = NULL, *text = NULL;
+	size_t size = 0;
+
+	(void)state;
+	OK(cs_h5_write_string(file, "/", "who", "one", &error));
+	OK(cs_h5_close(file, &error));
+	OK(cs_file_read(path, 1 << 24, &bytes, &size, &error));
+	OK(cs_h5_open_image(bytes, size, "model.weights.h5", &one, &error));
+	cs_free(bytes);
+	file = make();
+	OK(cs_h5_write_string(file, "/", "who", "two", &error));
+	OK(cs_h5_close(file, &error));
+	OK(cs_file_read(path, 1 << 24, &bytes, &size, &error));
+	/* The same name must not make them one file. */
+	OK(cs_h5_open_image(bytes, size, "model.weights.h5", &two, &error));
+	OK(cs_h5_read_string(one, "/", "who", &text, &error));
+	assert_string_equal(text, "one");
+	cs_free(text);
+	OK(cs_h5_read_string(two, "/", "who", &text, &error));
+	assert_string_equal(text, "two");
+	cs_free(text);
+	OK(cs_h5_close(one, &error));
+	OK(cs_h5_close(two, &error));
+	assert_int_not_equal(cs_h5_open_image(bytes, size / 2, "half", &one, &error), CS_OK);
+	assert_int_equal(cs_h5_open_image("not one", 7, "text", &one, &error), CS_ERR_FORMAT);
+	cs_free(bytes);
+}
+
+/* The writer is another process, as when the browser follows a run. */
+static void write_live(int ready, int go)
+{
+	struct cs_h5 *file;
+	struct cs_error mine;
+	double row[3] = {0, 0, 0};
+	char byte;
+
+	if (cs_h5_open(path, CS_H5_CREATE_SWMR, &file, &mine) != CS_OK ||
+		cs_h5_make_growing(file, "/epochs", CS_H5_F64, 3, &mine) != CS_OK ||
+		cs_h5_make_growing(file, "/steps", CS_H5_I64, 0, &mine) != CS_OK ||
+		cs_h5_start_swmr(file, &mine) != CS_OK)
+		_exit(1);
+	for (int round = 0; round < 5; round++) {
+		for (int i = 0; i < 100; i++) {
+			int64_t step = round * 100 + i;
+
+			row[0] = (double)step;
+			if (cs_h5_append(file, "/epochs", CS_H5_F64, row, 1, &mine) != CS_OK ||
+				cs_h5_append(file, "/steps", CS_H5_I64, &step, 1, &mine) != CS_OK)
+				_exit(2);
+		}
+		if (cs_h5_flush(file, &mine) != CS_OK || write(ready, "r", 1) != 1 || read(go, &byte, 1) != 1)
+			_exit(3);
+	}
+	_exit(0); /* killed, in effect: the file is never closed */
+}
+
+static void a_live_file_is_followed_and_outlives_its_writer(void **state)
+{
+	struct cs_h5 *file = NULL;
+	struct cs_tensor tensor = {0};
+	int ready[2], go[2], status;
+	char byte;
+	pid_t child;
+
+	(void)state;
+	assert_int_equal(pipe(ready), 0);
+	assert_int_equal(pipe(go), 0);
+	child = fork();
+	if (child == 0)
+		write_live(ready[1], go[0]);
+	for (int round = 0; round < 5; round++) {
+		assert_int_equal(read(ready[0], &byte, 1), 1);
+		if (!file)
+			OK(cs_h5_open(path, CS_H5_READ_SWMR, &file, &error));
+		OK(cs_h5_refresh(file, "/epochs", &error));
+		OK(cs_h5_refresh(file, "/steps", &error));
+		OK(cs_h5_read_tensor(file, "/epochs", 100000, &tensor, &error));
+		assert_int_equal(tensor.shape.dim[0], 100 * (round + 1));
+		for (int i = 0; i < 100 * (round + 1); i++)
+			assert_true(tensor.data[3 * i] == (float)i);
+		cs_tensor_fini(&tensor);
+		OK(cs_h5_read_tensor(file, "/steps", 100000, &tensor, &error));
+		assert_int_equal(tensor.shape.rank, 1);
+		assert_int_equal(tensor.shape.dim[0], 100 * (round + 1));
+		cs_tensor_fini(&tensor);
+		assert_int_equal(write(go[1], "g", 1), 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	OK(cs_h5_close(file, &error));
+	/* What a killed writer leaves cannot be opened as usual, which is said, but can be read live. */
+	assert_int_not_equal(cs_h5_open(path, CS_H5_READ, &file, &error), CS_OK);
+	OK(cs_h5_open(path, CS_H5_READ_SWMR, &file, &error));
+	OK(cs_h5_read_tensor(file, "/epochs", 100000, &tensor, &error));
+	assert_int_equal(tensor.shape.dim[0], 500);
+	cs_tensor_fini(&tensor);
+	OK(cs_h5_close(file, &error));
+	close(ready[0]);
+	close(ready[1]);
+	close(go[0]);
+	close(go[1]);
+}
+
+static void what_is_no_hdf5_is_said_to_be_none(void **state)
+{
+	struct cs_h5 *file = NULL;
+
+	(void)state;
+	OK(cs_file_write(path, "\x80\x04pickle", 8, &error));
+	assert_int_equal(cs_h5_open(path, CS_H5_READ, &file, &error), CS_ERR_FORMAT);
+	assert_non_null(strstr(error.message, "is not an HDF5 file"));
+	assert_int_equal(cs_h5_open("/no/such/file", CS_H5_READ, &file, &error), CS_ERR_NOT_FOUND);
+	assert_int_equal(cs_h5_open("/no/such/file", CS_H5_CREATE, &file, &error), CS_ERR_NOT_FOUND);
+	assert_int_equal(cs_h5_open(directory, CS_H5_READ, &file, &error), CS_ERR_IO);
+	assert_null(file);
+}
+
+static void failed_allocations_are_errors(void **state)
+{
+	struct cs_h5 *file = make();
+	static const double numbers[100];
+	static const char *const list[] = {"a", "b"};
+	long nth;
+
+	(void)state;
+	OK(cs_h5_write_array(file, "/x", CS_H5_F64, CS_SHAPE(100), numbers, &error));
+	OK(cs_h5_write_strings(file, "/", "names", list, 2, &error));
+	OK(cs_h5_close(file, &error));
+	for (nth = 1; nth < 50; nth++) {
+		struct cs_tensor tensor = {0};
+		enum cs_status status;
+		char **names = NULL, **back = NULL;
+		int count;
+
+		file = NULL;
+		cs_alloc_fail_after(nth);
+		status = cs_h5_open(path, CS_H5_READ, &file, &error);
+		if (status == CS_OK)
+			status = cs_h5_read_tensor(file, "/x", 100, &tensor, &error);
+		if (status == CS_OK)
+			status = cs_h5_list(file, "/", &names, &count, &error);
+		if (status == CS_OK)
+			status = cs_h5_read_strings(file, "/", "names", &back, &count, &error);
+		cs_alloc_fail_after(0);
+		cs_h5_close(file, &error);
+		cs_tensor_fini(&tensor);
+		cs_free(names);
+		cs_free(back);
+		if (status == CS_OK)
+			break;
+		assert_int_equal(status, CS_ERR_MEMORY);
+	}
+	assert_in_range(nth, 6, 30);
+}
+
+static void *read_again_and_again(void *context)
+{
+	for (int i = 0; i < 200; i++) {
+		struct cs_tensor tensor = {0};
+		struct cs_error mine;
+
+		if (cs_h5_read_tensor(context, "/x", 1000, &tensor, &mine) != CS_OK || tensor.data[999] != 999)
+			return (void *)1;
+		cs_tensor_fini(&tensor);
+		if (cs_h5_read_tensor(context, "/y", 1000, &tensor, &mine) != CS_ERR_NOT_FOUND)
+			return (void *)1;
+	}
+	return NULL;
+}
+
+static void threads_may_share_a_file(void **state)
+{
+	struct cs_h5 *file = make();
+	int32_t numbers[1000];
+	pthread_t threads[4];
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		numbers[i] = i;
+	OK(cs_h5_write_array(file, "/x", CS_H5_I32, CS_SHAPE(1000), numbers, &error));
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, read_again_and_again, file), 0);
+	for (int i = 0; i < 4; i++) {
+		void *failed;
+
+		pthread_join(threads[i], &failed);
+		assert_null(failed);
+	}
+	OK(cs_h5_close(file, &error));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_live_file_is_followed_and_outlives_its_writer), /* forks: before any thread */
+		cmocka_unit_test(tensors_come_back_bit_for_bit),
+		cmocka_unit_test(arrays_keep_their_type),
+		cmocka_unit_test(equal_data_makes_equal_files),
+		cmocka_unit_test(names_are_listed_in_order),
+		cmocka_unit_test(text_of_our_own_comes_back),
+		cmocka_unit_test(a_list_over_64_kib_fits_an_attribute),
+		cmocka_unit_test(foreign_strings_are_read),
+		cmocka_unit_test(numbers_of_every_storage_are_read),
+		cmocka_unit_test(hostile_storage_is_refused),
+		cmocka_unit_test(files_in_memory_are_read),
+		cmocka_unit_test(what_is_no_hdf5_is_said_to_be_none),
+		cmocka_unit_test(failed_allocations_are_errors),
+		cmocka_unit_test(threads_may_share_a_file),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
