@@ -51,6 +51,7 @@ void cs_h5_lock(void)
 
 void cs_h5_unlock(void)
 {
+	H5Eclear2(H5E_DEFAULT); /* a thread that ends with errors on its stack would leak them */
 	pthread_mutex_unlock(&lock);
 }
 
