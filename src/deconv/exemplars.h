@@ -17,23 +17,23 @@ struct cs_exemplar {
 struct cs_exemplars {
 	int layer;
 	int64_t features;
-	int top;                   /* places per feature */
+	int top; /* places per feature */
 	struct cs_exemplar *items; /* [features,top], strongest first */
-	int *counts;               /* [features] places taken */
-	int64_t *fired;            /* [features] images on which it was above 0 */
-	double *sum;               /* [features] of the strongest activation over images */
-	int64_t seen;              /* images */
+	int *counts; /* [features] places taken */
+	int64_t *fired; /* [features] images on which it was above 0 */
+	double *sum; /* [features] of the strongest activation over images */
+	int64_t seen; /* images */
 };
 
-enum cs_status cs_exemplars_init(struct cs_exemplars *exemplars, const struct cs_network *network, int layer, int top,
-	struct cs_error *error);
+enum cs_status cs_exemplars_init(
+	struct cs_exemplars *exemplars, const struct cs_network *network, int layer, int top, struct cs_error *error);
 void cs_exemplars_fini(struct cs_exemplars *exemplars);
 
 /* Take in the images of a trace's last pass; index[i] is the number of image i in the data set. */
 void cs_exemplars_add(struct cs_exemplars *exemplars, const struct cs_trace *trace, const int64_t *index);
 
 /* The images that appear anywhere in the lists, each once, ascending, into a new array that the caller frees. */
-enum cs_status cs_exemplars_images(const struct cs_exemplars *exemplars, int64_t **images, int64_t *count,
-	struct cs_error *error);
+enum cs_status cs_exemplars_images(
+	const struct cs_exemplars *exemplars, int64_t **images, int64_t *count, struct cs_error *error);
 
 #endif

@@ -26,23 +26,24 @@ enum cs_signal { CS_SIGNAL_VALUE, CS_SIGNAL_ONE };
 
 /* What is projected. Features are channels of a map or units of a dense layer. */
 struct cs_target {
-	int image;       /* in the trace, from 0 */
-	int layer;       /* in the network */
+	int image; /* in the trace, from 0 */
+	int layer; /* in the network */
 	int64_t feature; /* -1: the whole layer (all features, then `at` must be CS_AT_MAP) */
-	enum cs_at at;   /* the feature's strongest position, one position, or its whole map */
+	enum cs_at at; /* the feature's strongest position, one position, or its whole map */
 	int64_t row, column;
 	enum cs_signal signal; /* the activations themselves, or a unit gradient */
 };
 
 /* What was found there. */
 struct cs_projection {
-	bool silent;         /* nothing positive to project: the picture is empty because the feature is silent on this image
+	bool silent; /* nothing positive to project: the picture is empty because the feature is silent on this image
 	                      * (no activation above 0 at the place asked for; with signal `one` never) */
 	int64_t row, column; /* the position used; -1 for whole maps and layers */
-	float value;         /* the activation there; of a map, its largest */
-	float min, max;      /* of the projection */
+	float value; /* the activation there; of a map, its largest */
+	float min, max; /* of the projection */
 	double norm;
-	int64_t top, left, bottom, right; /* the part of the input it can reach (exclusive ends), clipped to the image */
+	int64_t top, left, bottom,
+		right; /* the part of the input it can reach (exclusive ends), clipped to the image */
 };
 
 /* Project `count` targets of one trace (kind CS_TRACE_ALL or CS_TRACE_TRAIN, filled by an inference pass).

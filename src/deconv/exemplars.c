@@ -1,0 +1,166 @@
+/* exemplars.c: the strongest images of every feature, kept in short sorted lists. See exemplars.h.
+ *
+ * Features are independent of each other, so the work is split over blocks of features: a task walks the images of the pass
+ * in their order and writes its own features' lists alone.
+ */
+#include "deconv/exemplars.h"
+
+#include "core/alloc.h"
+#include "deconv/patch.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK = 64 }; /* features of a task */
+
+struct search {
+	struct cs_exemplars *exemplars;
+	const struct cs_trace *trace;
+	const int64_t *index;
+};
+
+enum cs_status cs_exemplars_init(
+	struct cs_exemplars *exemplars, const struct cs_network *network, int layer, int top, struct cs_error *error)
+{
+	struct cs_exemplars e = {.layer = layer, .top = top};
+	enum cs_status status = CS_OK;
+
+	if (layer < 0 || layer >= network->layer_count)
+		return cs_fail(error, CS_ERR_ARGUMENT, "no layer %d: this network has layers 0 to %d", layer,
+			network->layer_count - 1);
+	if (top < 1)
+		return cs_fail(error, CS_ERR_ARGUMENT, "the %d strongest images: expected 1 or more", top);
+	e.features = cs_map_of(&network->layers[layer].out).channels;
+	e.items = cs_calloc((size_t)e.features * (size_t)top, sizeof *e.items);
+	e.counts = cs_calloc((size_t)e.features, sizeof *e.counts);
+	e.fired = cs_calloc((size_t)e.features, sizeof *e.fired);
+	e.sum = cs_calloc((size_t)e.features, sizeof *e.sum);
+	if (!e.items || !e.counts || !e.fired || !e.sum) {
+		status = cs_fail_memory(error, "the strongest images of each feature");
+		cs_exemplars_fini(&e);
+		return status;
+	}
+	*exemplars = e;
+	return CS_OK;
+}
+
+void cs_exemplars_fini(struct cs_exemplars *exemplars)
+{
+	cs_free(exemplars->items);
+	cs_free(exemplars->counts);
+	cs_free(exemplars->fired);
+	cs_free(exemplars->sum);
+	*exemplars = (struct cs_exemplars){0};
+}
+
+static bool stronger(const struct cs_exemplar *a, const struct cs_exemplar *b)
+{
+	return a->value > b->value || (a->value == b->value && a->image < b->image);
+}
+
+static void insert(struct cs_exemplars *e, int64_t feature, const struct cs_exemplar *item)
+{
+	struct cs_exemplar *list = e->items + feature * e->top;
+	int place = e->counts[feature];
+
+	if (place == e->top) {
+		if (!stronger(item, &list[place - 1]))
+			return;
+		place--;
+	} else {
+		e->counts[feature]++;
+	}
+	for (; place > 0 && stronger(item, &list[place - 1]); place--)
+		list[place] = list[place - 1];
+	list[place] = *item;
+}
+
+/* best[f] and where[f] of `count` features from the first on: the largest number of a map, the first of equals. */
+static void strongest_of_block(
+	const float *values, int64_t positions, int64_t channels, int64_t count, float *best, int32_t *where)
+{
+	for (int64_t f = 0; f < count; f++) {
+		best[f] = -INFINITY;
+		where[f] = -1;
+	}
+	for (int64_t p = 0; p < positions; p++) {
+		const float *row = values + p * channels;
+
+		for (int64_t f = 0; f < count; f++) {
+			bool better = row[f] > best[f] || (where[f] < 0 && row[f] == best[f]);
+
+			best[f] = better ? row[f] : best[f];
+			where[f] = better ? (int32_t)p : where[f];
+		}
+	}
+}
+
+static void search_block(void *context, int task, int worker)
+{
+	struct search *search = context;
+	struct cs_exemplars *e = search->exemplars;
+	struct cs_map map = cs_map_of(&search->trace->network->layers[e->layer].out);
+	int64_t first = (int64_t)task * BLOCK;
+	int64_t count = map.channels - first < BLOCK ? map.channels - first : BLOCK;
+	float best[BLOCK];
+	int32_t where[BLOCK];
+
+	(void)worker;
+	for (int i = 0; i < search->trace->count; i++) {
+		const float *values = cs_patch_values(search->trace, e->layer, i);
+
+		strongest_of_block(values + first, map.height * map.width, map.channels, count, best, where);
+		for (int64_t f = 0; f < count; f++) {
+			struct cs_exemplar item = {
+				search->index[i], where[f] / map.width, where[f] % map.width, best[f]};
+
+			if (where[f] < 0)
+				continue; /* all NaN */
+			e->sum[first + f] += best[f];
+			if (best[f] > 0) {
+				e->fired[first + f]++;
+				insert(e, first + f, &item);
+			}
+		}
+	}
+}
+
+void cs_exemplars_add(struct cs_exemplars *exemplars, const struct cs_trace *trace, const int64_t *index)
+{
+	struct search search = {exemplars, trace, index};
+
+	assert(trace->kind != CS_TRACE_OUTPUT || exemplars->layer == trace->network->layer_count - 1);
+	cs_workers_run(trace->workers, (int)((exemplars->features + BLOCK - 1) / BLOCK), search_block, &search);
+	exemplars->seen += trace->count;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+enum cs_status cs_exemplars_images(
+	const struct cs_exemplars *exemplars, int64_t **images, int64_t *count, struct cs_error *error)
+{
+	int64_t *list = cs_alloc((size_t)exemplars->features * (size_t)exemplars->top * sizeof *list);
+	int64_t all = 0, distinct = 0;
+
+	if (!list)
+		return cs_fail_memory(error, "the list of strongest images");
+	for (int64_t f = 0; f < exemplars->features; f++) {
+		for (int i = 0; i < exemplars->counts[f]; i++)
+			list[all++] = exemplars->items[f * exemplars->top + i].image;
+	}
+	qsort(list, (size_t)all, sizeof *list, by_number);
+	for (int64_t i = 0; i < all; i++) {
+		if (i == 0 || list[i] != list[i - 1])
+			list[distinct++] = list[i];
+	}
+	*images = list;
+	*count = distinct;
+	return CS_OK;
+}
