@@ -21,7 +21,7 @@ struct cs_loader_options {
 	struct cs_preprocess preprocess;
 	struct cs_augment augment;
 	int threads; /* 0: one */
-	int ahead;   /* batches kept ready; 0: four */
+	int ahead; /* batches kept ready; 0: four */
 };
 
 /* Takes copies of the options and of the image list; the data set is borrowed and must outlive the loader. */
@@ -32,16 +32,20 @@ void cs_loader_free(struct cs_loader *loader);
 /* Batches in an epoch (the last may be smaller). */
 int64_t cs_loader_batches(const struct cs_loader *loader);
 
-/* Begin epoch `epoch` at batch `first`; what was read ahead is dropped. */
+/* Begin epoch `epoch` at batch `first` (0 .. batches; at `batches` the epoch is over); what was read ahead is dropped. A new
+ * loader reads nothing until it is started. */
 void cs_loader_start(struct cs_loader *loader, uint32_t epoch, int64_t first);
 
-/* The next batch, valid until the next call; NULL at the end of the epoch (status CS_OK) or on an error. */
+/* The next batch, valid until the next call (of next, start or free); NULL at the end of the epoch (error->status CS_OK) or
+ * on an error, which is told again until the next start. start, next and waited belong to one thread. */
 const struct cs_batch *cs_loader_next(struct cs_loader *loader, struct cs_error *error);
 
 /* Seconds the caller has waited in cs_loader_next since the epoch began: how far loading starves the engine. */
 double cs_loader_waited(const struct cs_loader *loader);
 
-/* A batch of chosen images, read here and now, without augmentation: for browsing and analyses. */
+/* A batch of chosen images, read here and now, without augmentation: for browsing and analyses. `batch` is either zeroed,
+ * and then made here with room for `count` images, or was made for images of this size with room for at least as many; the caller
+ * frees it with cs_batch_fini(). On an error a batch made here is gone again. */
 enum cs_status cs_loader_read(const struct cs_dataset *data, const int64_t *images, int count, int channels,
 	const struct cs_preprocess *preprocess, struct cs_batch *batch, struct cs_error *error);
 

@@ -1,0 +1,204 @@
+/* cache.c: finding, making and sharing the cache of a source. See cache.h.
+ *
+ * Who finds no valid file takes the lock beside it, looks again (another process may have made it meanwhile), and makes it. The
+ * lock is flock(2): it goes with its process, however that ends. Where locks do not work, two may make the same file; the last
+ * rename wins, and both are right. Temporary files of makers that were killed are removed by the next one who holds the lock.
+ */
+#include "data/cache.h"
+
+#include "core/alloc.h"
+#include "core/log.h"
+#include "data/cache_file.h"
+#include "data/tree.h"
+#include "io/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+char *cs_cache_path(const struct cs_source *source, int width, int height)
+{
+	const char *slash = strrchr(source->path, '/');
+	const char *base = slash && slash[1] ? slash + 1 : "root";
+	uint64_t hash = cs_hash_bytes(CS_HASH_BEGIN, source->path, strlen(source->path) + 1);
+	char *name, *path;
+
+	hash = cs_hash_bytes(hash, source->kind, strlen(source->kind));
+	name = cs_format("%.80s-%dx%d-%016" PRIx64 ".pixels", base, width, height, hash);
+	path = name ? cs_file_cache(name) : NULL;
+	cs_free(name);
+	return path;
+}
+
+/* 0 when held, -1 when there can be none, 1 when cancelled. */
+static int hold_lock(int fd, const struct cs_source *source, struct cs_job *job)
+{
+	bool told = false;
+
+	for (;;) {
+		struct timespec pause = {.tv_nsec = 100000000};
+
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		if (errno == EINTR)
+			continue;
+		if (errno != EWOULDBLOCK)
+			return -1;
+		if (!told)
+			cs_info("waiting for another convscope that is decoding '%s'", source->path);
+		told = true;
+		cs_job_progress(job, -1, "waiting for another convscope that is decoding %s", source->path);
+		if (cs_job_cancelled(job))
+			return 1;
+		nanosleep(&pause, NULL);
+	}
+}
+
+/* Remove "<cache>.tmp-*": whoever wrote them would hold the lock that we hold. */
+static void remove_leftovers(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *directory = slash ? cs_strndup(path, (size_t)(slash - path)) : NULL;
+	char *prefix = slash ? cs_format("%s.tmp-", slash + 1) : NULL;
+	DIR *stream = directory && prefix ? opendir(directory) : NULL;
+	struct dirent *entry;
+
+	while (stream && (entry = readdir(stream)) != NULL) {
+		if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0)
+			unlinkat(dirfd(stream), entry->d_name, 0);
+	}
+	if (stream)
+		closedir(stream);
+	cs_free(directory);
+	cs_free(prefix);
+}
+
+static enum cs_status in_memory(const struct cs_source *source, const struct cs_cache_options *options,
+	struct cs_job *job, struct cs_store *out, struct cs_error *error)
+{
+	bool disk;
+
+	return cs_cache_build(source, options, -1, NULL, job, out, &disk, error);
+}
+
+/* Decode into a temporary file and give it its name. */
+static enum cs_status make_file(const struct cs_source *source, const struct cs_cache_options *options,
+	const char *path, struct cs_job *job, bool *disk_failed, struct cs_error *error)
+{
+	char *temporary = cs_file_temporary(path);
+	struct cs_store none;
+	enum cs_status status;
+	int fd = -1;
+
+	*disk_failed = false;
+	if (!temporary)
+		return cs_fail_memory(error, "a file name");
+	fd = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (fd < 0) {
+		*disk_failed = true;
+		status = cs_fail_errno(error, "cannot write", path);
+		goto out;
+	}
+	status = cs_cache_build(source, options, fd, temporary, job, &none, disk_failed, error);
+	if (close(fd) != 0 && !status) {
+		*disk_failed = true;
+		status = cs_fail_errno(error, "cannot write", path);
+	}
+	if (status) {
+		unlink(temporary);
+	} else {
+		cs_job_progress(job, 1, "keeping the decoded images");
+		status = cs_file_commit(temporary, path, error);
+		*disk_failed = status != CS_OK;
+	}
+out:
+	cs_free(temporary);
+	return status;
+}
+
+/* With the lock held or impossible: look again, make, map. */
+static enum cs_status make_and_map(const struct cs_source *source, const struct cs_cache_options *options,
+	const char *path, bool locked, struct cs_job *job, struct cs_store *out, bool *disk_failed,
+	struct cs_error *error)
+{
+	struct cs_error fault;
+	enum cs_status status = cs_cache_map(path, source, options->width, options->height, out, &fault);
+
+	*disk_failed = false;
+	if (!status)
+		return CS_OK;
+	if (status == CS_ERR_FORMAT)
+		cs_info("%s; it is made anew", fault.message);
+	if (locked)
+		remove_leftovers(path);
+	status = make_file(source, options, path, job, disk_failed, error);
+	if (status)
+		return status;
+	status = cs_cache_map(path, source, options->width, options->height, out, error);
+	*disk_failed = status != CS_OK;
+	return status;
+}
+
+static enum cs_status open_cached(const struct cs_source *source, const struct cs_cache_options *options,
+	const char *path, struct cs_job *job, struct cs_store *out, bool *disk_failed, struct cs_error *error)
+{
+	char *lock_path;
+	enum cs_status status;
+	int lock, held;
+
+	*disk_failed = false;
+	if (cs_cache_map(path, source, options->width, options->height, out, NULL) == CS_OK)
+		return CS_OK;
+	lock_path = cs_format("%s.lock", path);
+	if (!lock_path)
+		return cs_fail_memory(error, "a file name");
+	lock = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+	cs_free(lock_path);
+	if (lock < 0) {
+		*disk_failed = true;
+		return cs_fail_errno(error, "cannot write", path);
+	}
+	held = hold_lock(lock, source, job);
+	if (held > 0)
+		status = cs_fail(
+			error, CS_ERR_CANCELLED, "cancelled while waiting for the images of '%s'", source->path);
+	else
+		status = make_and_map(source, options, path, held == 0, job, out, disk_failed, error);
+	close(lock);
+	return status;
+}
+
+enum cs_status cs_cache_open(const struct cs_source *source, const struct cs_cache_options *options, struct cs_job *job,
+	struct cs_store *out, struct cs_error *error)
+{
+	struct cs_error reason;
+	enum cs_status status;
+	bool disk_failed;
+	char *path, *slash;
+
+	if (options->no_cache)
+		return in_memory(source, options, job, out, error);
+	path = cs_cache_path(source, options->width, options->height);
+	if (!path)
+		return cs_fail_memory(error, "a file name");
+	status = open_cached(source, options, path, job, out, &disk_failed, &reason);
+	if (status && disk_failed) {
+		const char *colon = strrchr(reason.message, ':');
+
+		slash = strrchr(path, '/');
+		if (slash)
+			*slash = '\0';
+		cs_warn("cannot keep decoded images in '%s' (%s): they are decoded into memory for now", path,
+			colon && colon[1] ? colon + 2 : reason.message);
+		status = in_memory(source, options, job, out, &reason);
+	}
+	if (status && error)
+		*error = reason;
+	cs_free(path);
+	return status;
+}

@@ -1,0 +1,127 @@
+/* export.c: a data set into one HDF5 file. See cs_dataset_export in dataset.h.
+ *
+ * The file keeps each image in its place, so that image numbers stay what they were. It is written under another name and renamed.
+ */
+#include "data/dataset.h"
+
+#include "core/alloc.h"
+#include "data/stored.h"
+#include "io/file.h"
+#include "io/h5.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+struct columns {
+	int32_t *labels, *boxes;
+	uint8_t *parts, *pixels;
+	const char **names;
+	bool any_box;
+};
+
+static void columns_free(struct columns *c)
+{
+	cs_free(c->labels);
+	cs_free(c->boxes);
+	cs_free(c->parts);
+	cs_free(c->pixels);
+	cs_free(c->names);
+}
+
+static enum cs_status columns_fill(
+	const struct cs_dataset *data, struct columns *c, struct cs_job *job, struct cs_error *error)
+{
+	size_t count = (size_t)data->count, image = (size_t)data->width * (size_t)data->height * 3;
+	bool copy = cs_stored_block(data) == NULL;
+
+	c->labels = cs_alloc(count * sizeof *c->labels);
+	c->boxes = cs_alloc(count * 4 * sizeof *c->boxes);
+	c->parts = cs_alloc(count);
+	c->names = cs_alloc(count * sizeof *c->names);
+	c->pixels = copy ? cs_alloc(count * image) : NULL;
+	if (!c->labels || !c->boxes || !c->parts || !c->names || (copy && !c->pixels))
+		return cs_fail(error, CS_ERR_MEMORY, "not enough memory to export %zu images (%.1f GB)", count,
+			(double)count * (double)image / 1e9);
+	for (int64_t i = 0; i < data->count; i++) {
+		struct cs_sample sample;
+		enum cs_status status;
+
+		if (cs_job_cancelled(job))
+			return cs_fail(error, CS_ERR_CANCELLED, "cancelled while '%s' was being exported", data->spec);
+		cs_dataset_sample(data, i, &sample);
+		c->labels[i] = sample.label;
+		c->names[i] = sample.name ? sample.name : "";
+		c->boxes[4 * i] = sample.has_box ? sample.box.left : 0;
+		c->boxes[4 * i + 1] = sample.has_box ? sample.box.top : 0;
+		c->boxes[4 * i + 2] = sample.has_box ? sample.box.right : 0;
+		c->boxes[4 * i + 3] = sample.has_box ? sample.box.bottom : 0;
+		c->any_box |= sample.has_box;
+		status = copy ? cs_dataset_pixels(data, i, c->pixels + (size_t)i * image, error) : CS_OK;
+		if (status)
+			return status;
+		if (i % 256 == 0)
+			cs_job_progress(job, 0.5 * (double)i / (double)data->count,
+				"reading image %" PRId64 " of %" PRId64, i, data->count);
+	}
+	memset(c->parts, CS_SPLIT_TEST, count);
+	for (int kind = 0; kind < CS_SPLIT_COUNT; kind++) {
+		for (int64_t i = 0; i < data->split[kind].count; i++)
+			c->parts[data->split[kind].images[i]] = (uint8_t)kind;
+	}
+	return CS_OK;
+}
+
+static enum cs_status write_all(
+	const struct cs_dataset *data, const struct columns *c, struct cs_h5 *file, struct cs_error *error)
+{
+	const uint8_t *pixels = c->pixels ? c->pixels : cs_stored_block(data);
+	int64_t n = data->count;
+	enum cs_status status;
+
+	/* one step after another, until one fails */
+	if ((status = cs_h5_write_array(
+		     file, "/x", CS_H5_U8, CS_SHAPE(n, data->height, data->width, 3), pixels, error)) ||
+		(status = cs_h5_write_array(file, "/y", CS_H5_I32, CS_SHAPE(n), c->labels, error)) ||
+		(status = cs_h5_write_array(file, "/split", CS_H5_U8, CS_SHAPE(n), c->parts, error)) ||
+		(c->any_box &&
+			(status = cs_h5_write_array(file, "/box", CS_H5_I32, CS_SHAPE(n, 4), c->boxes, error))) ||
+		(status = cs_h5_write_strings(file, "/name", NULL, c->names, (int)n, error)) ||
+		(status = cs_h5_write_strings(
+			 file, "/class_ids", NULL, (const char *const *)data->class_ids, data->class_count, error)) ||
+		(status = cs_h5_write_strings(
+			 file, "/class_names", NULL, (const char *const *)data->class_names, data->class_count, error)))
+		return status;
+	return cs_h5_write_string(file, "/", "source", data->spec, error);
+}
+
+enum cs_status cs_dataset_export(
+	const struct cs_dataset *data, const char *path, struct cs_job *job, struct cs_error *error)
+{
+	char *temporary = cs_file_temporary(path);
+	struct columns columns = {0};
+	struct cs_h5 *file = NULL;
+	enum cs_status status, closed;
+
+	if (!temporary)
+		return cs_fail_memory(error, "a file name");
+	status = columns_fill(data, &columns, job, error);
+	if (!status)
+		status = cs_h5_open(temporary, CS_H5_CREATE, &file, error);
+	if (status)
+		goto out;
+	cs_job_progress(job, 0.5, "writing %s", path);
+	status = write_all(data, &columns, file, error);
+	closed = cs_h5_close(file, status ? NULL : error);
+	status = status ? status : closed;
+	if (!status)
+		status = cs_file_commit(temporary, path, error);
+	if (status)
+		unlink(temporary);
+	else
+		cs_job_progress(job, 1, "wrote %s", path);
+out:
+	columns_free(&columns);
+	cs_free(temporary);
+	return status;
+}

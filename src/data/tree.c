@@ -1,0 +1,441 @@
+/* tree.c: listing and reading folders and zips alike. See tree.h.
+ *
+ * A folder is walked with stat(), which says size and time of every file: they make the fingerprint by which a cache knows
+ * its source. A symbolic link to a directory above itself would never end: each directory remembers its ancestors.
+ */
+#include "data/tree.h"
+
+#include "core/alloc.h"
+#include "io/archive.h"
+#include "io/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { MAX_DEPTH = 32, MAX_FILE = 256 << 20 /* larger files are no pictures */ };
+
+struct list {
+	struct cs_tree *tree;
+	int64_t room;
+};
+
+struct ancestor {
+	const struct ancestor *above;
+	dev_t device;
+	ino_t inode;
+	int depth;
+};
+
+uint64_t cs_hash_bytes(uint64_t hash, const void *bytes, size_t size)
+{
+	const unsigned char *at = bytes;
+
+	for (size_t i = 0; i < size; i++)
+		hash = (hash ^ at[i]) * 0x100000001B3u;
+	return hash;
+}
+
+static bool hidden(const char *name, size_t length)
+{
+	return name[0] == '.' || (length == 8 && strncmp(name, "__MACOSX", 8) == 0) ||
+		(length == 9 && strncasecmp(name, "Thumbs.db", 9) == 0) ||
+		(length == 11 && strncasecmp(name, "desktop.ini", 11) == 0);
+}
+
+static enum cs_status append(struct list *list, const struct cs_tree_file *file, struct cs_error *error)
+{
+	struct cs_tree *tree = list->tree;
+
+	if (tree->count == list->room) {
+		int64_t room = list->room ? 2 * list->room : 1024;
+		struct cs_tree_file *grown = cs_realloc(tree->files, (size_t)room, sizeof *grown);
+
+		if (!grown)
+			return cs_fail_memory(error, "a list of files");
+		tree->files = grown;
+		list->room = room;
+	}
+	tree->files[tree->count++] = *file;
+	return CS_OK;
+}
+
+/* Directories first compare as bytes, then names in one directory with their numbers by value. */
+static int in_order(const void *a, const void *b)
+{
+	const char *x = ((const struct cs_tree_file *)a)->path, *y = ((const struct cs_tree_file *)b)->path;
+	const char *x_slash = strrchr(x, '/'), *y_slash = strrchr(y, '/');
+	size_t x_length = x_slash ? (size_t)(x_slash - x) + 1 : 0, y_length = y_slash ? (size_t)(y_slash - y) + 1 : 0;
+	size_t common = x_length < y_length ? x_length : y_length;
+	int order = common ? memcmp(x, y, common) : 0;
+
+	if (order)
+		return order;
+	if (x_length != y_length)
+		return x_length < y_length ? -1 : 1;
+	order = strverscmp(x + x_length, y + y_length);
+	return order ? order : strcmp(x, y);
+}
+
+static enum cs_status walk(struct list *list, const char *directory, const char *prefix, const struct ancestor *above,
+	struct cs_error *error);
+
+static enum cs_status visit(struct list *list, const char *directory, const char *prefix, const char *name,
+	const struct ancestor *here, struct cs_error *error)
+{
+	char *full = cs_file_join(directory, name), *path = NULL;
+	struct stat about;
+	enum cs_status status = CS_OK;
+
+	if (!full) {
+		status = cs_fail_memory(error, "a file name");
+		goto out;
+	}
+	if (stat(full, &about) != 0) /* a dangling link, or gone since */
+		goto out;
+	if (!S_ISDIR(about.st_mode) && !S_ISREG(about.st_mode))
+		goto out;
+	path = cs_format("%s%s%s", prefix, name, S_ISDIR(about.st_mode) ? "/" : "");
+	if (!path) {
+		status = cs_fail_memory(error, "a file name");
+		goto out;
+	}
+	if (S_ISDIR(about.st_mode)) {
+		const struct ancestor next = {here, about.st_dev, about.st_ino, here->depth + 1};
+
+		for (const struct ancestor *a = here; a; a = a->above) {
+			if (a->device == about.st_dev && a->inode == about.st_ino)
+				goto out;
+		}
+		if (next.depth <= MAX_DEPTH)
+			status = walk(list, full, path, &next, error);
+	}
+	if (!status) {
+		struct cs_tree_file file = {
+			.path = path,
+			.size = S_ISDIR(about.st_mode) ? 0 : (int64_t)about.st_size,
+			.time = S_ISDIR(about.st_mode)
+				? 0
+				: (int64_t)about.st_mtim.tv_sec * 1000000000 + about.st_mtim.tv_nsec,
+			.member = -1,
+		};
+
+		status = append(list, &file, error);
+		if (!status)
+			path = NULL;
+	}
+out:
+	cs_free(full);
+	cs_free(path);
+	return status;
+}
+
+static enum cs_status walk(struct list *list, const char *directory, const char *prefix, const struct ancestor *here,
+	struct cs_error *error)
+{
+	DIR *stream = opendir(directory);
+	enum cs_status status = CS_OK;
+	struct dirent *entry;
+
+	if (!stream)
+		return cs_fail_errno(error, "cannot read the folder", directory);
+	while (!status && (entry = readdir(stream)) != NULL) {
+		if (!hidden(entry->d_name, strlen(entry->d_name)))
+			status = visit(list, directory, prefix, entry->d_name, here, error);
+	}
+	closedir(stream);
+	return status;
+}
+
+/* Is any part of a member's path hidden, or does it climb out? */
+static bool unwanted(const char *path)
+{
+	if (path[0] == '/')
+		return true;
+	while (*path) {
+		size_t length = strcspn(path, "/");
+
+		if (hidden(path, length))
+			return true;
+		path += length;
+		path += *path == '/';
+	}
+	return false;
+}
+
+static enum cs_status list_zip(struct list *list, const char *path, struct cs_error *error)
+{
+	struct cs_archive *archive = NULL;
+	enum cs_status status = cs_archive_open(path, &archive, error);
+
+	if (status)
+		return status;
+	for (int64_t i = 0; i < cs_archive_count(archive) && !status; i++) {
+		const char *name = cs_archive_name(archive, i);
+		struct cs_tree_file file = {.member = i};
+
+		if (!name || !*name || unwanted(name))
+			continue;
+		file.path = cs_strdup(name);
+		status = file.path ? append(list, &file, error) : cs_fail_memory(error, "a list of files");
+		if (status)
+			cs_free(file.path);
+	}
+	cs_archive_close(archive);
+	return status;
+}
+
+enum cs_status cs_tree_open(const char *path, struct cs_tree *out, struct cs_error *error)
+{
+	struct cs_tree tree = {.zip = !cs_file_is_directory(path)};
+	struct list list = {.tree = &tree};
+	struct stat about;
+	enum cs_status status;
+
+	if (stat(path, &about) != 0)
+		return cs_fail_errno(error, "cannot open", path);
+	tree.root = cs_strdup(path);
+	if (!tree.root) {
+		status = cs_fail_memory(error, "a file name");
+	} else if (tree.zip) {
+		status = list_zip(&list, path, error);
+	} else {
+		const struct ancestor here = {NULL, about.st_dev, about.st_ino, 0};
+
+		status = walk(&list, path, "", &here, error);
+	}
+	if (status) {
+		cs_tree_close(&tree);
+		return status;
+	}
+	if (tree.count)
+		qsort(tree.files, (size_t)tree.count, sizeof *tree.files, in_order);
+	*out = tree;
+	return CS_OK;
+}
+
+void cs_tree_close(struct cs_tree *tree)
+{
+	for (int64_t i = 0; i < tree->count; i++)
+		cs_free(tree->files[i].path);
+	cs_free(tree->files);
+	cs_free(tree->root);
+	*tree = (struct cs_tree){0};
+}
+
+const struct cs_tree_file *cs_tree_find(const struct cs_tree *tree, const char *path)
+{
+	const struct cs_tree_file key = {.path = (char *)path};
+
+	return tree->count ? bsearch(&key, tree->files, (size_t)tree->count, sizeof key, in_order) : NULL;
+}
+
+int64_t cs_tree_first(const struct cs_tree *tree, const char *directory)
+{
+	const struct cs_tree_file key = {.path = (char *)directory};
+	int64_t low = 0, high = tree->count;
+
+	while (low < high) {
+		int64_t middle = (low + high) / 2;
+
+		if (in_order(&tree->files[middle], &key) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+void cs_tree_enter(struct cs_tree *tree, const char *directory)
+{
+	size_t length = strlen(directory);
+	int64_t kept = 0;
+
+	for (int64_t i = 0; i < tree->count; i++) {
+		char *path = tree->files[i].path;
+
+		if (strncmp(path, directory, length) != 0 || path[length] == '\0') {
+			cs_free(path);
+			continue;
+		}
+		memmove(path, path + length, strlen(path + length) + 1);
+		tree->files[kept++] = tree->files[i];
+	}
+	tree->count = kept;
+}
+
+/* The one directory at the top, slash included, to be freed; NULL when there is none, or when it holds nothing but files and so
+ * is itself what is looked for. Files beside it do not count. */
+static char *only_directory(const struct cs_tree *tree)
+{
+	const char *top = NULL;
+	size_t length = 0;
+	bool directories = false;
+
+	for (int64_t i = 0; i < tree->count; i++) {
+		const char *path = tree->files[i].path, *slash = strchr(path, '/');
+
+		if (!slash)
+			continue;
+		if (!top) {
+			top = path;
+			length = (size_t)(slash - path) + 1;
+		}
+		if (strncmp(path, top, length) != 0)
+			return NULL;
+		directories |= strchr(path + length, '/') != NULL;
+	}
+	return top && directories ? cs_strndup(top, length) : NULL;
+}
+
+void cs_tree_strip(struct cs_tree *tree, const char *const *stops)
+{
+	char *top;
+
+	while ((top = only_directory(tree)) != NULL) {
+		bool stop = false;
+
+		for (int i = 0; stops && stops[i]; i++)
+			stop |= strlen(stops[i]) == strlen(top) - 1 &&
+				strncasecmp(stops[i], top, strlen(stops[i])) == 0;
+		if (!stop)
+			cs_tree_enter(tree, top);
+		cs_free(top);
+		if (stop)
+			return;
+	}
+}
+
+uint64_t cs_tree_hash(const struct cs_tree *tree)
+{
+	uint64_t hash = CS_HASH_BEGIN;
+
+	for (int64_t i = 0; i < tree->count; i++) {
+		const struct cs_tree_file *file = &tree->files[i];
+
+		hash = cs_hash_bytes(hash, file->path, strlen(file->path) + 1);
+		hash = cs_hash_bytes(hash, &file->size, sizeof file->size);
+		hash = cs_hash_bytes(hash, &file->time, sizeof file->time);
+	}
+	return hash;
+}
+
+struct cs_tree_reader {
+	const struct cs_tree *tree;
+	struct cs_archive *archive;
+	char *bytes;
+	size_t capacity;
+};
+
+enum cs_status cs_tree_reader_new(const struct cs_tree *tree, struct cs_tree_reader **out, struct cs_error *error)
+{
+	struct cs_tree_reader *reader = cs_calloc(1, sizeof *reader);
+	enum cs_status status = CS_OK;
+
+	if (!reader)
+		return cs_fail_memory(error, "reading files");
+	reader->tree = tree;
+	if (tree->zip)
+		status = cs_archive_open(tree->root, &reader->archive, error);
+	if (status)
+		cs_free(reader);
+	else
+		*out = reader;
+	return status;
+}
+
+void cs_tree_reader_free(struct cs_tree_reader *reader)
+{
+	if (!reader)
+		return;
+	if (reader->archive)
+		cs_archive_close(reader->archive);
+	cs_free(reader->bytes);
+	cs_free(reader);
+}
+
+enum cs_status cs_tree_read(struct cs_tree_reader *reader, const struct cs_tree_file *file, size_t limit,
+	const char **bytes, size_t *size, struct cs_error *error)
+{
+	enum cs_status status;
+	char *path;
+
+	if (reader->archive) {
+		status = cs_archive_read(
+			reader->archive, file->member, limit, &reader->bytes, &reader->capacity, size, error);
+		if (!status && reader->capacity <= *size) { /* room for the NUL */
+			char *grown = cs_realloc(reader->bytes, *size + 1, 1);
+
+			if (!grown)
+				return cs_fail_memory(error, "a file");
+			reader->bytes = grown;
+			reader->capacity = *size + 1;
+		}
+		if (!status)
+			reader->bytes[*size] = '\0';
+	} else {
+		path = cs_file_join(reader->tree->root, file->path);
+		if (!path)
+			return cs_fail_memory(error, "a file name");
+		cs_free(reader->bytes);
+		reader->bytes = NULL;
+		status = cs_file_read(path, limit, &reader->bytes, size, error);
+		cs_free(path);
+	}
+	if (!status)
+		*bytes = reader->bytes;
+	return status;
+}
+
+size_t cs_tree_peek(struct cs_tree_reader *reader, const struct cs_tree_file *file, char *bytes, size_t size)
+{
+	const char *all;
+	size_t have = 0;
+
+	if (reader->archive) {
+		if (cs_tree_read(reader, file, MAX_FILE, &all, &have, NULL) != CS_OK)
+			return 0;
+		have = have < size ? have : size;
+		memcpy(bytes, all, have);
+	} else {
+		char *path = cs_file_join(reader->tree->root, file->path);
+		FILE *stream = path ? fopen(path, "rbe") : NULL;
+
+		if (stream) {
+			have = fread(bytes, 1, size, stream);
+			fclose(stream);
+		}
+		cs_free(path);
+	}
+	return have;
+}
+
+enum cs_status cs_tree_pictures_new(void *context, void **reader, struct cs_error *error)
+{
+	struct cs_tree_reader *made;
+	enum cs_status status = cs_tree_reader_new(context, &made, error);
+
+	if (!status)
+		*reader = made;
+	return status;
+}
+
+enum cs_status cs_tree_pictures_read(void *reader, int64_t item, struct cs_picture *out, struct cs_error *error)
+{
+	struct cs_tree_reader *r = reader;
+	const struct cs_tree_file *file = &r->tree->files[item];
+	const char *bytes;
+	size_t size;
+	enum cs_status status = cs_tree_read(r, file, MAX_FILE, &bytes, &size, error);
+
+	return status ? status : cs_picture_decode(bytes, size, file->path, out, error);
+}
+
+void cs_tree_pictures_free(void *reader)
+{
+	cs_tree_reader_free(reader);
+}

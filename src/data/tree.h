@@ -1,0 +1,70 @@
+/* tree.h: the files of a folder or of a zip, as one list: what reads data sets need not know which it is. */
+#ifndef CS_DATA_TREE_H
+#define CS_DATA_TREE_H
+
+#include "io/picture.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct cs_tree_file {
+	char *path; /* from the root, forward slashes; a directory's ends in one */
+	int64_t size; /* 0 in a zip */
+	int64_t time; /* of the last change, in nanoseconds; 0 in a zip */
+	int64_t member; /* number in the zip, -1 in a folder */
+};
+
+/* Files and directories ordered by directory (bytes), and in one directory by name with numbers by their value: a2 before
+ * a10. Hidden ones (".git", "__MACOSX", "Thumbs.db") are left out. */
+struct cs_tree {
+	char *root; /* path of the folder or zip */
+	bool zip;
+	struct cs_tree_file *files;
+	int64_t count;
+};
+
+/* List a folder (symbolic links are followed, but not in circles) or a zip. Errors: CS_ERR_NOT_FOUND, CS_ERR_IO,
+ * CS_ERR_FORMAT for a broken zip. */
+enum cs_status cs_tree_open(const char *path, struct cs_tree *out, struct cs_error *error);
+void cs_tree_close(struct cs_tree *tree);
+
+/* The file of exactly this path, or NULL. */
+const struct cs_tree_file *cs_tree_find(const struct cs_tree *tree, const char *path);
+
+/* The number of the first file in or below `directory` ("a/b/"); they follow each other. Of the next one when there is none. */
+int64_t cs_tree_first(const struct cs_tree *tree, const char *directory);
+
+/* Keep what is inside `directory` ("a/b/") and leave that out of the paths. */
+void cs_tree_enter(struct cs_tree *tree, const char *directory);
+
+/* Enter the outermost directory while it is the only one there, holds directories itself, and is not called by one of `stops`
+ * (NULL-ended, any case): "animals/cat/1.png" becomes "cat/1.png". Files beside it are left out too. */
+void cs_tree_strip(struct cs_tree *tree, const char *const *stops);
+
+/* A number that changes with any name, size or time in the tree. */
+uint64_t cs_tree_hash(const struct cs_tree *tree);
+
+/* Reads files of a tree; one a thread. */
+struct cs_tree_reader;
+enum cs_status cs_tree_reader_new(const struct cs_tree *tree, struct cs_tree_reader **out, struct cs_error *error);
+void cs_tree_reader_free(struct cs_tree_reader *reader);
+
+/* The bytes of a file, valid until the next call; NUL-terminated (not counted). Errors: CS_ERR_MEMORY over the limit. */
+enum cs_status cs_tree_read(struct cs_tree_reader *reader, const struct cs_tree_file *file, size_t limit,
+	const char **bytes, size_t *size, struct cs_error *error);
+
+/* The first bytes of a file, at most `size`; returns how many. */
+size_t cs_tree_peek(struct cs_tree_reader *reader, const struct cs_tree_file *file, char *bytes, size_t size);
+
+/* The three functions of struct cs_source for pictures that are files of a tree: items are numbers of files, `context` is a struct that
+ * begins with its struct cs_tree. */
+enum cs_status cs_tree_pictures_new(void *context, void **reader, struct cs_error *error);
+enum cs_status cs_tree_pictures_read(void *reader, int64_t item, struct cs_picture *out, struct cs_error *error);
+void cs_tree_pictures_free(void *reader);
+
+/* FNV-1a, 64 bits, to be continued from `hash` (CS_HASH_BEGIN first). */
+#define CS_HASH_BEGIN 0xCBF29CE484222325u
+uint64_t cs_hash_bytes(uint64_t hash, const void *bytes, size_t size);
+
+#endif
