@@ -14,24 +14,24 @@ struct cs_run;
 
 /* What is told after each batch and epoch. */
 struct cs_run_news {
-	int64_t epoch, epochs;    /* in work, in all */
-	int64_t batch, batches;   /* done in this epoch, of */
+	int64_t epoch, epochs; /* in work, in all */
+	int64_t batch, batches; /* done in this epoch, of */
 	int64_t step;
-	double loss, accuracy;    /* running means of this epoch */
+	double loss, accuracy; /* running means of this epoch */
 	double rate;
 	double images_per_second; /* over the last seconds */
-	double eta;               /* seconds to the end of the run, at this rate; negative: unknown */
+	double eta; /* seconds to the end of the run, at this rate; negative: unknown */
 	const struct cs_epoch *finished; /* the epoch that just ended, or NULL after a batch */
-	bool best;                /* it was the best so far */
+	bool best; /* it was the best so far */
 	int64_t since_best, patience;
-	const char *phase;        /* "training", "validating", "measuring mean" */
+	const char *phase; /* "training", "validating", "measuring mean" */
 };
 
 /* Return false to stop as a signal would: saved, resumable. */
 typedef bool (*cs_run_watch)(void *context, const struct cs_run_news *news);
 
 struct cs_run_options {
-	const char *directory;  /* NULL: train in memory only */
+	const char *directory; /* NULL: train in memory only */
 	int epochs, batch, patience; /* patience 0: never stop early */
 	struct cs_optimizer_spec optimizer;
 	struct cs_schedule schedule;
@@ -48,7 +48,8 @@ struct cs_run_options {
 	void *context;
 };
 
-struct cs_run_options cs_run_options_default(void); /* 32 a batch, 40 epochs, patience 20, SGD .01 momentum .9, constant */
+struct cs_run_options cs_run_options_default(
+	void); /* 32 a batch, 40 epochs, patience 20, SGD .01 momentum .9, constant */
 
 enum cs_run_end { CS_RUN_COMPLETE, CS_RUN_PATIENCE, CS_RUN_STOPPED, CS_RUN_DIVERGED };
 
@@ -59,10 +60,11 @@ struct cs_run_summary {
 	double last_train_accuracy, last_train_loss;
 	double seconds, images_per_second;
 	double loader_wait_share; /* share of the training time the engine waited for data */
-	char message[300]; /* one sentence: "stopped by SIGINT in epoch 3; go on with convscope train --resume -o runs/a" */
+	char message
+		[300]; /* one sentence: "stopped by SIGINT in epoch 3; go on with convscope train --resume -o runs/a" */
 };
 
-/* Train a model on a data set. The model's weights are those of the last epoch afterwards; best.hdf5 holds the best.
+/* Train a model on a data set. The process holds a lock on the directory: CS_ERR_EXISTS while another trains into it. The model's weights are those of the last epoch afterwards; best.hdf5 holds the best.
  * With `resume` the directory's last.hdf5 replaces model and optimiser state first (missing: starts over; finished: returns at
  * once with the old summary).
  * Errors: CS_ERR_SHAPE when data and network do not fit (both named), CS_ERR_EXISTS, CS_ERR_IO, CS_ERR_NUMERIC when the
@@ -71,8 +73,9 @@ enum cs_status cs_run_train(struct cs_model *model, const struct cs_dataset *dat
 	bool resume, struct cs_job *job, struct cs_run_summary *summary, struct cs_error *error);
 
 /* Loss and accuracy of a split, by the trace given (its capacity is the batch). Fills scores [count,classes] when not NULL. */
-enum cs_status cs_run_evaluate(const struct cs_model *model, const struct cs_dataset *data, const int64_t *images, int64_t count,
-	struct cs_trace *trace, struct cs_job *job, struct cs_loss *loss, float *scores, struct cs_error *error);
+enum cs_status cs_run_evaluate(const struct cs_model *model, const struct cs_dataset *data, const int64_t *images,
+	int64_t count, struct cs_trace *trace, struct cs_job *job, struct cs_loss *loss, float *scores,
+	struct cs_error *error);
 
 /* What is known of a run directory, finished or not: for lists. Errors: CS_ERR_NOT_FOUND when it is none. */
 struct cs_run_state {
@@ -84,7 +87,11 @@ struct cs_run_state {
 };
 enum cs_status cs_run_inspect(const char *directory, struct cs_run_state *state, struct cs_error *error);
 
-/* Set by signal handlers (SIGINT, SIGTERM): the run ends after the batch in work. */
+/* Set by signal handlers (SIGINT, SIGTERM): the run ends after the batch in work. Async-signal-safe. */
 void cs_run_request_stop(int signal_number);
+
+/* Install such handlers for SIGINT and SIGTERM (signals that are ignored stay so), or put back what was there. After the
+ * first signal its old effect is restored: a second one ends the program at once. For programs that handle no signals. */
+void cs_run_catch_signals(bool on);
 
 #endif

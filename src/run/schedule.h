@@ -10,12 +10,12 @@ enum cs_schedule_kind { CS_CONSTANT, CS_STEP, CS_COSINE, CS_ONE_CYCLE };
 
 struct cs_schedule {
 	enum cs_schedule_kind kind;
-	int64_t warmup;   /* steps of linear rise from 0 first */
-	double factor;    /* step: multiplied every `every` epochs (0.1) */
-	int64_t every;    /* step: epochs */
-	double final;     /* cosine, one-cycle: share of the rate at the end (0) */
-	double peak_at;   /* one-cycle: share of the steps at which the peak lies (0.3) */
-	double start;     /* one-cycle: share of the rate at the start (0.04) */
+	int64_t warmup; /* steps of linear rise from 0 first */
+	double factor; /* step: multiplied every `every` epochs (0.1) */
+	int64_t every; /* step: epochs */
+	double final; /* cosine, one-cycle: share of the rate at the end (0) */
+	double peak_at; /* one-cycle: share of the steps at which the peak lies (0.3) */
+	double start; /* one-cycle: share of the rate at the start (0.04) */
 };
 
 struct cs_schedule cs_schedule_default(enum cs_schedule_kind kind);

@@ -1,0 +1,49 @@
+/* speed.c: images a second over the last seconds, from a ring of samples. See run_internal.h. */
+#include "run/run_internal.h"
+
+#include <time.h>
+
+enum { SLOTS = 64 };
+static const double sample_every = 0.1, window = 6;
+
+double cs_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+void cs_speed_add(struct cs_speed *speed, double now, int64_t images)
+{
+	int last = (speed->next + SLOTS - 1) % SLOTS;
+
+	/* The newest sample moves on until it is old enough to stay. */
+	if (speed->count > 1 && now - speed->time[(last + SLOTS - 1) % SLOTS] < sample_every) {
+		speed->time[last] = now;
+		speed->images[last] = images;
+		return;
+	}
+	speed->time[speed->next] = now;
+	speed->images[speed->next] = images;
+	speed->next = (speed->next + 1) % SLOTS;
+	if (speed->count < SLOTS)
+		speed->count++;
+}
+
+double cs_speed_rate(const struct cs_speed *speed)
+{
+	int last = (speed->next + SLOTS - 1) % SLOTS;
+	int first = last;
+
+	for (int back = 1; back < speed->count; back++) {
+		int i = (last + SLOTS - back) % SLOTS;
+
+		first = i;
+		if (speed->time[last] - speed->time[i] > window)
+			break;
+	}
+	if (first == last || speed->time[last] <= speed->time[first])
+		return 0;
+	return (double)(speed->images[last] - speed->images[first]) / (speed->time[last] - speed->time[first]);
+}
