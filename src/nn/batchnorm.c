@@ -8,7 +8,7 @@
  * Sums run over all rows (batch and positions) in double precision, over a fixed number of shards of rows that depends on
  * their count alone; the shards are added in order.
  *
- * aux: mean, 1 / sqrt(variance + epsilon) and variance of the last pass, [3,channels].
+ * aux, [5,channels]: of the last pass the mean, 1 / sqrt(variance + epsilon), the variance, gamma times the second, and beta.
  */
 #include "nn/layer.h"
 
@@ -19,6 +19,7 @@
 enum {
 	SHARDS = 32,
 	SHARD_ROWS = 64, /* a shard has at least so many */
+	AUX_ROWS = 5,
 };
 
 static int64_t channels_of(const struct cs_layer *layer)
@@ -57,9 +58,9 @@ static void batchnorm_plan(const struct cs_layer *layer, struct cs_need *need)
 
 	need->in_place = !need->training;
 	need->d_in_place = true;
-	need->aux = 3 * channels * sizeof(float);
+	need->aux = AUX_ROWS * channels * sizeof(float);
 	if (need->training)
-		need->shared = (SHARDS + 1) * 2 * channels * sizeof(double);
+		need->shared = (SHARDS + 2) * 2 * channels * sizeof(double);
 	need->algorithm = "sharded sums";
 	snprintf(need->why, sizeof need->why,
 		need->training ? "at most %d shards of rows, added in order" : "moving statistics", SHARDS);
@@ -71,28 +72,32 @@ struct job {
 	struct cs_pass *pass;
 	int64_t channels, rows, shard_rows;
 	int shards;
-	const float *gamma, *beta; /* NULL: 1 and 0 */
-	const float *mean, *inverse;
+	float *mean, *inverse, *variance, *factor, *offset; /* [channels] each, in aux */
 	double *sums; /* [shards,2,channels], then the totals [2,channels] */
+	float *mean_d,
+		*mean_product; /* backward, behind the totals: means of d_out and of d_out times the normal input */
 	bool batch; /* the batch's own statistics are in use */
 };
 
 static struct job job_of(const struct cs_layer *layer, struct cs_pass *pass)
 {
-	const struct cs_param *gamma = cs_layer_param(layer, "gamma"), *beta = cs_layer_param(layer, "beta");
 	struct job job = {.layer = layer, .pass = pass, .channels = channels_of(layer)};
-	float *aux = pass->aux;
 
 	job.rows = pass->count * (cs_shape_count(&layer->in) / job.channels);
 	job.shard_rows = (job.rows + SHARDS - 1) / SHARDS;
 	if (job.shard_rows < SHARD_ROWS)
 		job.shard_rows = SHARD_ROWS;
 	job.shards = (int)((job.rows + job.shard_rows - 1) / job.shard_rows);
-	job.gamma = gamma ? gamma->value.data : NULL;
-	job.beta = beta ? beta->value.data : NULL;
-	job.mean = aux;
-	job.inverse = aux + job.channels;
-	job.sums = (double *)pass->shared;
+	job.mean = pass->aux;
+	job.inverse = job.mean + job.channels;
+	job.variance = job.inverse + job.channels;
+	job.factor = job.variance + job.channels;
+	job.offset = job.factor + job.channels;
+	if (pass->shared) {
+		job.sums = (double *)pass->shared;
+		job.mean_d = (float *)(job.sums + (job.shards + 1) * 2 * job.channels);
+		job.mean_product = job.mean_d + job.channels;
+	}
 	job.batch = pass->training && !layer->frozen;
 	return job;
 }
@@ -133,6 +138,7 @@ static void sum_gradient_shard(void *context, int shard, int worker)
 {
 	const struct job *job = context;
 	int64_t channels = job->channels;
+	const float *restrict mean = job->mean, *restrict inverse = job->inverse;
 	double *restrict sum = job->sums + shard * 2 * channels;
 	double *restrict products = sum + channels;
 
@@ -144,7 +150,7 @@ static void sum_gradient_shard(void *context, int shard, int worker)
 
 		for (int64_t c = 0; c < channels; c++) {
 			sum[c] += (double)d[c];
-			products[c] += (double)d[c] * (double)((x[c] - job->mean[c]) * job->inverse[c]);
+			products[c] += (double)(d[c] * ((x[c] - mean[c]) * inverse[c]));
 		}
 	}
 }
@@ -163,10 +169,10 @@ static const double *add_shards(const struct job *job)
 	return total;
 }
 
-/* Mean, 1 / deviation and variance into aux. */
+/* Everything that stands in aux. */
 static void take_statistics(struct job *job)
 {
-	float *mean = job->pass->aux, *inverse = mean + job->channels, *variance = inverse + job->channels;
+	const struct cs_param *gamma = cs_layer_param(job->layer, "gamma"), *beta = cs_layer_param(job->layer, "beta");
 	double epsilon = (double)job->layer->spec.epsilon;
 	const double *total = NULL;
 
@@ -176,39 +182,41 @@ static void take_statistics(struct job *job)
 	} else {
 		size_t bytes = (size_t)job->channels * sizeof(float);
 
-		memcpy(mean, cs_layer_param(job->layer, "moving_mean")->value.data, bytes);
-		memcpy(variance, cs_layer_param(job->layer, "moving_variance")->value.data, bytes);
+		memcpy(job->mean, cs_layer_param(job->layer, "moving_mean")->value.data, bytes);
+		memcpy(job->variance, cs_layer_param(job->layer, "moving_variance")->value.data, bytes);
 	}
 	for (int64_t c = 0; c < job->channels; c++) {
-		double v = (double)variance[c];
+		double v = (double)job->variance[c];
 
 		if (total) {
 			double m = total[c] / (double)job->rows;
 
 			v = total[job->channels + c] / (double)job->rows - m * m;
 			v = v < 0 ? 0 : v; /* rounding; NaN stays */
-			mean[c] = (float)m;
-			variance[c] = (float)v;
+			job->mean[c] = (float)m;
+			job->variance[c] = (float)v;
 		}
-		inverse[c] = (float)(1 / sqrt(v + epsilon));
+		job->inverse[c] = (float)(1 / sqrt(v + epsilon));
+		job->factor[c] = gamma ? gamma->value.data[c] * job->inverse[c] : job->inverse[c];
+		job->offset[c] = beta ? beta->value.data[c] : 0;
 	}
 }
 
+/* May run in place: each number is read before it is written, so that the loop may be vectorised all the same. */
 static void normalise_shard(void *context, int shard, int worker)
 {
 	const struct job *job = context;
 	int64_t channels = job->channels;
+	const float *mean = job->mean, *factor = job->factor, *offset = job->offset;
 
 	(void)worker;
 	for (int64_t row = shard_begin(job, shard); row < shard_end(job, shard); row++) {
 		const float *x = job->pass->in + row * channels;
 		float *y = job->pass->out + row * channels;
 
-		for (int64_t c = 0; c < channels; c++) {
-			float factor = job->gamma ? job->gamma[c] * job->inverse[c] : job->inverse[c];
-
-			y[c] = (x[c] - job->mean[c]) * factor + (job->beta ? job->beta[c] : 0.0f);
-		}
+#pragma GCC ivdep
+		for (int64_t c = 0; c < channels; c++)
+			y[c] = (x[c] - mean[c]) * factor[c] + offset[c];
 	}
 }
 
@@ -220,31 +228,40 @@ static void batchnorm_forward(const struct cs_layer *layer, struct cs_pass *pass
 	cs_workers_run(pass->workers, job.shards, normalise_shard, &job);
 }
 
-/* With batch statistics: d_in = gamma * inverse * (d - mean(d) - xhat * mean(d * xhat)); without: gamma * inverse * d. */
-static void gradient_shard(void *context, int shard, int worker)
+/* gamma * inverse * (d - mean(d) - normal * mean(d * normal)), the statistics being the batch's; in place as above. */
+static void batch_gradient_shard(void *context, int shard, int worker)
 {
 	const struct job *job = context;
 	int64_t channels = job->channels;
-	const double *total = job->sums + job->shards * 2 * channels;
-	double scale = 1 / (double)job->rows;
+	const float *mean = job->mean, *inverse = job->inverse, *factor = job->factor;
+	const float *mean_d = job->mean_d, *mean_product = job->mean_product;
 
 	(void)worker;
 	for (int64_t row = shard_begin(job, shard); row < shard_end(job, shard); row++) {
-		const float *x = job->pass->in + row * channels;
+		const float *x = job->pass->in + row * channels, *d_out = job->pass->d_out + row * channels;
+		float *d_in = job->pass->d_in + row * channels;
+
+#pragma GCC ivdep
+		for (int64_t c = 0; c < channels; c++)
+			d_in[c] = factor[c] * (d_out[c] - mean_d[c] - (x[c] - mean[c]) * inverse[c] * mean_product[c]);
+	}
+}
+
+/* gamma * inverse * d, the statistics being constants. */
+static void constant_gradient_shard(void *context, int shard, int worker)
+{
+	const struct job *job = context;
+	int64_t channels = job->channels;
+	const float *factor = job->factor;
+
+	(void)worker;
+	for (int64_t row = shard_begin(job, shard); row < shard_end(job, shard); row++) {
 		const float *d_out = job->pass->d_out + row * channels;
 		float *d_in = job->pass->d_in + row * channels;
 
-		for (int64_t c = 0; c < channels; c++) {
-			float factor = job->gamma ? job->gamma[c] * job->inverse[c] : job->inverse[c];
-			float d = d_out[c];
-
-			if (job->batch) {
-				float normal = (x[c] - job->mean[c]) * job->inverse[c];
-
-				d -= (float)(total[c] * scale) + normal * (float)(total[channels + c] * scale);
-			}
-			d_in[c] = factor * d;
-		}
+#pragma GCC ivdep
+		for (int64_t c = 0; c < channels; c++)
+			d_in[c] = factor[c] * d_out[c];
 	}
 }
 
@@ -260,6 +277,10 @@ static void batchnorm_backward(const struct cs_layer *layer, struct cs_pass *pas
 
 		cs_workers_run(pass->workers, job.shards, sum_gradient_shard, &job);
 		total = add_shards(&job);
+		for (int64_t c = 0; c < job.channels; c++) {
+			job.mean_d[c] = (float)(total[c] / (double)job.rows);
+			job.mean_product[c] = (float)(total[job.channels + c] / (double)job.rows);
+		}
 		for (int p = 0; p < layer->param_count; p++) {
 			const double *gradient =
 				strcmp(layer->params[p].name, "gamma") == 0 ? total + job.channels : total;
@@ -269,7 +290,8 @@ static void batchnorm_backward(const struct cs_layer *layer, struct cs_pass *pas
 		}
 	}
 	if (pass->d_in)
-		cs_workers_run(pass->workers, job.shards, gradient_shard, &job);
+		cs_workers_run(
+			pass->workers, job.shards, job.batch ? batch_gradient_shard : constant_gradient_shard, &job);
 }
 
 static void batchnorm_update(struct cs_layer *layer, const struct cs_pass *pass)
