@@ -18,7 +18,8 @@ struct cs_scale {
 };
 
 /* One image of numbers [h,w,c] -> picture. With 3 channels each channel is drawn as colour around mid-grey, 0 -> 128; with 1
- * channel (or any other number: channels are summed by Euclidean norm) through the colour map, symmetric when `signed`. *used
+ * channel (or any other number: channels are summed by Euclidean norm) through the colour map (NULL: grey), from -limit to limit when
+ * numbers are negative anywhere in the input or the map is "diverging", else from 0 to limit. *used
  * receives the limit that maps to full colour. NaN is drawn magenta. All-zero input is mid-grey with limit 0. */
 enum cs_status cs_montage_image(const struct cs_tensor *image, struct cs_scale scale, const struct cs_colormap *map,
 	struct cs_picture *out, float *used, struct cs_error *error);
