@@ -11,8 +11,11 @@
 /* An offset of something that was not planned. */
 #define CS_NOWHERE SIZE_MAX
 
-/* Layers first .. last, run as one. Today every layer is a step of its own; a step that fuses several runs first's forward
- * with the others' outputs and switches at hand. */
+/* Layers first .. last, run as one. Today every layer is a step of its own.
+ *
+ * A step of several (convolution, activation, pool) is planned in cs_plan_new, where layers are gathered into steps, and
+ * run in trace.c, where run_step and run_step_back walk them. Its inner layers' `out` and `d_out` may then be CS_NOWHERE, but not in
+ * a trace of kind CS_TRACE_ALL, which promises every output. */
 struct cs_step {
 	int first, last;
 };

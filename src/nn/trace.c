@@ -142,6 +142,7 @@ static struct cs_pass pass_of(const struct cs_trace *trace, int i)
 	};
 }
 
+/* One step forward: today its layers one by one. */
 static void run_step(struct cs_trace *trace, const struct cs_step *step)
 {
 	for (int i = step->first; i <= step->last; i++) {
@@ -209,15 +210,12 @@ static int deepest(const struct cs_network *network, bool to_input)
 	return i;
 }
 
-void cs_network_backward(struct cs_trace *trace, bool to_logits, float *d_input)
+/* One step back, as far as layer `first`. A step that fuses layers starts from its last layer's d_out and leaves its first's d_in
+ * and all its parameters' gradients. */
+static void run_step_back(struct cs_trace *trace, const struct cs_step *step, int first, int softmax, float *d_input)
 {
-	const struct cs_network *network = trace->network;
-	int softmax = to_logits ? cs_network_softmax(network) : -1;
-	int first = deepest(network, d_input != NULL);
-
-	assert(trace->kind == CS_TRACE_TRAIN && trace->count > 0);
-	for (int i = network->layer_count - 1; i >= first; i--) {
-		const struct cs_layer *layer = &network->layers[i];
+	for (int i = step->last; i >= step->first && i >= first; i--) {
+		const struct cs_layer *layer = &trace->network->layers[i];
 		struct cs_slot *slot = &trace->slots[i];
 		struct cs_pass pass = pass_of(trace, i);
 
@@ -228,6 +226,16 @@ void cs_network_backward(struct cs_trace *trace, bool to_logits, float *d_input)
 			pass.d_params[p] = layer->frozen ? NULL : slot->d_params[p];
 		layer->ops->backward(layer, &pass);
 	}
+}
+
+void cs_network_backward(struct cs_trace *trace, bool to_logits, float *d_input)
+{
+	int softmax = to_logits ? cs_network_softmax(trace->network) : -1;
+	int first = deepest(trace->network, d_input != NULL);
+
+	assert(trace->kind == CS_TRACE_TRAIN && trace->count > 0);
+	for (int s = trace->plan->step_count - 1; s >= 0; s--)
+		run_step_back(trace, &trace->plan->steps[s], first, softmax, d_input);
 }
 
 void cs_trace_update(struct cs_trace *trace, struct cs_network *network)
