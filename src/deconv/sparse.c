@@ -1,12 +1,9 @@
 /* sparse.c: packing kernels and summing over living entries. See sparse.h.
  *
- * The inner loop is written once, on vectors of 16 numbers as GCC and Clang offer them for any processor, and compiled for
- * each instruction set; they differ in how many lanes fit their registers, which a place is run through at a time.
+ * The inner loop is written once (sparse_sum.h) and compiled for each instruction set; they differ in the width of their
+ * vectors and in how many lanes fit their registers, so that a place's entries are run through once or more often.
  */
 #include "deconv/sparse.h"
-
-/* 16 numbers, wherever they stand. */
-typedef float lane __attribute__((vector_size(64), aligned(4), may_alias));
 
 /* Kernels with fewer inputs than this are cut along their rows: taps alone would leave lanes half empty. */
 enum { NARROW = 48, FEATURES_AT_ONCE = 16 };
@@ -100,113 +97,31 @@ void cs_sparse_pack(const struct cs_cut *cut, const float *kernel, int64_t panel
 	}
 }
 
-/* below[offsets[l]] += sum over entries of value * weights[channel][l], for `lanes` lanes known when this is compiled. */
-static inline __attribute__((always_inline)) void sum(const struct cs_entry *entries, int64_t count,
-	const float *weights, int64_t pitch, const int64_t *offsets, float *below, const int lanes)
-{
-	lane a0 = {0}, a1 = {0}, a2 = {0}, a3 = {0}, a4 = {0}, a5 = {0}, a6 = {0}, a7 = {0}, a8 = {0};
+#define SUM_PASTE(a, b) a##b
+#define SUM_CAT(a, b) SUM_PASTE(a, b)
 
-	for (int64_t i = 0; i < count; i++) {
-		const lane *w = (const lane *)(weights + entries[i].channel * pitch);
-		float g = entries[i].value;
-
-		a0 += g * w[0];
-		if (lanes > 1)
-			a1 += g * w[1];
-		if (lanes > 2)
-			a2 += g * w[2];
-		if (lanes > 3)
-			a3 += g * w[3];
-		if (lanes > 4)
-			a4 += g * w[4];
-		if (lanes > 5)
-			a5 += g * w[5];
-		if (lanes > 6)
-			a6 += g * w[6];
-		if (lanes > 7)
-			a7 += g * w[7];
-		if (lanes > 8)
-			a8 += g * w[8];
-	}
-	*(lane *)(below + offsets[0]) += a0;
-	if (lanes > 1)
-		*(lane *)(below + offsets[1]) += a1;
-	if (lanes > 2)
-		*(lane *)(below + offsets[2]) += a2;
-	if (lanes > 3)
-		*(lane *)(below + offsets[3]) += a3;
-	if (lanes > 4)
-		*(lane *)(below + offsets[4]) += a4;
-	if (lanes > 5)
-		*(lane *)(below + offsets[5]) += a5;
-	if (lanes > 6)
-		*(lane *)(below + offsets[6]) += a6;
-	if (lanes > 7)
-		*(lane *)(below + offsets[7]) += a7;
-	if (lanes > 8)
-		*(lane *)(below + offsets[8]) += a8;
-}
-
-/* All places of a signal through one panel, `at_once` lanes at a time. */
-static inline __attribute__((always_inline)) void sum_panel(const struct cs_patch *patch, const float *weights,
-	int lanes, const int64_t *offsets, const int64_t step[2], float *below, const int at_once)
-{
-	int64_t pitch = (int64_t)lanes * CS_LANE;
-
-	for (int64_t p = 0; p < patch->place_count; p++) {
-		const struct cs_place *place = &patch->places[p];
-		const struct cs_entry *entries = patch->entries + place->first;
-		float *block = below + (place->row - patch->window.top) * step[0] +
-			(place->column - patch->window.left) * step[1];
-
-		for (int l = 0; l < lanes; l += at_once) {
-			const float *w = weights + l * CS_LANE;
-			const int64_t *o = offsets + l;
-			int left = lanes - l < at_once ? lanes - l : at_once;
-
-#define CASE(n) \
-	case n: \
-		if (n <= at_once) \
-			sum(entries, place->count, w, pitch, o, block, n); \
-		break
-			switch (left) {
-				CASE(1);
-				CASE(2);
-				CASE(3);
-				CASE(4);
-				CASE(5);
-				CASE(6);
-				CASE(7);
-				CASE(8);
-				CASE(9);
-			}
-#undef CASE
-		}
-	}
-}
-
-static void panel_portable(const struct cs_patch *patch, const float *weights, int lanes, const int64_t *offsets,
-	const int64_t step[2], float *below)
-{
-	sum_panel(patch, weights, lanes, offsets, step, below, 3);
-}
+#define SUM_NAME sum_portable
+#define SUM_TARGET
+#define SUM_WIDTH 4
+#define SUM_LANES 3
+#include "deconv/sparse_sum.h"
 
 #if defined(__x86_64__)
-__attribute__((target("avx2,fma"))) static void panel_avx2(const struct cs_patch *patch, const float *weights,
-	int lanes, const int64_t *offsets, const int64_t step[2], float *below)
-{
-	sum_panel(patch, weights, lanes, offsets, step, below, 6);
-}
+#define SUM_NAME sum_avx2
+#define SUM_TARGET __attribute__((target("avx2,fma")))
+#define SUM_WIDTH 8
+#define SUM_LANES 6
+#include "deconv/sparse_sum.h"
 
-__attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,fma"))) static void panel_avx512(const struct cs_patch *patch,
-	const float *weights, int lanes, const int64_t *offsets, const int64_t step[2], float *below)
-{
-	sum_panel(patch, weights, lanes, offsets, step, below, CS_PANEL);
-}
+#define SUM_NAME sum_avx512
+#define SUM_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma")))
+#define SUM_WIDTH 16
+#define SUM_LANES CS_PANEL
+#include "deconv/sparse_sum.h"
 
-static const panel_sum sums[] = {panel_portable, panel_avx2, panel_avx512};
+static const panel_sum sums[] = {sum_portable, sum_avx2, sum_avx512};
 #else
-static const panel_sum sums[] = {panel_portable, panel_portable, panel_portable};
+static const panel_sum sums[] = {sum_portable, sum_portable, sum_portable};
 #endif
 
 enum cs_isa cs_sparse_isa(void)

@@ -1,9 +1,10 @@
 /* Projections by all eight rules through whole random networks, against the reference of deconv_case.h. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "tests/deconv/deconv_case.h"
 
