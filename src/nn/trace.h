@@ -15,7 +15,9 @@ enum cs_trace_kind {
 /* What a trace holds of one layer. */
 struct cs_slot {
 	struct cs_tensor out; /* [count,...] the layer's output, after its activation; data NULL where it is not kept */
-	float *d_out; /* CS_TRACE_TRAIN: gradient with respect to out */
+	/* CS_TRACE_TRAIN: gradient with respect to out. Layers take turns in the same memory: the last layer's may be written before
+	 * cs_network_backward(), the others' hold nothing afterwards. */
+	float *d_out;
 	cs_switch *switches; /* max-pool: one per output element, as in pool.h */
 	void *aux; /* what the kind keeps; softmax kinds: logits first, [batch,...] float */
 	struct cs_need need; /* what was planned, for `info --plan` */

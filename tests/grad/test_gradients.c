@@ -487,9 +487,34 @@ static void whole_network_gradients_are_true(void **state)
 		SOFT, false, 5e-5f});
 }
 
+/* The check itself: where a perturbation crosses a kink it must say so, not average the two slopes. */
+static void differences_across_a_kink_are_recognised(void **state)
+{
+	const struct grad_case relu = {"relu", CS_SHAPE(2), {activation(CS_RELU)}, 1, COMBINATION, true, 0};
+	const struct grad_case max = {
+		"max", CS_SHAPE(2, 2, 1), {pool(&cs_maxpool_layer, 2, 2, CS_PADDING_VALID)}, 1, COMBINATION, true, 0};
+	const struct grad_case *cases[] = {&relu, &max};
+
+	(void)state;
+	for (int c = 0; c < 2; c++) {
+		struct bench b;
+
+		bench_init(&b, cases[c], 1);
+		memset(b.ref.in, 0, (size_t)(IMAGES * b.in_count) * sizeof *b.ref.in); /* on the kink, or tied */
+		goal_of(&b);
+		assert_true(isnan(difference(&b, b.ref.in, b.ref.signature)));
+		for (int64_t k = 0; k < IMAGES * b.in_count; k++)
+			b.ref.in[k] = 1 + (double)k;
+		goal_of(&b);
+		assert_false(isnan(difference(&b, b.ref.in, b.ref.signature)));
+		bench_fini(&b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(differences_across_a_kink_are_recognised),
 		cmocka_unit_test(convolution_gradients_are_true),
 		cmocka_unit_test(dense_gradients_are_true),
 		cmocka_unit_test(pool_gradients_are_true),

@@ -645,6 +645,51 @@ static void a_flatten_may_come_first(void **state)
 	cs_network_free(network);
 }
 
+/* Everything together: random pictures with random labels are learnt by heart. */
+static void a_network_learns_a_few_pictures_by_heart(void **state)
+{
+	(void)state;
+	for (int kind = CS_SGD; kind <= CS_ADAM; kind++) {
+		struct cs_layer_spec same = conv(8, 3, CS_LINEAR);
+		struct cs_optimizer_spec spec = cs_optimizer_default((enum cs_optimizer_kind)kind);
+		struct cs_optimizer *optimizer = NULL;
+		int labels[CAPACITY] = {0, 1, 2, 2, 1, 0};
+		struct cs_batch batch = {.labels = labels, .count = CAPACITY};
+		struct cs_network *network;
+		struct cs_tensor images;
+		struct cs_trace *trace;
+		struct cs_loss loss;
+		double first = 0;
+
+		same.padding = CS_PADDING_SAME;
+		network = build(CS_SHAPE(10, 10, 2),
+			(struct cs_layer_spec[]){same, plain(&cs_batchnorm_layer), activation(CS_RELU),
+				plain(&cs_maxpool_layer), conv(8, 3, CS_RELU), plain(&cs_flatten_layer),
+				plain(&cs_dropout_layer), dense(3, CS_SOFTMAX)},
+			8);
+		network->layers[6].spec.rate = 0.2f;
+		images = images_for(network, CAPACITY, 4);
+		trace = trace_of(network, CS_TRACE_TRAIN, CAPACITY, NULL);
+		spec.momentum = 0.9f;
+		assert_int_equal(cs_optimizer_new(&spec, network, &optimizer, NULL), CS_OK);
+		for (uint32_t step = 0; step < 300; step++) {
+			cs_network_forward_training(trace, &images, 1, step);
+			assert_int_equal(cs_loss_cross_entropy(trace, &batch, 0, &loss, NULL), CS_OK);
+			first = step ? first : loss.sum;
+			cs_network_backward(trace, true, NULL);
+			cs_optimizer_step(optimizer, network, trace, 0.01f);
+		}
+		cs_network_forward(trace, &images); /* moving statistics have followed */
+		assert_int_equal(cs_loss_cross_entropy(trace, &batch, 0, &loss, NULL), CS_OK);
+		assert_int_equal(loss.correct, CAPACITY);
+		assert_true(loss.sum < 0.05 * first);
+		cs_optimizer_free(optimizer);
+		cs_trace_free(trace);
+		cs_tensor_fini(&images);
+		cs_network_free(network);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -663,6 +708,7 @@ int main(void)
 		cmocka_unit_test(batch_norm_normalises_and_remembers),
 		cmocka_unit_test(two_traces_of_one_network_run_side_by_side),
 		cmocka_unit_test(a_flatten_may_come_first),
+		cmocka_unit_test(a_network_learns_a_few_pictures_by_heart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
