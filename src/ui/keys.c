@@ -1,0 +1,234 @@
+/* keys.c: the table of keys, and the file that changes it. See keys.h. */
+#include "ui/keys.h"
+
+#include "core/alloc.h"
+#include "io/file.h"
+
+#include <curses.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ncurses' codes and characters overlap; codes are moved above all of Unicode. */
+enum { CODE = 1 << 24, ESC = 27, CTRL = 0x1f };
+#define K(code) (CODE + (code))
+
+static struct cs_binding bindings[] = {
+	{CS_ACTION_ENTER, "enter", CS_ON_ALL & ~CS_ON_TEXT, "open", "open what the cursor is on", {'\r', '\n', K(KEY_ENTER)}, 0},
+	{CS_ACTION_BACK, "back", CS_ON_ALL, NULL, "back to the screen before; from the first one: quit",
+		{ESC, 'q', K(KEY_BACKSPACE), 127}, 0},
+	{CS_ACTION_UP, "up", CS_ON_ALL, NULL, "up; on an image: the next stronger feature of the layer", {K(KEY_UP), 'k'}, 0},
+	{CS_ACTION_DOWN, "down", CS_ON_ALL, NULL, "down; on an image: the next weaker feature of the layer",
+		{K(KEY_DOWN), 'j'}, 0},
+	{CS_ACTION_LEFT, "left", CS_ON_ALL, NULL, "left; on an image: the image before; on a feature: the feature before",
+		{K(KEY_LEFT), 'h'}, 0},
+	{CS_ACTION_RIGHT, "right", CS_ON_ALL, NULL, "right; on an image: the next image; on a feature: the next feature",
+		{K(KEY_RIGHT), 'l'}, 0},
+	{CS_ACTION_PAGE_UP, "page-up", CS_ON_ALL, NULL, "a page up", {K(KEY_PPAGE), 'B' & CTRL, '<'}, 0},
+	{CS_ACTION_PAGE_DOWN, "page-down", CS_ON_ALL, NULL, "a page down", {K(KEY_NPAGE), 'F' & CTRL, ' ', '>'}, 0},
+	{CS_ACTION_HOME, "home", CS_ON_ALL, NULL, "to the first", {K(KEY_HOME), 'g'}, 0},
+	{CS_ACTION_END, "end", CS_ON_ALL, NULL, "to the last", {K(KEY_END), 'G'}, 0},
+	{CS_ACTION_NEXT_PANE, "next-pane", CS_ON_IMAGE | CS_ON_RUN, NULL, "the next layer beside the image; the next plot",
+		{'\t', K(KEY_BTAB)}, 0},
+	{CS_ACTION_LAYER, "layer", CS_ON_ALL & ~(CS_ON_TEXT | CS_ON_RUNS), "layer", "the first, second, ... layer with features",
+		{'1'}, 0},
+	{CS_ACTION_LAYER_PREVIOUS, "layer-previous", CS_ON_MODEL, NULL, "the layer before", {'['}, 0},
+	{CS_ACTION_LAYER_NEXT, "layer-next", CS_ON_MODEL, NULL, "the layer after", {']'}, 0},
+	{CS_ACTION_LAYERS, "layers", CS_ON_ALL & ~(CS_ON_TEXT | CS_ON_RUNS | CS_ON_NETWORK), "network",
+		"the network: all layers and their numbers", {'t'}, 0},
+	{CS_ACTION_IMAGES, "images", CS_ON_RUN | CS_ON_NETWORK | CS_ON_LAYER | CS_ON_FEATURE, "images",
+		"look at images, and at what each layer sees in them", {'i'}, 0},
+	{CS_ACTION_KIND, "kind", CS_ON_LAYER | CS_ON_FEATURE, "view", "projections, image patches, or filters (first layer)",
+		{'v'}, 0},
+	{CS_ACTION_SORT, "sort", CS_ON_RUNS | CS_ON_LAYER, "sort", "another order", {'o'}, 0},
+	{CS_ACTION_RULE, "rule", CS_ON_LAYER | CS_ON_FEATURE | CS_ON_IMAGE, "rule",
+		"the next rule of going back to pixels: deconvnet, gradient, guided, ...", {'b'}, 0},
+	{CS_ACTION_SIGNAL, "signal", CS_ON_LAYER | CS_ON_FEATURE | CS_ON_IMAGE, "signal",
+		"what goes back: the activation's value, or one", {'s'}, 0},
+	{CS_ACTION_WHAT, "what", CS_ON_IMAGE, "what", "a feature's strongest position, its whole map, or the whole layer", {'a'},
+		0},
+	{CS_ACTION_SHARED, "shared-scale", CS_ON_LAYER | CS_ON_FEATURE | CS_ON_IMAGE, "shared scale",
+		"one scale for all pictures on the screen, or each its own", {'='}, 0},
+	{CS_ACTION_LOG_SCALE, "log-scale", CS_ON_RUN, "log", "the loss on a logarithmic axis", {'y'}, 0},
+	{CS_ACTION_TAIL, "log", CS_ON_RUN, "log file", "more or less of the run's log", {'L'}, 0},
+	{CS_ACTION_RANDOM, "random", CS_ON_IMAGE, "random", "a random image", {'r'}, 0},
+	{CS_ACTION_CLASS, "class", CS_ON_IMAGE, "class", "the first image of the next class", {'c'}, 0},
+	{CS_ACTION_WRONG, "wrong", CS_ON_IMAGE, "wrong", "the next image that the network takes for something else", {'w'}, 0},
+	{CS_ACTION_ZOOM_IN, "zoom-in", CS_ON_LAYER | CS_ON_FEATURE | CS_ON_IMAGE, "zoom", "larger pictures, fewer of them",
+		{'+'}, 0},
+	{CS_ACTION_ZOOM_OUT, "zoom-out", CS_ON_LAYER | CS_ON_FEATURE | CS_ON_IMAGE, NULL, "smaller pictures, more of them",
+		{'-'}, 0},
+	{CS_ACTION_FIND, "find", CS_ON_ALL, "find", "find a name or a number: a run, a layer, a feature, an image or class",
+		{'/'}, 0},
+	{CS_ACTION_FIND_NEXT, "find-next", CS_ON_ALL, NULL, "find the next", {'n'}, 0},
+	{CS_ACTION_FIND_PREVIOUS, "find-previous", CS_ON_ALL, NULL, "find the one before", {'N'}, 0},
+	{CS_ACTION_EXPORT, "export", CS_ON_ALL & ~CS_ON_TEXT, "export", "write this view as pictures and numbers to files", {'e'},
+		0},
+	{CS_ACTION_LUA, "lua", CS_ON_ALL, "Lua", "run a line of Lua", {':'}, 0},
+	{CS_ACTION_HELP, "help", CS_ON_ALL, "help", "this help", {'?', K(KEY_F(1))}, 0},
+	{CS_ACTION_REDRAW, "redraw", CS_ON_ALL, NULL, "draw the screen again and ask the terminal anew what it can show",
+		{'L' & CTRL}, 0},
+	{CS_ACTION_QUIT, "quit", CS_ON_ALL, NULL, "leave", {'Q'}, 0},
+	{CS_ACTION_NONE, NULL, 0, NULL, NULL, {0}, 0},
+};
+
+enum { BINDINGS = sizeof bindings / sizeof *bindings };
+
+static struct cs_binding built_in[BINDINGS];
+static bool saved;
+
+struct cs_binding *cs_bindings(void)
+{
+	return bindings;
+}
+
+void cs_keys_reset(void)
+{
+	if (saved)
+		memcpy(bindings, built_in, sizeof bindings);
+}
+
+int cs_key_of(unsigned character, bool code)
+{
+	return code ? K((int)character) : (int)character;
+}
+
+static const struct cs_binding *look_up(int key, unsigned context, bool user)
+{
+	for (const struct cs_binding *at = bindings; at->action; at++) {
+		if (at->user != user || !(at->contexts & context))
+			continue;
+		for (int i = 0; i < CS_MAX_KEYS && at->keys[i]; i++) {
+			if (at->keys[i] == key)
+				return at;
+			/* "1" stands for all the digits */
+			if (at->action == CS_ACTION_LAYER && at->keys[i] == '1' && key >= '1' && key <= '9')
+				return at;
+		}
+	}
+	return NULL;
+}
+
+enum cs_action cs_key_action(int key, unsigned context, int *argument)
+{
+	const struct cs_binding *binding = look_up(key, context, true);
+
+	if (!binding)
+		binding = look_up(key, context, false);
+	*argument = key >= '1' && key <= '9' ? key - '1' : 0;
+	return binding ? binding->action : CS_ACTION_NONE;
+}
+
+static const struct {
+	const char *name;
+	int key;
+} names[] = {
+	{"Enter", '\r'}, {"Esc", ESC}, {"Tab", '\t'}, {"Space", ' '}, {"Left", K(KEY_LEFT)}, {"Right", K(KEY_RIGHT)},
+	{"Up", K(KEY_UP)}, {"Down", K(KEY_DOWN)}, {"PageUp", K(KEY_PPAGE)}, {"PageDown", K(KEY_NPAGE)},
+	{"Home", K(KEY_HOME)}, {"End", K(KEY_END)}, {"Backspace", K(KEY_BACKSPACE)}, {"Delete", K(KEY_DC)},
+	{"Enter", '\n'}, {"Enter", K(KEY_ENTER)}, {"Backspace", 127}, {"S-Tab", K(KEY_BTAB)},
+};
+
+const char *cs_key_name(int key, char *text, int size)
+{
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		if (names[i].key == key)
+			return names[i].name;
+	}
+	if (key >= K(KEY_F0) && key <= K(KEY_F0) + 12)
+		snprintf(text, (size_t)size, "F%d", key - K(KEY_F0));
+	else if (key > 0 && key < 32)
+		snprintf(text, (size_t)size, "C-%c", key + 'a' - 1);
+	else if (key >= 32 && key < 127)
+		snprintf(text, (size_t)size, "%c", key);
+	else
+		snprintf(text, (size_t)size, "key %d", key);
+	return text;
+}
+
+int cs_key_parse(const char *name)
+{
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		if (strcasecmp(names[i].name, name) == 0)
+			return names[i].key;
+	}
+	if (strlen(name) == 1 && name[0] > ' ' && name[0] < 127)
+		return name[0];
+	if (strlen(name) == 3 && name[0] == 'C' && name[1] == '-' && name[2] >= 'a' && name[2] <= 'z')
+		return name[2] & CTRL;
+	if (name[0] == 'F' && atoi(name + 1) >= 1 && atoi(name + 1) <= 12)
+		return K(KEY_F0) + atoi(name + 1);
+	return -1;
+}
+
+static enum cs_status read_line(char *line, bool *taken, struct cs_error *error)
+{
+	char *save = NULL, *word;
+	struct cs_binding *binding;
+	int count = 0;
+
+	line[strcspn(line, "#\r\n")] = '\0';
+	word = strtok_r(line, " \t", &save);
+	if (!word)
+		return CS_OK;
+	for (binding = bindings; binding->action && strcmp(binding->name, word) != 0; binding++)
+		;
+	if (!binding->action)
+		return cs_fail(error, CS_ERR_NOT_FOUND, "no action '%s'; the help screen (?) shows their names", word);
+	if (taken[binding->action]) {
+		while (count < CS_MAX_KEYS && binding->keys[count])
+			count++;
+	}
+	while ((word = strtok_r(NULL, " \t", &save)) != NULL) {
+		int key = cs_key_parse(word);
+
+		if (key < 0)
+			return cs_fail(error, CS_ERR_ARGUMENT,
+				"no key '%s': expected a character, Left, PageDown, Enter, Tab, Space, F5, C-r or the like", word);
+		if (count == CS_MAX_KEYS)
+			return cs_fail(error, CS_ERR_ARGUMENT, "more than %d keys for '%s'", CS_MAX_KEYS, binding->name);
+		if (!taken[binding->action])
+			memset(binding->keys, 0, sizeof binding->keys);
+		taken[binding->action] = binding->user = true;
+		binding->keys[count++] = key;
+	}
+	return CS_OK;
+}
+
+static char *own_path(void)
+{
+	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+
+	if (config && *config)
+		return cs_format("%s/convscope/keys", config);
+	return home && *home ? cs_format("%s/.config/convscope/keys", home) : NULL;
+}
+
+enum cs_status cs_keys_load(const char *path, struct cs_error *error)
+{
+	char *own = path ? NULL : own_path(), *text = NULL, *save = NULL;
+	const char *from = path ? path : own;
+	bool taken[CS_ACTION_COUNT] = {false};
+	enum cs_status status = CS_OK;
+	size_t size;
+	int number = 1;
+
+	if (!saved)
+		memcpy(built_in, bindings, sizeof bindings);
+	saved = true;
+	cs_keys_reset();
+	if (!from || (!path && !cs_file_exists(from)))
+		goto out;
+	status = cs_file_read(from, 1 << 20, &text, &size, error);
+	save = text;
+	for (char *line; !status && (line = strsep(&save, "\n")) != NULL; number++) {
+		status = read_line(line, taken, error);
+		if (status)
+			cs_error_prefix(error, "%s:%d", from, number);
+	}
+out:
+	cs_free(text);
+	cs_free(own);
+	return status;
+}

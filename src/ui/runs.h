@@ -1,0 +1,25 @@
+/* runs.h: which runs there are. */
+#ifndef CS_UI_RUNS_H
+#define CS_UI_RUNS_H
+
+#include "core/job.h"
+#include "run/run.h"
+
+#include <stdbool.h>
+
+struct cs_run_list {
+	struct cs_run_state *runs;
+	int count;
+};
+
+/* Looks like a run directory: holds a configuration, a history or a checkpoint. Cheap. */
+bool cs_is_run(const char *directory);
+
+/* The run that was changed last among the sub-directories of `directory`; its path, to be freed; NULL when there is none. Cheap. */
+char *cs_newest_run(const char *directory);
+
+/* All runs among the sub-directories, in no order. */
+enum cs_status cs_run_list_read(const char *directory, struct cs_job *job, struct cs_run_list *out, struct cs_error *error);
+void cs_run_list_fini(struct cs_run_list *list);
+
+#endif

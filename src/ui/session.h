@@ -1,0 +1,95 @@
+/* session.h: what the screens share: the terminal, the opened model, the background work, the choices that hold everywhere.
+ */
+#ifndef CS_UI_SESSION_H
+#define CS_UI_SESSION_H
+
+#include "ui/browse.h"
+#include "ui/graphics.h"
+#include "ui/keys.h"
+#include "ui/opened.h"
+#include "ui/probe.h"
+#include "ui/prompt.h"
+#include "ui/scan.h"
+#include "ui/screen.h"
+#include "ui/tiles.h"
+#include "ui/work.h"
+
+struct cs_view;
+
+enum { CS_SCANS = 8 };
+
+struct cs_session {
+	const struct cs_ui_request *request;
+	const struct cs_ui_hooks *hooks;
+	struct cs_probe probe;
+	struct cs_screen screen;
+	struct cs_graphics *graphics;
+	struct cs_works *works;
+	struct cs_prompt prompt;
+	struct cs_view *top;
+	int body_rows; /* rows that a view may draw */
+	bool dirty;    /* draw soon */
+	bool quit;
+	bool redraw;   /* repaint everything and ask the terminal anew */
+	struct cs_work *lua; /* the line of Lua that runs, or NULL */
+
+	/* The model that is looked at; NULL before one is. */
+	struct cs_opened *opened;
+	struct cs_work *opening;
+	enum cs_stage stage;        /* as last seen */
+	char *run;                  /* its run directory, or NULL */
+	struct cs_tiles *tiles;     /* from CS_STAGE_READY on */
+	struct cs_scan *scans[CS_SCANS];
+	int scan_count;
+
+	/* How things are looked at, on every screen. */
+	int rule;              /* in cs_rule_names */
+	enum cs_signal signal;
+	bool shared;           /* one scale for all pictures of a screen */
+
+	/* What the status line says. */
+	char message[600];
+	enum cs_style message_style;
+	double message_until;  /* 0: nothing */
+	char busy[220];        /* what runs in the background, as last seen */
+	int busy_count;
+	char found[CS_PROMPT_BYTES]; /* what was looked for last */
+};
+
+enum cs_status cs_session_init(struct cs_session *session, const struct cs_ui_request *request,
+	const struct cs_ui_hooks *hooks, struct cs_error *error);
+/* Stop all work, wait for it, release. */
+void cs_session_fini(struct cs_session *session);
+
+/* Put a sentence on the status line for a while; NULL error: CS_STYLE_TEXT. */
+void cs_session_say(struct cs_session *session, enum cs_style style, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void cs_session_complain(struct cs_session *session, const struct cs_error *error);
+
+/* Open a model file or run directory in the background, unless it is the one that is open; the old one is let go. */
+enum cs_status cs_session_open(struct cs_session *session, const char *target, struct cs_error *error);
+
+/* See how far the opening is, take in finished tiles; true when there is something new to draw. */
+bool cs_session_tick(struct cs_session *session);
+
+/* The model can be looked at; its images too. */
+bool cs_session_has_model(const struct cs_session *session);
+bool cs_session_has_images(const struct cs_session *session);
+/* One sentence on why not (yet). */
+void cs_session_why_not(struct cs_session *session, char *text, size_t size);
+
+/* The scan that covers a layer, started when there is none; NULL while there are no images. */
+struct cs_scan *cs_session_scan(struct cs_session *session, int layer);
+
+/* The layer that the key `digit` (from 0) stands for, or the one `step` after `layer` among those; -1: none. */
+int cs_session_layer(const struct cs_session *session, int digit);
+int cs_session_layer_step(const struct cs_session *session, int layer, int step);
+
+/* The next rule; the other signal. They say so. */
+void cs_session_next_rule(struct cs_session *session);
+void cs_session_next_signal(struct cs_session *session);
+void cs_session_toggle_shared(struct cs_session *session);
+
+const struct cs_network *cs_session_network(const struct cs_session *session);
+
+#endif

@@ -1,0 +1,292 @@
+/* view_network.c: the layer table: what each layer is, how large, what it costs, what its units see, which never fire. */
+#include "core/alloc.h"
+#include "io/file.h"
+#include "ui/table.h"
+#include "ui/view.h"
+#include "ui/words.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HEAD = 3 };
+
+struct network {
+	struct cs_table table;
+	bool settled;
+	unsigned version; /* of the scan as drawn last */
+};
+
+static enum cs_status open_network(struct cs_view *view, const void *argument, struct cs_error *error)
+{
+	(void)view;
+	(void)argument;
+	(void)error;
+	return CS_OK;
+}
+
+static const struct cs_network *network_of(const struct cs_view *view)
+{
+	return cs_session_has_model(view->session) ? cs_session_network(view->session) : NULL;
+}
+
+/* The layer's own figure among the keys 1 to 9, or -1. */
+static int digit_of(const struct cs_view *view, int layer)
+{
+	for (int i = 0; i < view->session->opened->layer_count && i < 9; i++) {
+		if (view->session->opened->layers[i] == layer)
+			return i;
+	}
+	return -1;
+}
+
+static struct cs_scan *scan_of(const struct cs_view *view)
+{
+	if (!cs_session_has_images(view->session) || view->session->opened->layer_count == 0)
+		return NULL;
+	return cs_session_scan(view->session, view->session->opened->layers[0]);
+}
+
+static bool tick_network(struct cs_view *view)
+{
+	struct network *state = view->state;
+	struct cs_scan *scan = scan_of(view);
+	unsigned version = scan ? cs_scan_version(scan) : 0;
+	bool news = version != state->version;
+
+	state->version = version;
+	return news;
+}
+
+static void field_text(const struct cs_network *network, int layer, char *text, size_t size)
+{
+	struct cs_field field = cs_network_field(network, layer);
+
+	if (network->input.rank != 3)
+		snprintf(text, size, "all");
+	else if (field.size[0] >= network->input.dim[0] && field.size[1] >= network->input.dim[1])
+		snprintf(text, size, "all");
+	else
+		snprintf(text, size, "%" PRId64 "×%" PRId64, field.size[0], field.size[1]);
+}
+
+static void shape_text(const struct cs_shape *shape, char *text, size_t size)
+{
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (int i = 0; i < shape->rank && used < size; i++)
+		used += (size_t)snprintf(text + used, size - used, i ? "×%" PRId64 : "%" PRId64, shape->dim[i]);
+}
+
+/* Columns of the table, for this width. */
+struct columns {
+	int type, shape, params, macs, field, silent; /* right edges but for type; 0: no room */
+};
+
+static struct columns lay_out(int width)
+{
+	struct columns at = {.type = 18};
+
+	at.silent = width >= 60 ? width - 2 : 0;
+	at.field = at.silent ? at.silent - 9 : width - 2;
+	at.macs = width >= 72 ? at.field - 9 : 0;
+	at.params = width >= 50 ? (at.macs ? at.macs : at.field) - 10 : 0;
+	at.shape = (at.params ? at.params : at.field) - 12;
+	return at;
+}
+
+static void draw_layer(struct cs_view *view, int row, int i, bool selected)
+{
+	struct cs_screen *screen = &view->session->screen;
+	const struct cs_network *network = network_of(view);
+	const struct cs_layer *layer = &network->layers[i];
+	struct columns at = lay_out(screen->columns);
+	struct cs_scan *scan = scan_of(view);
+	int digit = digit_of(view, i);
+	enum cs_style style = digit >= 0 ? CS_STYLE_TEXT : CS_STYLE_DIM;
+	char text[160];
+	int64_t silent = cs_scan_silent(scan, i);
+
+	if (digit >= 0)
+		cs_screen_put(screen, row, 1, 2, CS_STYLE_KEY, "%d", digit + 1);
+	cs_screen_put(screen, row, 4, at.type - 5, style, "%s", layer->spec.name);
+	cs_layer_describe(layer, text, sizeof text);
+	cs_screen_put(screen, row, at.type, at.shape - at.type - 13, style, "%s", text);
+	shape_text(&layer->out, text, sizeof text);
+	cs_screen_put_right(screen, row, at.shape, style, "%s", text);
+	if (at.params && cs_layer_params(layer))
+		cs_screen_put_right(screen, row, at.params, style, "%s", cs_words_count(cs_layer_params(layer), text, sizeof text));
+	if (at.macs && cs_layer_macs(layer))
+		cs_screen_put_right(screen, row, at.macs, style, "%s",
+			cs_words_short((double)cs_layer_macs(layer), text, sizeof text));
+	field_text(network, i, text, sizeof text);
+	cs_screen_put_right(screen, row, at.field, style, "%s", text);
+	if (at.silent && silent >= 0)
+		cs_screen_put_right(screen, row, at.silent, silent ? CS_STYLE_WARN : CS_STYLE_DIM, "%" PRId64, silent);
+	if (selected)
+		cs_screen_shade(screen, row, 0, screen->columns, CS_STYLE_SELECT);
+}
+
+static void draw_title(struct cs_view *view)
+{
+	struct cs_session *session = view->session;
+	struct cs_screen *screen = &session->screen;
+	const struct cs_network *network = network_of(view);
+	char params[40], macs[40], shape[CS_SHAPE_TEXT];
+	int64_t total = 0;
+
+	for (int i = 0; i < network->layer_count; i++)
+		total += cs_layer_macs(&network->layers[i]);
+	shape_text(&network->input, shape, sizeof shape);
+	cs_screen_put(screen, 0, 1, screen->columns / 2 - 2, CS_STYLE_TITLE, "network  %s",
+		network->name[0] ? network->name : session->opened->target);
+	cs_screen_put_right(screen, 0, screen->columns - 1, CS_STYLE_TEXT, "sees %s · %s parameters · %s MACs an image", shape,
+		cs_words_short((double)cs_network_params(network), params, sizeof params),
+		cs_words_short((double)total, macs, sizeof macs));
+}
+
+static void draw_network(struct cs_view *view)
+{
+	struct network *state = view->state;
+	struct cs_session *session = view->session;
+	struct cs_screen *screen = &session->screen;
+	const struct cs_network *network = network_of(view);
+	struct columns at = lay_out(screen->columns);
+	int page = session->body_rows - HEAD;
+	int64_t seen, total;
+	char why[500];
+
+	if (!network) {
+		cs_session_why_not(session, why, sizeof why);
+		cs_screen_put(screen, 0, 1, -1, CS_STYLE_TITLE, "network");
+		cs_screen_put(screen, 2, 1, -1, CS_STYLE_DIM, "%s", why);
+		return;
+	}
+	if (!state->settled && session->opened->layer_count) {
+		state->table.cursor = session->opened->layers[0];
+		state->settled = true;
+	}
+	draw_title(view);
+	if (page < 1)
+		return;
+	cs_screen_put(screen, 2, 4, -1, CS_STYLE_DIM, "layer");
+	cs_screen_put(screen, 2, at.type, -1, CS_STYLE_DIM, "type");
+	cs_screen_put_right(screen, 2, at.shape, CS_STYLE_DIM, "output");
+	if (at.params)
+		cs_screen_put_right(screen, 2, at.params, CS_STYLE_DIM, "params");
+	if (at.macs)
+		cs_screen_put_right(screen, 2, at.macs, CS_STYLE_DIM, "MACs");
+	cs_screen_put_right(screen, 2, at.field, CS_STYLE_DIM, "sees");
+	if (at.silent)
+		cs_screen_put_right(screen, 2, at.silent, CS_STYLE_DIM, "silent");
+	state->table.count = network->layer_count;
+	cs_table_settle(&state->table, page);
+	for (int i = 0; i < page && state->table.top + i < network->layer_count; i++)
+		draw_layer(view, HEAD + i, state->table.top + i, state->table.top + i == state->table.cursor);
+	if (scan_of(view) && HEAD + network->layer_count + 1 < session->body_rows) {
+		seen = cs_scan_seen(scan_of(view), &total);
+		cs_screen_put(screen, HEAD + network->layer_count + 1, 4, -1, CS_STYLE_DIM,
+			"silent: features that fire on none of %" PRId64 " images of the %s split", seen,
+			cs_split_name(session->opened->split));
+	}
+}
+
+static bool act_network(struct cs_view *view, enum cs_action action, int argument)
+{
+	struct network *state = view->state;
+	const struct cs_network *network = network_of(view);
+
+	(void)argument;
+	if (cs_table_move(&state->table, action, view->session->body_rows - HEAD))
+		return true;
+	if (action == CS_ACTION_LAYER_NEXT || action == CS_ACTION_LAYER_PREVIOUS) {
+		int layer = cs_session_layer_step(view->session, state->table.cursor, action == CS_ACTION_LAYER_NEXT ? 1 : -1);
+
+		if (layer >= 0)
+			state->table.cursor = layer;
+		return true;
+	}
+	if ((action == CS_ACTION_ENTER || action == CS_ACTION_RIGHT) && network && state->table.cursor >= 0)
+		return cs_view_push(view->session, &cs_view_layer, &(struct cs_layer_argument){.layer = state->table.cursor}), true;
+	return action == CS_ACTION_ENTER || action == CS_ACTION_RIGHT;
+}
+
+static const char *row_text(void *context, int row)
+{
+	return ((const struct cs_network *)context)->layers[row].spec.name;
+}
+
+static void find_layer(struct cs_view *view, const char *text, int step)
+{
+	struct network *state = view->state;
+	const struct cs_network *network = network_of(view);
+	int row = network ? cs_table_find(&state->table, text, step, row_text, (void *)network) : -1;
+
+	if (row < 0)
+		cs_session_say(view->session, CS_STYLE_WARN, "no layer is called '%s'", text);
+	else
+		state->table.cursor = row;
+}
+
+static enum cs_status export_network(struct cs_view *view, const char *stem, char *message, size_t size,
+	struct cs_error *error)
+{
+	const struct cs_network *network = network_of(view);
+	char *path, *text = NULL;
+	size_t length = 0;
+	enum cs_status status = CS_ERR_MEMORY;
+	FILE *out;
+
+	if (!network)
+		return cs_fail(error, CS_ERR_NOT_FOUND, "no model is open");
+	path = cs_format("%s.csv", stem);
+	out = open_memstream(&text, &length);
+	if (path && out) {
+		fprintf(out, "layer,name,type,output,parameters,macs,field_rows,field_columns,silent\n");
+		for (int i = 0; i < network->layer_count; i++) {
+			const struct cs_layer *layer = &network->layers[i];
+			struct cs_field field = cs_network_field(network, i);
+			char shape[CS_SHAPE_TEXT];
+
+			fprintf(out, "%d,%s,%s,%s,%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 "\n", i, layer->spec.name,
+				layer->ops->type, cs_shape_text(&layer->out, shape, sizeof shape), cs_layer_params(layer),
+				cs_layer_macs(layer), field.size[0], field.size[1], cs_scan_silent(scan_of(view), i));
+		}
+	}
+	if (out && fclose(out) == 0 && path)
+		status = cs_file_write(path, text, length, error);
+	else
+		cs_fail_memory(error, "a table");
+	if (!status)
+		snprintf(message, size, "wrote %s", path);
+	free(text);
+	cs_free(path);
+	return status;
+}
+
+static void label_network(struct cs_view *view, char *text, size_t size)
+{
+	(void)view;
+	snprintf(text, size, "network");
+}
+
+static void close_network(struct cs_view *view)
+{
+	(void)view;
+}
+
+const struct cs_view_ops cs_view_network = {
+	.name = "network",
+	.context = CS_ON_NETWORK,
+	.size = sizeof(struct network),
+	.open = open_network,
+	.draw = draw_network,
+	.act = act_network,
+	.tick = tick_network,
+	.find = find_layer,
+	.export = export_network,
+	.label = label_network,
+	.close = close_network,
+};
