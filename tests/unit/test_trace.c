@@ -412,9 +412,11 @@ static void backward_stops_below_the_deepest_layer_that_learns(void **state)
 	mark(kernels[4], 18);
 	mark(kernels[3], 125 * 6);
 	mark(d_input.data, cs_tensor_count(&d_input));
+	mark(trace->slots[2].d_out, 2 * 125); /* what the dense layer's input would get */
 	assert_int_equal(cs_loss_cross_entropy(trace, &batch, 0, &loss, NULL), CS_OK);
 	cs_network_backward(trace, true, NULL);
 	assert_true(marked(kernels[0], 9 * 3 * 4) && marked(kernels[1], 9 * 4 * 5) && marked(kernels[4], 18));
+	assert_true(marked(trace->slots[2].d_out + 2 * 3, 2 * 125 - 2 * 3)); /* the start is the last layer's as well */
 	assert_memory_equal(whole, kernels[3], sizeof whole);
 
 	/* asked for the input's gradient it goes all the way, still without touching what is frozen */
