@@ -21,18 +21,57 @@
 #include <time.h>
 #include <unistd.h>
 
+/* "<16 digits>.pixels", by kind and path. */
+static char *ending_of(const struct cs_source *source)
+{
+	uint64_t hash = cs_hash_bytes(CS_HASH_BEGIN, source->path, strlen(source->path) + 1);
+
+	return cs_format("-%016" PRIx64 ".pixels", cs_hash_bytes(hash, source->kind, strlen(source->kind)));
+}
+
 char *cs_cache_path(const struct cs_source *source, int width, int height)
 {
 	const char *slash = strrchr(source->path, '/');
 	const char *base = slash && slash[1] ? slash + 1 : "root";
-	uint64_t hash = cs_hash_bytes(CS_HASH_BEGIN, source->path, strlen(source->path) + 1);
-	char *name, *path;
+	char *ending = ending_of(source);
+	char *name = ending ? cs_format("%.80s-%dx%d%s", base, width, height, ending) : NULL;
+	char *path = name ? cs_file_cache(name) : NULL;
 
-	hash = cs_hash_bytes(hash, source->kind, strlen(source->kind));
-	name = cs_format("%.80s-%dx%d-%016" PRIx64 ".pixels", base, width, height, hash);
-	path = name ? cs_file_cache(name) : NULL;
+	cs_free(ending);
 	cs_free(name);
 	return path;
+}
+
+static bool header_matches(int directory, const char *name, const struct cs_source *source)
+{
+	struct cs_cache_header header;
+	int fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
+	bool matches = fd >= 0 && read(fd, &header, sizeof header) == (ssize_t)sizeof header &&
+		cs_cache_header_fault(&header, source) == NULL;
+
+	if (fd >= 0)
+		close(fd);
+	return matches;
+}
+
+bool cs_cache_knows(const struct cs_source *source)
+{
+	char *directory = cs_file_cache(""), *ending = ending_of(source);
+	DIR *stream = directory && ending ? opendir(directory) : NULL;
+	struct dirent *entry;
+	bool known = false;
+
+	while (stream && !known && (entry = readdir(stream)) != NULL) {
+		size_t length = strlen(entry->d_name);
+
+		known = length > strlen(ending) && strcmp(entry->d_name + length - strlen(ending), ending) == 0 &&
+			header_matches(dirfd(stream), entry->d_name, source);
+	}
+	if (stream)
+		closedir(stream);
+	cs_free(directory);
+	cs_free(ending);
+	return known;
 }
 
 /* 0 when held, -1 when there can be none, 1 when cancelled. */

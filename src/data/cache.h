@@ -51,6 +51,9 @@ enum cs_status cs_cache_open(const struct cs_source *source, const struct cs_cac
 	struct cs_store *out, struct cs_error *error);
 void cs_store_close(struct cs_store *store);
 
+/* Is there a cache of this source, at any size? Reads a page of it; for telling quickly what a large file is. */
+bool cs_cache_knows(const struct cs_source *source);
+
 /* The file a source at this size is cached in, to be freed; NULL without memory. */
 char *cs_cache_path(const struct cs_source *source, int width, int height);
 

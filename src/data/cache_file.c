@@ -64,7 +64,7 @@ uint64_t cs_cache_layout(struct cs_store *s, const void *base, uint64_t strings_
 	return at;
 }
 
-static const char *header_fault(const struct cs_cache_header *h, const struct cs_source *source, int width, int height)
+const char *cs_cache_header_fault(const struct cs_cache_header *h, const struct cs_source *source)
 {
 	const uint64_t limit = (uint64_t)1 << 40;
 
@@ -77,8 +77,6 @@ static const char *header_fault(const struct cs_cache_header *h, const struct cs
 		return "its header is damaged";
 	if (h->fingerprint != source->fingerprint || strncmp(h->kind, source->kind, sizeof h->kind) != 0)
 		return "its source has changed";
-	if (h->width != (uint32_t)width || h->height != (uint32_t)height)
-		return "it is of another size";
 	return NULL;
 }
 
@@ -123,9 +121,11 @@ static const char *fault_of(
 	if (size < CS_CACHE_PAGE)
 		return "it is truncated";
 	memcpy(&h, map, sizeof h);
-	fault = header_fault(&h, source, width, height);
+	fault = cs_cache_header_fault(&h, source);
 	if (fault)
 		return fault;
+	if (h.width != (uint32_t)width || h.height != (uint32_t)height)
+		return "it is of another size";
 	pixels = h.slots * h.width * h.height * 3;
 	*s = (struct cs_store){
 		.width = width,

@@ -35,6 +35,9 @@ uint64_t cs_cache_layout(struct cs_store *store, const void *base, uint64_t stri
 uint64_t cs_cache_hash(const void *bytes, uint64_t size);
 uint64_t cs_cache_header_hash(const struct cs_cache_header *header);
 
+/* Does this header belong to a cache of the source as it is now? What is wrong, or NULL. */
+const char *cs_cache_header_fault(const struct cs_cache_header *header, const struct cs_source *source);
+
 /* Map a cache file that fits this source and size. CS_ERR_NOT_FOUND: there is none; CS_ERR_FORMAT: it is truncated, foreign or
  * stale (the message says which). */
 enum cs_status cs_cache_map(const char *path, const struct cs_source *source, int width, int height,

@@ -280,7 +280,9 @@ static enum cs_status folder_open(struct cs_dataset *data, const char *spec, con
 		goto out;
 	if (!folder.tree.zip) /* the time of a folder itself says nothing of what is deeper */
 		source.fingerprint = cs_tree_hash(&folder.tree);
-	cs_tree_strip(&folder.tree, part_folders);
+	status = cs_tree_strip(&folder.tree, part_folders, error);
+	if (status)
+		goto out;
 	for (int64_t i = 0; i < folder.tree.count && !folder.parts; i++) {
 		const char *rest;
 

@@ -101,7 +101,7 @@ static enum cs_status tell_skipped(
 	if (options->strict)
 		return cs_fail(error, CS_ERR_FORMAT,
 			"%" PRId64 " of the pictures of '%s' cannot be read, the first is %s (%s): mend or remove "
-				   "them, or open it "
+			"them, or open it "
 			"without strict",
 			s->skipped, path, s->strings + s->skipped_names[0], s->strings + s->skipped_reasons[0]);
 	for (int64_t i = 0; i < s->skipped && i < NAMED; i++) {

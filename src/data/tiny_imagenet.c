@@ -14,7 +14,7 @@
 
 #include "core/alloc.h"
 #include "core/log.h"
-#include "data/catalogue.h"
+#include "data/cache.h"
 #include "data/stored.h"
 #include "data/tree.h"
 #include "io/archive.h"
@@ -404,6 +404,21 @@ static bool is_mark(const char *path, size_t *length)
 	return false;
 }
 
+static bool is_cached(const char *spec)
+{
+	struct cs_source source = {.kind = cs_tiny_imagenet_dataset.name};
+	char *real = NULL;
+	bool known = false;
+
+	if (cs_stored_path(spec, &real, NULL) == CS_OK &&
+		cs_stored_fingerprint(real, &source.fingerprint, NULL) == CS_OK) {
+		source.path = real;
+		known = cs_cache_knows(&source);
+	}
+	cs_free(real);
+	return known;
+}
+
 static bool tiny_recognise(const char *spec)
 {
 	static const char *const marks[] = {"wnids.txt", "val/val_annotations.txt", "tiny-imagenet-200/wnids.txt"};
@@ -420,7 +435,11 @@ static bool tiny_recognise(const char *spec)
 		}
 		return found;
 	}
-	if (!cs_archive_recognise(spec) || cs_archive_open(spec, &archive, NULL) != CS_OK)
+	if (!cs_archive_recognise(spec))
+		return false;
+	if (is_cached(spec)) /* its 110,000 members need not be listed again */
+		return true;
+	if (cs_archive_open(spec, &archive, NULL) != CS_OK)
 		return false;
 	for (int64_t i = 0; i < cs_archive_count(archive) && !found; i++) {
 		const char *name = cs_archive_name(archive, i);
@@ -445,8 +464,8 @@ static enum cs_status enter(struct tiny *tiny, const char *real, struct cs_error
 			top = cs_strndup(tiny->tree.files[i].path, length);
 		}
 	}
-	if (top)
-		cs_tree_enter(&tiny->tree, top);
+	if (top && !status)
+		status = cs_tree_enter(&tiny->tree, top, error);
 	cs_free(top);
 	return status;
 }
@@ -474,7 +493,7 @@ static enum cs_status tiny_open(struct cs_dataset *data, const char *spec, const
 {
 	struct tiny tiny = {.given = spec, .strict = given->strict};
 	struct cs_source source = {
-		.kind = "tiny_imagenet",
+		.kind = cs_tiny_imagenet_dataset.name,
 		.context = &tiny,
 		.catalogue = catalogue_when_needed,
 		.reader_new = cs_tree_pictures_new,

@@ -250,10 +250,19 @@ int64_t cs_tree_first(const struct cs_tree *tree, const char *directory)
 	return low;
 }
 
-void cs_tree_enter(struct cs_tree *tree, const char *directory)
+enum cs_status cs_tree_enter(struct cs_tree *tree, const char *directory, struct cs_error *error)
 {
 	size_t length = strlen(directory);
 	int64_t kept = 0;
+
+	if (!tree->zip && length) {
+		char *root = cs_file_join(tree->root, directory);
+
+		if (!root)
+			return cs_fail_memory(error, "a file name");
+		cs_free(tree->root);
+		tree->root = root;
+	}
 
 	for (int64_t i = 0; i < tree->count; i++) {
 		char *path = tree->files[i].path;
@@ -266,6 +275,7 @@ void cs_tree_enter(struct cs_tree *tree, const char *directory)
 		tree->files[kept++] = tree->files[i];
 	}
 	tree->count = kept;
+	return CS_OK;
 }
 
 /* The one directory at the top, slash included, to be freed; NULL when there is none, or when it holds nothing but files and so
@@ -292,22 +302,24 @@ static char *only_directory(const struct cs_tree *tree)
 	return top && directories ? cs_strndup(top, length) : NULL;
 }
 
-void cs_tree_strip(struct cs_tree *tree, const char *const *stops)
+enum cs_status cs_tree_strip(struct cs_tree *tree, const char *const *stops, struct cs_error *error)
 {
 	char *top;
 
 	while ((top = only_directory(tree)) != NULL) {
+		enum cs_status status = CS_OK;
 		bool stop = false;
 
 		for (int i = 0; stops && stops[i]; i++)
 			stop |= strlen(stops[i]) == strlen(top) - 1 &&
 				strncasecmp(stops[i], top, strlen(stops[i])) == 0;
 		if (!stop)
-			cs_tree_enter(tree, top);
+			status = cs_tree_enter(tree, top, error);
 		cs_free(top);
-		if (stop)
-			return;
+		if (stop || status)
+			return status;
 	}
+	return CS_OK;
 }
 
 uint64_t cs_tree_hash(const struct cs_tree *tree)

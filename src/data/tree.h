@@ -18,7 +18,7 @@ struct cs_tree_file {
 /* Files and directories ordered by directory (bytes), and in one directory by name with numbers by their value: a2 before
  * a10. Hidden ones (".git", "__MACOSX", "Thumbs.db") are left out. */
 struct cs_tree {
-	char *root; /* path of the folder or zip */
+	char *root; /* path of the zip, or of the folder that the paths begin from */
 	bool zip;
 	struct cs_tree_file *files;
 	int64_t count;
@@ -35,12 +35,12 @@ const struct cs_tree_file *cs_tree_find(const struct cs_tree *tree, const char *
 /* The number of the first file in or below `directory` ("a/b/"); they follow each other. Of the next one when there is none. */
 int64_t cs_tree_first(const struct cs_tree *tree, const char *directory);
 
-/* Keep what is inside `directory` ("a/b/") and leave that out of the paths. */
-void cs_tree_enter(struct cs_tree *tree, const char *directory);
+/* Keep what is inside `directory` ("a/b/") and leave that out of the paths; the root of a folder moves there. Errors: CS_ERR_MEMORY. */
+enum cs_status cs_tree_enter(struct cs_tree *tree, const char *directory, struct cs_error *error);
 
 /* Enter the outermost directory while it is the only one there, holds directories itself, and is not called by one of `stops`
  * (NULL-ended, any case): "animals/cat/1.png" becomes "cat/1.png". Files beside it are left out too. */
-void cs_tree_strip(struct cs_tree *tree, const char *const *stops);
+enum cs_status cs_tree_strip(struct cs_tree *tree, const char *const *stops, struct cs_error *error);
 
 /* A number that changes with any name, size or time in the tree. */
 uint64_t cs_tree_hash(const struct cs_tree *tree);
