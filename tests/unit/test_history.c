@@ -1,9 +1,12 @@
 /* Learning curves: written and read at once, after a kill, by another process, and quickly. */
-#include <cmocka.h>
-#include <setjmp.h>
+
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
 
 #include "core/alloc.h"
 #include "model/history.h"

@@ -1,9 +1,12 @@
 /* Reading and writing networks as Keras does: the architecture's JSON, weights of every dialect, refusals. */
-#include <cmocka.h>
-#include <setjmp.h>
+
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
 
 #include "core/alloc.h"
 #include "core/log.h"

@@ -1,9 +1,12 @@
 /* Training runs: the same bits however they are interrupted and however many threads; ends of every kind. */
-#include <cmocka.h>
-#include <setjmp.h>
+
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
 
 #include "core/alloc.h"
 #include "core/log.h"

@@ -1,9 +1,12 @@
 /* Learning-rate schedules at points computed by hand. */
-#include <cmocka.h>
-#include <setjmp.h>
+
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
 
 #include "run/schedule.h"
 
