@@ -96,10 +96,11 @@ static void build(void)
 		double side = fabs(2 * t - 1); /* 0 in the middle of the diverging map, 1 at its ends */
 		double chroma, hue;
 
-		grey.at[i] = shown(t, 0, 0);
+		/* A screen's own greys are even enough, and 0 of a signed picture is then exactly 128. */
+		grey.at[i] = (struct cs_rgb){(uint8_t)i, (uint8_t)i, (uint8_t)i};
 		between(warm, sizeof warm / sizeof *warm, t, &chroma, &hue);
 		heat.at[i] = shown(0.10 + 0.87 * t, chroma, hue);
-		diverging.at[i] = shown(0.975 - 0.525 * side, 0.19 * pow(side, 0.85), t < 0.5 ? 255 : 40);
+		diverging.at[i] = shown(0.975 - 0.525 * side, 0.19 * pow(side, 0.85), t < 0.5 ? 255 : 34);
 	}
 }
 

@@ -214,18 +214,18 @@ static void widen_by_series(
 }
 
 /* A little air, so that lines do not run along the frame; never across a 0 that bounds the data. */
-static void add_air(struct extent *y, bool log, bool keep_zero)
+static void add_air(struct extent *y, bool log, bool keep_zero, double share)
 {
 	double air;
 
 	if (log) {
-		double factor = y->low < y->high ? pow(y->high / y->low, 0.04) : 2;
+		double factor = y->low < y->high ? pow(y->high / y->low, share) : 2;
 
 		y->low /= factor;
 		y->high *= factor;
 		return;
 	}
-	air = y->low < y->high ? 0.04 * (y->high - y->low) : y->low != 0 ? 0.1 * fabs(y->low) : 0.5;
+	air = y->low < y->high ? share * (y->high - y->low) : y->low != 0 ? 0.1 * fabs(y->low) : 0.5;
 	if (!(keep_zero && y->low == 0))
 		y->low -= air;
 	if (!(keep_zero && y->high == 0) || y->high <= y->low)
@@ -248,7 +248,8 @@ struct cs_plot_range cs_plot_ranges(const struct cs_plot *plot)
 	} else {
 		if (plot->zero && !plot->log_y)
 			widen(&y, 0, false);
-		add_air(&y, plot->log_y, range.bars || plot->zero);
+		/* Numbers stand on bars. */
+		add_air(&y, plot->log_y, range.bars || plot->zero, range.bars ? 0.1 : 0.04);
 	}
 	if (range.bars) {
 		x.low = x.low < -0.5 ? x.low : -0.5;

@@ -30,10 +30,12 @@ struct cs_plot {
 	bool log_y;
 	bool zero;                /* the y axis includes 0 */
 	double x_low, x_high, y_low, y_high; /* both 0: from the data */
-	const char *const *categories; /* names under bars, [count of the first series], or NULL */
-	const float *cells;       /* a heat map [cell_rows,cell_columns] instead of series */
+	const char *const *categories; /* names under bars, [count of the first series], or NULL; of a square heat map, of its rows and
+	                                * columns */
+	const float *cells;       /* a heat map [cell_rows,cell_columns] instead of series, row 0 on top; y_low .. y_high is then the range
+	                           * of its colours (with a "diverging" map and negative numbers: symmetric about 0) */
 	int cell_rows, cell_columns;
-	const struct cs_colormap *map;
+	const struct cs_colormap *map; /* NULL: "heat" */
 	bool dark;                /* light on dark */
 };
 

@@ -14,6 +14,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { PIECE = 24, MANY_DOTS = 2000 };
+
 /* One drawing in work. Lengths in pixels (points for SVG), y downwards. */
 struct canvas {
 	cairo_t *cr;
@@ -142,7 +144,7 @@ static bool names_rows(const struct cs_plot *plot)
 static double margin_below(struct canvas *canvas)
 {
 	const struct cs_plot *plot = canvas->plot;
-	double margin = 1.5 * canvas->font + (plot->x_label ? 1.4 * canvas->font : 0.3 * canvas->font);
+	double margin = 1.6 * canvas->font + (plot->x_label ? 1.6 * canvas->font : 0.3 * canvas->font);
 	long slots = plot->cells ? plot->cell_columns : canvas->range.slots;
 
 	if (plot->categories && slots > 0 && (canvas->range.bars || names_rows(plot))) {
@@ -189,9 +191,9 @@ static void lay_out(struct canvas *canvas)
 	if (plot->title)
 		canvas->top += 1.7 * font;
 	if (plot->y_label)
-		canvas->top += 1.35 * font;
+		canvas->top += 1.5 * font;
 	if (needs_legend_row(canvas))
-		canvas->top += 1.35 * font;
+		canvas->top += 1.5 * font;
 	canvas->right = canvas->width - font;
 	if (canvas->labels_at_ends)
 		canvas->right -= canvas->label_width + 0.2 * font;
@@ -207,6 +209,8 @@ static void lay_out(struct canvas *canvas)
 	canvas->bottom = canvas->height - margin_below(canvas);
 	canvas->x_count = cs_plot_x_ticks(
 		&canvas->range, (int)fmin(11, (canvas->right - canvas->left) / (5 * font)), canvas->x_ticks);
+	if (canvas->range.empty)
+		canvas->x_count = canvas->y_count = 0;
 	if (canvas->right - canvas->left < 3 * font || canvas->bottom - canvas->top < 2 * font) {
 		/* No room for anything but the data. */
 		canvas->left = canvas->top = 0;
@@ -373,8 +377,14 @@ static enum cs_status draw_line(const struct canvas *canvas, const struct cs_ser
 		} else {
 			cairo_line_to(canvas->cr, x, y);
 		}
+		/* A stroke's cost grows faster than its length where it crosses itself, so long ones are drawn in pieces. */
+		if (i % PIECE == PIECE - 1) {
+			cairo_stroke(canvas->cr);
+			cairo_move_to(canvas->cr, x, y);
+		}
 	}
 	cairo_stroke(canvas->cr);
+	cairo_new_path(canvas->cr);
 	cs_free(points);
 	return CS_OK;
 }
@@ -400,8 +410,11 @@ static enum cs_status draw_points(const struct canvas *canvas, const struct cs_s
 		if (*spot)
 			continue;
 		*spot = 1;
-		cairo_new_sub_path(canvas->cr);
-		cairo_arc(canvas->cr, at_x(canvas, x), at_y(canvas, y), radius, 0, 6.2832);
+		if (series->count > MANY_DOTS) /* at this size nobody sees that they are square */
+			cairo_rectangle(
+				canvas->cr, floor(at_x(canvas, x)), floor(at_y(canvas, y)), ceil(radius), ceil(radius));
+		else
+			cairo_arc(canvas->cr, at_x(canvas, x), at_y(canvas, y), radius, 0, 6.2832);
 		cairo_fill(canvas->cr);
 	}
 	cs_free(seen);

@@ -339,6 +339,11 @@ static void draw_edges(const struct dots *dots, const struct cs_series *series, 
 	}
 }
 
+static struct cs_rgb between(struct cs_rgb a, struct cs_rgb b)
+{
+	return (struct cs_rgb){(uint8_t)((a.r + b.r) / 2), (uint8_t)((a.g + b.g) / 2), (uint8_t)((a.b + b.b) / 2)};
+}
+
 static struct dots dots_of(const struct screen *screen, const struct cs_series *series)
 {
 	struct dots dots = {.screen = screen, .per_x = screen->ascii ? 1 : 2, .per_y = screen->ascii ? 1 : 4};
@@ -517,8 +522,11 @@ static enum cs_status draw_series(const struct screen *screen, struct cs_error *
 
 		if (series->kind == CS_SERIES_LINE) {
 			if (series->low && series->high && !screen->ascii) {
-				draw_edges(&dots, series, series->low);
-				draw_edges(&dots, series, series->high);
+				struct dots dim = dots;
+
+				dim.colour = between(series->colour, grey);
+				draw_edges(&dim, series, series->low);
+				draw_edges(&dim, series, series->high);
 			}
 			status = draw_curve(&dots, series, series->y, error);
 		}
@@ -559,8 +567,8 @@ static int widest_category(const struct screen *screen)
 	return widest < screen->columns / 3 ? widest : screen->columns / 3;
 }
 
-/* The rows of the title and of the legend, from the top. */
-static void draw_head(struct screen *screen, bool legend)
+/* The row of title and y label. */
+static void draw_head(struct screen *screen)
 {
 	const struct cs_plot *plot = screen->plot;
 
@@ -569,10 +577,6 @@ static void draw_head(struct screen *screen, bool legend)
 
 		if (plot->y_label)
 			put_text(screen, column + (column > 0 ? 2 : 0), 0, screen->columns, plot->y_label, grey, false);
-		screen->top++;
-	}
-	if (legend) {
-		draw_legend(screen, screen->top);
 		screen->top++;
 	}
 }
@@ -592,7 +596,7 @@ static enum cs_status draw(struct screen *screen, struct cs_error *error)
 		roomy && label_count > 0 && lines && label < screen->columns / 3 && label_count <= screen->rows - 3;
 	legend = roomy && screen->rows >= 6 && label_count > 0 && !screen->labels_at_ends;
 	if (roomy)
-		draw_head(screen, legend && false);
+		draw_head(screen);
 	screen->flat = may_lie(screen, screen->rows - screen->top - (legend ? 1 : 0));
 	if (screen->flat) {
 		screen->left = widest_category(screen) + 1;
