@@ -56,6 +56,33 @@ struct cs_layer_spec cs_layer_spec_default(const struct cs_layer_ops *ops)
 	};
 }
 
+/* Multiply-accumulates of one layer for one image: an hour of work for a fast machine. */
+#define MAX_MACS 1e15
+
+enum cs_status cs_layer_check_size(const struct cs_layer *layer, int64_t kernel, struct cs_error *error)
+{
+	char in[CS_SOURCE_TEXT], out[CS_SHAPE_TEXT];
+	int64_t count = 1;
+	bool fits = layer->out.rank >= 1 && layer->out.rank <= 3;
+	double macs;
+
+	for (int i = 0; fits && i < layer->out.rank; i++)
+		fits = layer->out.dim[i] > 0 && !__builtin_mul_overflow(count, layer->out.dim[i], &count) &&
+			count <= CS_MAX_OUTPUTS;
+	cs_shape_text(&layer->out, out, sizeof out);
+	if (!fits)
+		return cs_fail(error, CS_ERR_SHAPE, "would give %s, more than %" PRId64 " numbers an image; %s", out,
+			CS_MAX_OUTPUTS, cs_layer_source(layer, in, sizeof in));
+	/* every output position of a kernel [..., in, out] costs the whole kernel */
+	macs = (double)count / (double)layer->out.dim[layer->out.rank - 1] * (double)kernel;
+	if (macs > MAX_MACS)
+		return cs_fail(error, CS_ERR_ARGUMENT,
+			"needs %.2g multiply-accumulates an image to go from %s to %s; use a smaller kernel or a "
+			"stride",
+			macs, cs_shape_text(&layer->in, in, sizeof in), out);
+	return CS_OK;
+}
+
 enum cs_status cs_layer_add_param(struct cs_layer *layer, const char *name, struct cs_shape shape, bool trainable,
 	bool decays, struct cs_error *error)
 {
@@ -74,6 +101,8 @@ enum cs_status cs_layer_add_param(struct cs_layer *layer, const char *name, stru
 	}
 	snprintf(what, sizeof what, "cannot be held: its %s of %s numbers", name, text);
 	status = cs_memory_check(bytes, what, error);
+	if (!status)
+		status = cs_layer_check_size(layer, cs_shape_count(&shape), error);
 	if (status)
 		return status;
 	param = &layer->params[layer->param_count];

@@ -144,6 +144,13 @@ struct cs_layer_spec cs_layer_spec_default(const struct cs_layer_ops *ops);
 enum cs_status cs_layer_add_param(struct cs_layer *layer, const char *name, struct cs_shape shape, bool trainable,
 	bool decays, struct cs_error *error);
 
+/* Numbers in one image's activations after one layer: 8 GB of them. */
+#define CS_MAX_OUTPUTS ((int64_t)1 << 31)
+
+/* Refuse an output that is not there, or of more numbers than CS_MAX_OUTPUTS, or one that `kernel` numbers of a kernel take more than
+ * an hour's work to fill. Called for every layer, and by cs_layer_add_param() before it allocates: set layer->out first. */
+enum cs_status cs_layer_check_size(const struct cs_layer *layer, int64_t kernel, struct cs_error *error);
+
 /* The parameter of that name, or NULL. */
 struct cs_param *cs_layer_param(const struct cs_layer *layer, const char *name);
 

@@ -15,12 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Numbers in one image's activations after one layer: 8 GB of them. */
-#define MAX_OUTPUTS ((int64_t)1 << 31)
-
-/* Multiply-accumulates of one layer for one image: an hour of work for a fast machine. */
-#define MAX_MACS 1e15
-
 /* "layer 3 (conv 3x3, 128 features) <message>" */
 static enum cs_status layer_fails(const struct cs_layer *layer, enum cs_status status, struct cs_error *error)
 {
@@ -47,9 +41,10 @@ static enum cs_status check_input(const struct cs_shape *input, struct cs_error 
 		if (input->dim[i] < 1)
 			return cs_fail(
 				error, CS_ERR_SHAPE, "the network's input is %s: every size must be at least 1", text);
-		if (__builtin_mul_overflow(count, input->dim[i], &count) || count > MAX_OUTPUTS)
+		if (__builtin_mul_overflow(count, input->dim[i], &count) || count > CS_MAX_OUTPUTS)
 			return cs_fail(error, CS_ERR_SHAPE,
-				"the network's input is %s: more than %" PRId64 " numbers an image", text, MAX_OUTPUTS);
+				"the network's input is %s: more than %" PRId64 " numbers an image", text,
+				CS_MAX_OUTPUTS);
 	}
 	return CS_OK;
 }
@@ -90,34 +85,6 @@ static enum cs_status check_ranges(const struct cs_layer_spec *spec, struct cs_e
 	return CS_OK;
 }
 
-/* What the kind left: parameters, output, and work within bounds. */
-static enum cs_status check_outcome(const struct cs_layer *layer, struct cs_error *error)
-{
-	char in[CS_SOURCE_TEXT], out[CS_SHAPE_TEXT];
-	const struct cs_param *kernel = cs_layer_param(layer, "kernel");
-	int64_t count = 1;
-	bool fits = layer->out.rank >= 1 && layer->out.rank <= 3;
-	double macs;
-
-	for (int i = 0; fits && i < layer->out.rank; i++)
-		fits = layer->out.dim[i] > 0 && !__builtin_mul_overflow(count, layer->out.dim[i], &count) &&
-			count <= MAX_OUTPUTS;
-	if (!fits)
-		return cs_fail(error, CS_ERR_SHAPE, "would give %s, more than %" PRId64 " numbers an image; %s",
-			cs_shape_text(&layer->out, out, sizeof out), MAX_OUTPUTS,
-			cs_layer_source(layer, in, sizeof in));
-	if (!kernel)
-		return CS_OK;
-	/* every output position of a kernel [..., in, out] costs the whole kernel */
-	macs = (double)count / (double)layer->out.dim[layer->out.rank - 1] * (double)cs_tensor_count(&kernel->value);
-	if (macs > MAX_MACS)
-		return cs_fail(error, CS_ERR_ARGUMENT,
-			"needs %.2g multiply-accumulates an image to go from %s to %s; use a smaller kernel or a "
-			"stride",
-			macs, cs_shape_text(&layer->in, in, sizeof in), cs_shape_text(&layer->out, out, sizeof out));
-	return CS_OK;
-}
-
 static void resolve_defaults(struct cs_layer_spec *spec)
 {
 	bool pools = spec->ops == &cs_maxpool_layer || spec->ops == &cs_avgpool_layer;
@@ -137,7 +104,7 @@ static enum cs_status shape_layer(struct cs_layer *layer, struct cs_error *error
 	if (!status)
 		status = layer->ops->shape(layer, error);
 	if (!status)
-		status = check_outcome(layer, error);
+		status = cs_layer_check_size(layer, 0, error);
 	return status ? layer_fails(layer, status, error) : CS_OK;
 }
 
