@@ -22,18 +22,19 @@
 #include <unistd.h>
 
 enum {
-	FIRST_ANSWER = 150,  /* ms the terminal has to answer before the first drawing; later answers come among the keys */
-	LATE_ANSWER = 2,     /* s after which it is taken not to answer at all */
-	BUSY_TURN = 40,      /* ms between looks at background work */
-	FRAME = 30,          /* ms between drawings at least */
-	UNFINISHED = 1,      /* s after which a broken answer is dropped */
+	FIRST_ANSWER =
+		150, /* ms the terminal has to answer before the first drawing; later answers come among the keys */
+	LATE_ANSWER = 2, /* s after which it is taken not to answer at all */
+	BUSY_TURN = 40, /* ms between looks at background work */
+	FRAME = 30, /* ms between drawings at least */
+	UNFINISHED = 1, /* s after which a broken answer is dropped */
 };
 
 struct browser {
 	struct cs_session session;
 	struct cs_replies replies;
 	double replies_since;
-	double asked;      /* when the terminal was asked what it is; 0: no answer is due */
+	double asked; /* when the terminal was asked what it is; 0: no answer is due */
 	double drawn, woken;
 	unsigned key_count; /* so that the escape in `Esc x` is no prefix */
 };
@@ -101,7 +102,8 @@ static void take_answer(struct browser *browser, const struct cs_reply *reply)
 	bool ours;
 
 	if (reply->kind == 'c' && reply->question) {
-		ours = browser->asked > 0 && (session->graphics->fence == 0 || browser->asked <= session->graphics->fence);
+		ours = browser->asked > 0 &&
+			(session->graphics->fence == 0 || browser->asked <= session->graphics->fence);
 		if (!ours && cs_graphics_answered(session->graphics))
 			return;
 	}
@@ -151,8 +153,8 @@ static void read_keys(struct browser *browser)
 		}
 	}
 	/* ncurses has waited 25 ms for what follows an escape: nothing did, so it was the key. */
-	if (!browser->session.quit && cs_replies_silence(&browser->replies,
-					      cs_ui_clock() - browser->replies_since > UNFINISHED))
+	if (!browser->session.quit &&
+		cs_replies_silence(&browser->replies, cs_ui_clock() - browser->replies_since > UNFINISHED))
 		take_key(browser, 27);
 }
 
@@ -232,7 +234,8 @@ static int next_turn(const struct browser *browser)
 		wait = sooner(wait, BUSY_TURN);
 	wait = sooner(wait, cs_graphics_waiting(session->graphics));
 	if (session->message_until > 0)
-		wait = sooner(wait, session->message_until > now ? (int)(1000 * (session->message_until - now)) + 1 : 0);
+		wait = sooner(
+			wait, session->message_until > now ? (int)(1000 * (session->message_until - now)) + 1 : 0);
 	if (browser->asked > 0)
 		wait = sooner(wait, (int)(1000 * LATE_ANSWER));
 	if (cs_replies_waiting(&browser->replies))
@@ -325,7 +328,8 @@ static enum cs_status find_start(const char *target, struct start *start, struct
 		if (start->run)
 			return CS_OK;
 		return cs_fail(error, CS_ERR_NOT_FOUND,
-			"nothing to browse here: no runs in '%s'; train one with `convscope train -m demo -d shapes -o runs/demo`, or name a "
+			"nothing to browse here: no runs in '%s'; train one with `convscope train -m demo -d shapes -o "
+			"runs/demo`, or name a "
 			"model file or run",
 			here);
 	}
@@ -397,7 +401,8 @@ static enum cs_status run(struct browser *browser, const struct start *start, st
 	return status;
 }
 
-enum cs_status cs_ui_browse(const struct cs_ui_request *request, const struct cs_ui_hooks *hooks, struct cs_error *error)
+enum cs_status cs_ui_browse(
+	const struct cs_ui_request *request, const struct cs_ui_hooks *hooks, struct cs_error *error)
 {
 	struct browser *browser = cs_calloc(1, sizeof *browser);
 	struct start start = {0};

@@ -12,13 +12,14 @@ struct cs_ui_hooks {
 };
 
 struct cs_ui_request {
-	const char *target;  /* model file, run directory, directory of runs, installed model; NULL: newest run here */
+	const char *target; /* model file, run directory, directory of runs, installed model; NULL: newest run here */
 	const char *dataset; /* NULL: the one the model was trained on, else shapes (and says so) */
 	const char *graphics; /* "auto", "sixel", "symbols", "ascii"; NULL: CONVSCOPE_GRAPHICS or auto */
 	int threads;
 };
 
 /* Run until the user quits. Errors before the screen is taken (no terminal, TERM=dumb, nothing to browse) come back as one line. */
-enum cs_status cs_ui_browse(const struct cs_ui_request *request, const struct cs_ui_hooks *hooks, struct cs_error *error);
+enum cs_status cs_ui_browse(
+	const struct cs_ui_request *request, const struct cs_ui_hooks *hooks, struct cs_error *error);
 
 #endif

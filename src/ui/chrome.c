@@ -134,12 +134,15 @@ static void draw_hints(struct cs_session *session, int row)
 			if (!(at->contexts & context) || !at->hint || !at->keys[0] || everywhere == own)
 				continue;
 			snprintf(key, sizeof key, "[%s]",
-				at->action == CS_ACTION_LAYER && at->keys[0] == '1' ? "1-9" : cs_key_name(at->keys[0], name, sizeof name));
+				at->action == CS_ACTION_LAYER && at->keys[0] == '1'
+					? "1-9"
+					: cs_key_name(at->keys[0], name, sizeof name));
 			width = cs_screen_width(screen, key) + 1 + cs_screen_width(screen, at->hint);
 			if (column + width > screen->columns - 1)
 				return;
 			cs_screen_put(screen, row, column, -1, CS_STYLE_KEY, "%s", key);
-			cs_screen_put(screen, row, column + cs_screen_width(screen, key) + 1, -1, CS_STYLE_DIM, "%s", at->hint);
+			cs_screen_put(screen, row, column + cs_screen_width(screen, key) + 1, -1, CS_STYLE_DIM, "%s",
+				at->hint);
 			column += width + 2;
 		}
 	}
@@ -180,7 +183,8 @@ static void draw_status(struct cs_session *session, int row)
 			used = 0;
 	}
 	if (session->message_until > 0)
-		cs_screen_put(screen, row, 1, screen->columns - used - 3, session->message_style, "%s", session->message);
+		cs_screen_put(
+			screen, row, 1, screen->columns - used - 3, session->message_style, "%s", session->message);
 }
 
 void cs_chrome_draw(struct cs_session *session)
@@ -263,8 +267,9 @@ static void export(struct cs_session *session)
 /* Leave the screens that stand for one layer, before another one is shown. */
 static void leave_layer(struct cs_session *session)
 {
-	while (session->top->below && (session->top->ops == &cs_view_layer || session->top->ops == &cs_view_feature ||
-					     session->top->ops == &cs_view_image))
+	while (session->top->below &&
+		(session->top->ops == &cs_view_layer || session->top->ops == &cs_view_feature ||
+			session->top->ops == &cs_view_image))
 		cs_view_pop(session);
 }
 
@@ -279,7 +284,8 @@ static void show_layer(struct cs_session *session, int digit)
 		return;
 	}
 	if (layer < 0) {
-		cs_session_say(session, CS_STYLE_WARN, "there are %d layers with features", session->opened->layer_count);
+		cs_session_say(
+			session, CS_STYLE_WARN, "there are %d layers with features", session->opened->layer_count);
 		return;
 	}
 	leave_layer(session);

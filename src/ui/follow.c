@@ -59,7 +59,8 @@ static struct stamp stamp_of(const char *directory, const char *name)
 	struct stat info;
 
 	if (path && stat(path, &info) == 0)
-		stamp = (struct stamp){(double)info.st_mtim.tv_sec + 1e-9 * (double)info.st_mtim.tv_nsec, (long long)info.st_size};
+		stamp = (struct stamp){
+			(double)info.st_mtim.tv_sec + 1e-9 * (double)info.st_mtim.tv_nsec, (long long)info.st_size};
 	cs_free(path);
 	return stamp;
 }
@@ -90,23 +91,25 @@ static enum cs_status read_run(struct cs_job *job, void *context, struct cs_erro
 	(void)job;
 	(void)error;
 	followed->there = cs_run_inspect(errand->directory, &followed->state, NULL) == CS_OK;
-	followed->has_model = stamp_of(errand->directory, "best.hdf5").size > 0 || stamp_of(errand->directory, "last.hdf5").size > 0;
+	followed->has_model =
+		stamp_of(errand->directory, "best.hdf5").size > 0 || stamp_of(errand->directory, "last.hdf5").size > 0;
 	followed->started = stamp_of(errand->directory, "config.json").when;
 	followed->log = end_of_log(errand->directory);
 	errand->stamp = stamp_of(errand->directory, "history.hdf5");
 	if (errand->stamp.size == 0)
 		errand->stamp = stamp_of(errand->directory, "history.csv");
 	if (errand->stamp.size > 0 &&
-		(errand->stamp.size != errand->known.size || errand->stamp.when != errand->known.when || followed->state.alive)) {
-		errand->curves_new =
-			cs_history_read(errand->directory, &followed->curves, &followed->trouble) == CS_OK;
+		(errand->stamp.size != errand->known.size || errand->stamp.when != errand->known.when ||
+			followed->state.alive)) {
+		errand->curves_new = cs_history_read(errand->directory, &followed->curves, &followed->trouble) == CS_OK;
 		if (errand->curves_new)
 			followed->trouble.status = CS_OK;
 	}
 	return CS_OK;
 }
 
-enum cs_status cs_follower_new(struct cs_works *works, const char *directory, struct cs_follower **out, struct cs_error *error)
+enum cs_status cs_follower_new(
+	struct cs_works *works, const char *directory, struct cs_follower **out, struct cs_error *error)
 {
 	struct cs_follower *follower = cs_calloc(1, sizeof *follower);
 

@@ -10,19 +10,20 @@ enum { CS_LOG_LINES = 200 };
 
 /* What was read. */
 struct cs_followed {
-	bool there;       /* false: the directory is gone; `state` is the last one known */
-	bool has_model;   /* best.hdf5 or last.hdf5 can be opened */
+	bool there; /* false: the directory is gone; `state` is the last one known */
+	bool has_model; /* best.hdf5 or last.hdf5 can be opened */
 	struct cs_run_state state;
 	struct cs_curves curves;
-	double started;   /* seconds since 1970 at which config.json was written; 0: unknown */
-	char *log;        /* the end of log.txt, NUL-terminated, or NULL */
+	double started; /* seconds since 1970 at which config.json was written; 0: unknown */
+	char *log; /* the end of log.txt, NUL-terminated, or NULL */
 	struct cs_error trouble; /* status CS_OK: none; else why the curves could not be read */
 };
 
 struct cs_follower;
 
 /* Begin to follow a run directory. */
-enum cs_status cs_follower_new(struct cs_works *works, const char *directory, struct cs_follower **out, struct cs_error *error);
+enum cs_status cs_follower_new(
+	struct cs_works *works, const char *directory, struct cs_follower **out, struct cs_error *error);
 void cs_follower_free(struct cs_follower *follower);
 
 /* Look after it: start reading when it is time, take in what was read. True when there is something new. */

@@ -91,7 +91,8 @@ static int fresh_mark(const struct cs_graphics *graphics, struct cs_area cells)
 	unsigned seen = 0;
 
 	for (int row = cells.row; row < cells.row + cells.rows && row < graphics->marks_rows; row++) {
-		for (int column = cells.column; column < cells.column + cells.columns && column < graphics->marks_columns; column++)
+		for (int column = cells.column;
+			column < cells.column + cells.columns && column < graphics->marks_columns; column++)
 			seen |= 1u << graphics->marks[row * graphics->marks_columns + column];
 	}
 	for (int mark = 1; mark <= 6; mark++) {
@@ -140,8 +141,8 @@ static struct cs_placed *add_placed(struct cs_graphics *graphics)
 	return &graphics->now[graphics->now_count++];
 }
 
-struct cs_area cs_graphics_place(struct cs_graphics *graphics, struct cs_area area, enum cs_anchor anchor,
-	const struct cs_picture *picture)
+struct cs_area cs_graphics_place(
+	struct cs_graphics *graphics, struct cs_area area, enum cs_anchor anchor, const struct cs_picture *picture)
 {
 	const struct cs_screen *screen = graphics->screen;
 	struct cs_placed *placed, *before;
@@ -196,7 +197,8 @@ static void remember_marks(struct cs_graphics *graphics)
 		struct cs_area cells = graphics->now[i].cells;
 
 		for (int row = cells.row; row < cells.row + cells.rows; row++)
-			memset(graphics->marks + row * columns + cells.column, graphics->now[i].mark, (size_t)cells.columns);
+			memset(graphics->marks + row * columns + cells.column, graphics->now[i].mark,
+				(size_t)cells.columns);
 	}
 }
 

@@ -28,11 +28,11 @@ enum cs_anchor { CS_ANCHOR_CENTRE, CS_ANCHOR_LEFT };
 
 /* One picture of a frame. */
 struct cs_placed {
-	struct cs_area cells;  /* what it covers */
-	int width, height;     /* in pixels, sixel only */
-	uint64_t hash;         /* of its contents */
-	int mark;              /* which mark its cells carry */
-	bool shown;            /* it is on the screen as it should be */
+	struct cs_area cells; /* what it covers */
+	int width, height; /* in pixels, sixel only */
+	uint64_t hash; /* of its contents */
+	int mark; /* which mark its cells carry */
+	bool shown; /* it is on the screen as it should be */
 	struct cs_picture pixels; /* scaled, waiting to be sent; empty once it was */
 };
 
@@ -43,7 +43,8 @@ struct cs_graphics_ops {
 	const char *name;
 
 	/* Cells and pixels that a picture of width x height takes in `area` when it is as large as fits. */
-	void (*fit)(const struct cs_graphics *graphics, struct cs_area area, int width, int height, struct cs_placed *placed);
+	void (*fit)(const struct cs_graphics *graphics, struct cs_area area, int width, int height,
+		struct cs_placed *placed);
 
 	/* Put it into ncurses' screen (symbols), or the hole for it (sixel). */
 	void (*draw)(struct cs_graphics *graphics, struct cs_placed *placed, const struct cs_picture *picture);
@@ -59,12 +60,12 @@ struct cs_graphics {
 	int cell_width, cell_height, most_width, most_height;
 	struct cs_placed *now, *last; /* this frame's pictures, and the one before's */
 	int now_count, now_room, last_count, last_room;
-	uint8_t *marks;              /* [rows,columns] the marks of the last frame, 0: none */
+	uint8_t *marks; /* [rows,columns] the marks of the last frame, 0: none */
 	int marks_rows, marks_columns;
-	double fence;                /* when the last question was asked; 0: no answer is due */
-	size_t burst;                /* bytes of the last burst */
-	double rate;                 /* bytes a second the terminal was seen to take; 0: unknown */
-	bool gone;                   /* writing failed */
+	double fence; /* when the last question was asked; 0: no answer is due */
+	size_t burst; /* bytes of the last burst */
+	double rate; /* bytes a second the terminal was seen to take; 0: unknown */
+	bool gone; /* writing failed */
 };
 
 extern const struct cs_graphics_ops cs_graphics_sixel, cs_graphics_symbols;
@@ -82,8 +83,8 @@ void cs_graphics_end(struct cs_graphics *graphics);
 
 /* Show `picture` as large as fits into `area`, keeping its proportions: repeated pixels when it grows, area averages when it shrinks. Returns the
  * cells it covers, for captions. The last row of the screen is left alone. No text may be written over it in the same frame. */
-struct cs_area cs_graphics_place(struct cs_graphics *graphics, struct cs_area area, enum cs_anchor anchor,
-	const struct cs_picture *picture);
+struct cs_area cs_graphics_place(
+	struct cs_graphics *graphics, struct cs_area area, enum cs_anchor anchor, const struct cs_picture *picture);
 
 /* The pixels an area has (for drawing a figure to measure), capped as pictures are; symbols: two pixels a cell, one above the other. */
 void cs_graphics_pixels(const struct cs_graphics *graphics, struct cs_area area, int *width, int *height);

@@ -73,12 +73,12 @@ enum { CS_MAX_KEYS = 4 };
 /* An action and its keys. Keys are ncurses' numbers; characters are below KEY_CODE (see cs_key_of). */
 struct cs_binding {
 	enum cs_action action;
-	const char *name;   /* in the user's file */
+	const char *name; /* in the user's file */
 	unsigned contexts;
-	const char *hint;   /* one or two words for the hint line; NULL: not shown there */
-	const char *help;   /* a line for the help screen */
+	const char *hint; /* one or two words for the hint line; NULL: not shown there */
+	const char *help; /* a line for the help screen */
 	int keys[CS_MAX_KEYS];
-	bool user;          /* bound by the user's file: goes before the others */
+	bool user; /* bound by the user's file: goes before the others */
 };
 
 /* The table, in the order of the help screen; ends with action CS_ACTION_NONE. */

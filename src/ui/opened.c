@@ -106,7 +106,8 @@ static enum cs_status find_layers(struct cs_opened *opened, struct cs_error *err
 	return CS_OK;
 }
 
-static enum cs_status open_images(struct cs_opened *opened, const char *spec, struct cs_job *job, struct cs_error *error)
+static enum cs_status open_images(
+	struct cs_opened *opened, const char *spec, struct cs_job *job, struct cs_error *error)
 {
 	struct cs_data_options options = cs_data_options_default();
 	const struct cs_shape *input = &opened->model->network->input;
@@ -150,11 +151,13 @@ static enum cs_status load_images(struct cs_opened *opened, struct cs_job *job, 
 	if (input->rank != 3 || (input->dim[2] != 1 && input->dim[2] != 3)) {
 		char shape[CS_SHAPE_TEXT];
 
-		set_notice(opened, "this network sees %s, not images: no pictures", cs_shape_text(input, shape, sizeof shape));
+		set_notice(opened, "this network sees %s, not images: no pictures",
+			cs_shape_text(input, shape, sizeof shape));
 		return CS_ERR_UNSUPPORTED;
 	}
 	if (!spec)
-		set_notice(opened, "the model does not say what it was trained on: showing shapes; -d DATASET chooses others");
+		set_notice(opened,
+			"the model does not say what it was trained on: showing shapes; -d DATASET chooses others");
 	status = spec ? open_images(opened, spec, job, &why) : CS_ERR_NOT_FOUND;
 	if (status && status != CS_ERR_CANCELLED) {
 		if (spec)
@@ -259,8 +262,8 @@ void cs_pass_free(struct cs_pass_kept *pass)
 	cs_free(pass);
 }
 
-enum cs_status cs_opened_take(struct cs_opened *opened, int depth, int capacity, struct cs_pass_kept **out,
-	struct cs_error *error)
+enum cs_status cs_opened_take(
+	struct cs_opened *opened, int depth, int capacity, struct cs_pass_kept **out, struct cs_error *error)
 {
 	struct cs_pass_kept **slot = &opened->kept[capacity > 1];
 	struct cs_pass_kept *pass;
@@ -290,8 +293,8 @@ void cs_opened_give(struct cs_opened *opened, struct cs_pass_kept *pass)
 	cs_pass_free(old);
 }
 
-enum cs_status cs_opened_forward(struct cs_opened *opened, struct cs_pass_kept *pass, const int64_t *images, int count,
-	struct cs_error *error)
+enum cs_status cs_opened_forward(
+	struct cs_opened *opened, struct cs_pass_kept *pass, const int64_t *images, int count, struct cs_error *error)
 {
 	struct cs_batch batch = {0};
 	struct cs_tensor part;

@@ -13,11 +13,11 @@
 #include <stdatomic.h>
 
 enum cs_stage {
-	CS_STAGE_OPENING,   /* nothing yet */
-	CS_STAGE_MODEL,     /* `model` and `layers` may be read */
-	CS_STAGE_READY,     /* `data` and `images` too */
+	CS_STAGE_OPENING, /* nothing yet */
+	CS_STAGE_MODEL, /* `model` and `layers` may be read */
+	CS_STAGE_READY, /* `data` and `images` too */
 	CS_STAGE_NO_IMAGES, /* the model only: `notice` says why */
-	CS_STAGE_FAILED,    /* nothing: `notice` says why */
+	CS_STAGE_FAILED, /* nothing: `notice` says why */
 };
 
 enum { CS_PASS_MOST = 8 };
@@ -37,7 +37,7 @@ struct cs_opened {
 	char *target, *wish; /* model file or run directory; the data set asked for, or NULL */
 	int threads;
 	struct cs_model *model;
-	int *layers;         /* those with features worth looking at, ascending: what the keys 1 to 9 stand for */
+	int *layers; /* those with features worth looking at, ascending: what the keys 1 to 9 stand for */
 	int layer_count;
 	struct cs_dataset *data;
 	enum cs_split_kind split;
@@ -45,7 +45,7 @@ struct cs_opened {
 	int64_t image_count;
 	atomic_int *predicted; /* [image_count] the class the network names; -1: not looked at yet */
 	struct cs_workers *workers; /* for the screen's own questions */
-	pthread_mutex_t lock;  /* guards what follows */
+	pthread_mutex_t lock; /* guards what follows */
 	char notice[500];
 	struct cs_pass_kept *kept[2]; /* for one image, and for several */
 };
@@ -53,7 +53,7 @@ struct cs_opened {
 /* Begin with one user. Nothing is read yet: run cs_opened_load() in the background. */
 struct cs_opened *cs_opened_new(const char *target, const char *wish, int threads);
 struct cs_opened *cs_opened_use(struct cs_opened *opened); /* one user more */
-void cs_opened_release(struct cs_opened *opened);          /* one less; the last one frees */
+void cs_opened_release(struct cs_opened *opened); /* one less; the last one frees */
 
 /* The work: load the model, open its images (or shapes in their place, and say so). Context: the opened thing. */
 enum cs_status cs_opened_load(struct cs_job *job, void *opened, struct cs_error *error);
@@ -75,13 +75,13 @@ const char *cs_opened_label(const struct cs_opened *opened, int label, char *tex
 int64_t cs_opened_position(const struct cs_opened *opened, int64_t image);
 
 /* Take a pass for at most `capacity` images through layer `depth`, a kept one where it fits, and give it back. */
-enum cs_status cs_opened_take(struct cs_opened *opened, int depth, int capacity, struct cs_pass_kept **out,
-	struct cs_error *error);
+enum cs_status cs_opened_take(
+	struct cs_opened *opened, int depth, int capacity, struct cs_pass_kept **out, struct cs_error *error);
 void cs_opened_give(struct cs_opened *opened, struct cs_pass_kept *pass);
 
 /* Fill it with these images (at most its capacity), unless it holds them already. */
-enum cs_status cs_opened_forward(struct cs_opened *opened, struct cs_pass_kept *pass, const int64_t *images, int count,
-	struct cs_error *error);
+enum cs_status cs_opened_forward(
+	struct cs_opened *opened, struct cs_pass_kept *pass, const int64_t *images, int count, struct cs_error *error);
 
 /* A pass of one's own: made, freed. `workers` is borrowed. */
 enum cs_status cs_pass_new(const struct cs_network *network, int depth, int capacity, struct cs_workers *workers,

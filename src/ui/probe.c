@@ -180,7 +180,8 @@ void cs_probe_conclude(struct cs_probe *probe)
 	else if (probe->wish == CS_WISH_SIXEL)
 		choose(probe, CS_PROTOCOL_SIXEL, "asked for");
 	else if (probe->multiplexer)
-		choose(probe, plain, "tmux or screen stand between, which wipe pictures; CONVSCOPE_GRAPHICS=sixel insists");
+		choose(probe, plain,
+			"tmux or screen stand between, which wipe pictures; CONVSCOPE_GRAPHICS=sixel insists");
 	else if (!probe->answered)
 		choose(probe, plain, "the terminal has not said what it is");
 	else if (!probe->sixel)
@@ -213,7 +214,7 @@ bool cs_probe_ask(struct cs_probe *probe, int milliseconds, char *typed, size_t 
 	if (!*questions || tcgetattr(0, &before) != 0)
 		return false;
 	raw = before;
-	raw.c_lflag &= (tcflag_t)~(ICANON | ECHO);
+	raw.c_lflag &= (tcflag_t) ~(ICANON | ECHO);
 	raw.c_cc[VMIN] = 0;
 	raw.c_cc[VTIME] = 0;
 	tcsetattr(0, TCSANOW, &raw);

@@ -19,13 +19,13 @@ enum cs_protocol { CS_PROTOCOL_SYMBOLS, CS_PROTOCOL_ASCII, CS_PROTOCOL_SIXEL };
 /* What is known of the terminal. */
 struct cs_probe {
 	enum cs_wish wish;
-	bool utf8;          /* characters beyond ASCII may be written */
-	bool multiplexer;   /* tmux or screen stand between */
-	bool asked;         /* questions went out */
-	bool answered;      /* DA1 came back */
-	bool sixel;         /* it holds a 4 */
+	bool utf8; /* characters beyond ASCII may be written */
+	bool multiplexer; /* tmux or screen stand between */
+	bool asked; /* questions went out */
+	bool answered; /* DA1 came back */
+	bool sixel; /* it holds a 4 */
 	char attributes[CS_REPLY_BYTES]; /* DA1 as it came, "?62;4;22" */
-	int rows, columns;  /* TIOCGWINSZ */
+	int rows, columns; /* TIOCGWINSZ */
 	int window_width, window_height; /* its pixels; 0: unknown */
 	int said_cell_width, said_cell_height; /* CSI 16 t */
 	int area_width, area_height; /* CSI ? 2 ; 1 S: what pictures may use now */
@@ -35,10 +35,10 @@ struct cs_probe {
 
 	/* The conclusion, by cs_probe_conclude(): */
 	enum cs_protocol protocol;
-	int cell_width, cell_height;   /* pixels; 10x20 when unknown */
+	int cell_width, cell_height; /* pixels; 10x20 when unknown */
 	bool cell_known;
-	int most_width, most_height;   /* of one picture */
-	char why[200];                 /* one clause: "device attributes hold 4 (sixel)" */
+	int most_width, most_height; /* of one picture */
+	char why[200]; /* one clause: "device attributes hold 4 (sixel)" */
 };
 
 /* The wish behind "auto", "sixel", "symbols", "ascii"; NULL: CONVSCOPE_GRAPHICS, else auto. */

@@ -84,13 +84,16 @@ static int split(struct entry *entries, struct entry *scratch, int count, struct
 		for (int i = 0; i < used; i++) {
 			if (boxes[i].spread == 0)
 				continue;
-			if (!largest || (uint64_t)boxes[i].spread * boxes[i].pixels > (uint64_t)largest->spread * largest->pixels)
+			if (!largest ||
+				(uint64_t)boxes[i].spread * boxes[i].pixels >
+					(uint64_t)largest->spread * largest->pixels)
 				largest = &boxes[i];
 		}
 		if (!largest)
 			break;
 		sort_box(entries, scratch, largest);
-		for (cut = largest->first; cut < largest->end - 1 && seen + entries[cut].count <= largest->pixels / 2; cut++)
+		for (cut = largest->first; cut < largest->end - 1 && seen + entries[cut].count <= largest->pixels / 2;
+			cut++)
 			seen += entries[cut].count;
 		if (cut == largest->first)
 			cut++;

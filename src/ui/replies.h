@@ -14,7 +14,7 @@ enum { CS_REPLY_PARAMS = 24, CS_REPLY_BYTES = 128 };
 
 /* An answer. */
 struct cs_reply {
-	char kind;     /* the final letter ('c', 't', 'S', 'n', 'R'), or ']' for a colour answer */
+	char kind; /* the final letter ('c', 't', 'S', 'n', 'R'), or ']' for a colour answer */
 	bool question; /* ESC [ ? ... */
 	int params[CS_REPLY_PARAMS];
 	int count;
@@ -32,7 +32,7 @@ struct cs_replies {
 };
 
 enum cs_reply_word {
-	CS_REPLY_IS_KEY,  /* not part of an answer: a key as it stands */
+	CS_REPLY_IS_KEY, /* not part of an answer: a key as it stands */
 	CS_REPLY_IS_MORE, /* taken; perhaps an answer */
 	CS_REPLY_IS_DONE, /* *reply is filled */
 	CS_REPLY_WAS_ESC, /* the escape before was a key of its own, and so is this character */

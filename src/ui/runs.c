@@ -84,7 +84,8 @@ static enum cs_status add(struct cs_run_list *list, const char *path, struct cs_
 	return CS_OK;
 }
 
-enum cs_status cs_run_list_read(const char *directory, struct cs_job *job, struct cs_run_list *out, struct cs_error *error)
+enum cs_status cs_run_list_read(
+	const char *directory, struct cs_job *job, struct cs_run_list *out, struct cs_error *error)
 {
 	DIR *dir = opendir(directory);
 	struct cs_run_list list = {0};

@@ -19,7 +19,8 @@ bool cs_is_run(const char *directory);
 char *cs_newest_run(const char *directory);
 
 /* All runs among the sub-directories, in no order. */
-enum cs_status cs_run_list_read(const char *directory, struct cs_job *job, struct cs_run_list *out, struct cs_error *error);
+enum cs_status cs_run_list_read(
+	const char *directory, struct cs_job *job, struct cs_run_list *out, struct cs_error *error);
 void cs_run_list_fini(struct cs_run_list *list);
 
 #endif

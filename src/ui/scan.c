@@ -24,7 +24,7 @@ struct cs_scan {
 	int *layers, count, depth;
 	int64_t *images, total;
 	struct cs_exemplars *mine; /* [count], the work's own */
-	pthread_mutex_t lock;      /* guards what follows */
+	pthread_mutex_t lock; /* guards what follows */
 	struct cs_exemplars *shown; /* [count] */
 	int64_t seen;
 	unsigned version;
@@ -172,7 +172,8 @@ enum cs_status cs_scan_start(struct cs_works *works, struct cs_opened *opened, c
 		scan->depth = layers[i] > scan->depth ? layers[i] : scan->depth;
 		status = cs_exemplars_init(&scan->mine[i], opened->model->network, layers[i], CS_SCAN_TOP, error);
 		if (!status)
-			status = cs_exemplars_init(&scan->shown[i], opened->model->network, layers[i], CS_SCAN_TOP, error);
+			status = cs_exemplars_init(
+				&scan->shown[i], opened->model->network, layers[i], CS_SCAN_TOP, error);
 		scan->count = i + 1;
 	}
 	if (status) {

@@ -17,9 +17,9 @@ struct cs_scan;
 /* Numbers of one feature over the images seen so far. */
 struct cs_feature_numbers {
 	struct cs_exemplar top[CS_SCAN_TOP];
-	int count;       /* places taken; 0: silent so far */
-	int64_t fired;   /* images on which it was above 0 */
-	double mean;     /* of its strongest activation, over all images */
+	int count; /* places taken; 0: silent so far */
+	int64_t fired; /* images on which it was above 0 */
+	double mean; /* of its strongest activation, over all images */
 };
 
 enum cs_order { CS_ORDER_STRONGEST, CS_ORDER_FIRED, CS_ORDER_INDEX, CS_ORDER_COUNT };

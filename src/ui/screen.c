@@ -13,11 +13,41 @@ static const struct {
 	uint32_t from;
 	char to;
 } plain[] = {
-	{0x00b1, '~'}, {0x00b7, '-'}, {0x00d7, 'x'}, {0x2013, '-'}, {0x2014, '-'}, {0x2018, '\''}, {0x2019, '\''},
-	{0x201c, '"'}, {0x201d, '"'}, {0x2026, '~'}, {0x2190, '<'}, {0x2191, '^'}, {0x2192, '>'}, {0x2193, 'v'},
-	{0x2212, '-'}, {0x2500, '-'}, {0x2502, '|'}, {0x250a, '|'}, {0x251c, '|'}, {0x2524, '|'}, {0x253c, '+'},
-	{0x2588, '#'}, {0x2591, '.'}, {0x2592, ':'}, {0x2593, '#'}, {0x25b4, '^'}, {0x25b8, '>'}, {0x25be, 'v'},
-	{0x25cf, '*'}, {0x25cb, 'o'}, {0x2713, '+'}, {0x2717, 'x'}, {0x2248, '~'}, {0x2265, '>'}, {0x2264, '<'},
+	{0x00b1, '~'},
+	{0x00b7, '-'},
+	{0x00d7, 'x'},
+	{0x2013, '-'},
+	{0x2014, '-'},
+	{0x2018, '\''},
+	{0x2019, '\''},
+	{0x201c, '"'},
+	{0x201d, '"'},
+	{0x2026, '~'},
+	{0x2190, '<'},
+	{0x2191, '^'},
+	{0x2192, '>'},
+	{0x2193, 'v'},
+	{0x2212, '-'},
+	{0x2500, '-'},
+	{0x2502, '|'},
+	{0x250a, '|'},
+	{0x251c, '|'},
+	{0x2524, '|'},
+	{0x253c, '+'},
+	{0x2588, '#'},
+	{0x2591, '.'},
+	{0x2592, ':'},
+	{0x2593, '#'},
+	{0x25b4, '^'},
+	{0x25b8, '>'},
+	{0x25be, 'v'},
+	{0x25cf, '*'},
+	{0x25cb, 'o'},
+	{0x2713, '+'},
+	{0x2717, 'x'},
+	{0x2248, '~'},
+	{0x2265, '>'},
+	{0x2264, '<'},
 };
 
 void cs_screen_init(struct cs_screen *screen, bool utf8, bool dark)
@@ -221,7 +251,8 @@ static int put_text(struct cs_screen *screen, int row, int column, int width, en
 			continue;
 		if (need > width && used + wide > width - 1) {
 			if (used < width)
-				put_character(row, column + used++, cs_screen_character(screen, 0x2026), attributes, pair);
+				put_character(
+					row, column + used++, cs_screen_character(screen, 0x2026), attributes, pair);
 			break;
 		}
 		put_character(row, column + used, shown, attributes, pair);
@@ -230,7 +261,8 @@ static int put_text(struct cs_screen *screen, int row, int column, int width, en
 	return used;
 }
 
-int cs_screen_put(struct cs_screen *screen, int row, int column, int width, enum cs_style style, const char *format, ...)
+int cs_screen_put(
+	struct cs_screen *screen, int row, int column, int width, enum cs_style style, const char *format, ...)
 {
 	char text[1024];
 	va_list args;

@@ -15,13 +15,13 @@
 
 enum cs_style {
 	CS_STYLE_TEXT,
-	CS_STYLE_TITLE,  /* bold */
-	CS_STYLE_DIM,    /* what is there to be looked up, not to be read */
-	CS_STYLE_KEY,    /* a key to press */
+	CS_STYLE_TITLE, /* bold */
+	CS_STYLE_DIM, /* what is there to be looked up, not to be read */
+	CS_STYLE_KEY, /* a key to press */
 	CS_STYLE_SELECT, /* where the cursor is */
-	CS_STYLE_GOOD,   /* running, right */
-	CS_STYLE_WARN,   /* silent, dead, replaced by something else */
-	CS_STYLE_BAD,    /* failed, wrong */
+	CS_STYLE_GOOD, /* running, right */
+	CS_STYLE_WARN, /* silent, dead, replaced by something else */
+	CS_STYLE_BAD, /* failed, wrong */
 	CS_STYLE_COUNT,
 };
 
@@ -30,8 +30,8 @@ struct cs_graphics;
 struct cs_screen {
 	int rows, columns;
 	bool utf8;
-	bool dark;    /* light text on dark ground, as far as one knows */
-	int colours;  /* 0: none; 8, 16, 256; 1 << 24: direct */
+	bool dark; /* light text on dark ground, as far as one knows */
+	int colours; /* 0: none; 8, 16, 256; 1 << 24: direct */
 	struct cs_graphics *graphics;
 };
 
@@ -41,8 +41,8 @@ void cs_screen_measure(struct cs_screen *screen);
 
 /* Write at (row, column), at most `width` columns (negative: to the right edge). Returns the columns used. Outside the screen nothing
  * is written. Text that is cut ends in an ellipsis. */
-int cs_screen_put(struct cs_screen *screen, int row, int column, int width, enum cs_style style, const char *format, ...)
-	__attribute__((format(printf, 6, 7)));
+int cs_screen_put(struct cs_screen *screen, int row, int column, int width, enum cs_style style, const char *format,
+	...) __attribute__((format(printf, 6, 7)));
 
 /* The same, ending at `column` (exclusive). */
 void cs_screen_put_right(struct cs_screen *screen, int row, int column, enum cs_style style, const char *format, ...)

@@ -14,7 +14,7 @@ enum { TILE_BYTES = 96 << 20 };
 enum cs_status cs_session_init(struct cs_session *session, const struct cs_ui_request *request,
 	const struct cs_ui_hooks *hooks, struct cs_error *error)
 {
-	*session = (struct cs_session){.request = request, .hooks = hooks, .dirty = true};
+	*session = (struct cs_session){.request = request, .hooks = hooks, .dirty = true, .looked_feature = -1};
 	return cs_works_new(&session->works, error);
 }
 
@@ -29,6 +29,9 @@ static void let_go(struct cs_session *session)
 	session->tiles = NULL;
 	cs_opened_release(session->opened);
 	session->opened = NULL;
+	cs_free(session->order);
+	session->order = NULL;
+	session->looked_feature = -1;
 	cs_free(session->run);
 	session->run = NULL;
 	session->stage = CS_STAGE_OPENING;
@@ -83,8 +86,8 @@ enum cs_status cs_session_open(struct cs_session *session, const char *target, s
 	let_go(session);
 	session->opened = opened;
 	session->run = run;
-	status = cs_work_start(session->works, "opening the model", cs_opened_load, cs_opened_use(opened), release_opened,
-		&session->opening, error);
+	status = cs_work_start(session->works, "opening the model", cs_opened_load, cs_opened_use(opened),
+		release_opened, &session->opening, error);
 	if (status)
 		let_go(session);
 	return status;
@@ -96,7 +99,8 @@ static void stage_changed(struct cs_session *session, enum cs_stage stage)
 	struct cs_error error;
 
 	session->stage = stage;
-	if (stage == CS_STAGE_READY && cs_tiles_new(session->works, session->opened, TILE_BYTES, &session->tiles, &error)) {
+	if (stage == CS_STAGE_READY &&
+		cs_tiles_new(session->works, session->opened, TILE_BYTES, &session->tiles, &error)) {
 		session->stage = CS_STAGE_NO_IMAGES;
 		cs_session_complain(session, &error);
 		return;
@@ -127,8 +131,9 @@ bool cs_session_tick(struct cs_session *session)
 
 bool cs_session_has_model(const struct cs_session *session)
 {
-	return session->opened && (session->stage == CS_STAGE_MODEL || session->stage == CS_STAGE_READY ||
-					  session->stage == CS_STAGE_NO_IMAGES);
+	return session->opened &&
+		(session->stage == CS_STAGE_MODEL || session->stage == CS_STAGE_READY ||
+			session->stage == CS_STAGE_NO_IMAGES);
 }
 
 bool cs_session_has_images(const struct cs_session *session)
@@ -165,8 +170,8 @@ struct cs_scan *cs_session_scan(struct cs_session *session, int layer)
 		return NULL;
 	for (int i = 0; i < opened->layer_count; i++)
 		listed |= opened->layers[i] == layer;
-	if (cs_scan_start(session->works, session->opened, listed ? opened->layers : &layer, listed ? opened->layer_count : 1,
-		    &session->scans[session->scan_count], &error)) {
+	if (cs_scan_start(session->works, session->opened, listed ? opened->layers : &layer,
+		    listed ? opened->layer_count : 1, &session->scans[session->scan_count], &error)) {
 		cs_session_complain(session, &error);
 		return NULL;
 	}
@@ -214,8 +219,8 @@ void cs_session_next_signal(struct cs_session *session)
 void cs_session_toggle_shared(struct cs_session *session)
 {
 	session->shared = !session->shared;
-	cs_session_say(session, CS_STYLE_TEXT, session->shared ? "one scale for all pictures on the screen"
-							       : "each picture has a scale of its own");
+	cs_session_say(session, CS_STYLE_TEXT,
+		session->shared ? "one scale for all pictures on the screen" : "each picture has a scale of its own");
 }
 
 const struct cs_network *cs_session_network(const struct cs_session *session)

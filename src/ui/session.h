@@ -28,30 +28,34 @@ struct cs_session {
 	struct cs_prompt prompt;
 	struct cs_view *top;
 	int body_rows; /* rows that a view may draw */
-	bool dirty;    /* draw soon */
+	bool dirty; /* draw soon */
 	bool quit;
-	bool redraw;   /* repaint everything and ask the terminal anew */
+	bool redraw; /* repaint everything and ask the terminal anew */
 	struct cs_work *lua; /* the line of Lua that runs, or NULL */
 
 	/* The model that is looked at; NULL before one is. */
 	struct cs_opened *opened;
 	struct cs_work *opening;
-	enum cs_stage stage;        /* as last seen */
-	char *run;                  /* its run directory, or NULL */
-	struct cs_tiles *tiles;     /* from CS_STAGE_READY on */
+	enum cs_stage stage; /* as last seen */
+	char *run; /* its run directory, or NULL */
+	struct cs_tiles *tiles; /* from CS_STAGE_READY on */
 	struct cs_scan *scans[CS_SCANS];
 	int scan_count;
 
 	/* How things are looked at, on every screen. */
-	int rule;              /* in cs_rule_names */
+	int rule; /* in cs_rule_names */
 	enum cs_signal signal;
-	bool shared;           /* one scale for all pictures of a screen */
+	bool shared; /* one scale for all pictures of a screen */
+	int64_t *order; /* the features of order_layer as its screen had them last, or NULL */
+	int order_layer;
+	int looked_layer; /* the feature that was looked at last, for the cursor of its layer's screen; -1: none */
+	int64_t looked_feature;
 
 	/* What the status line says. */
 	char message[600];
 	enum cs_style message_style;
-	double message_until;  /* 0: nothing */
-	char busy[220];        /* what runs in the background, as last seen */
+	double message_until; /* 0: nothing */
+	char busy[220]; /* what runs in the background, as last seen */
 	int busy_count;
 	char found[CS_PROMPT_BYTES]; /* what was looked for last */
 };

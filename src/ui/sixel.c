@@ -3,11 +3,11 @@
  * A picture is reduced to at most 64 colours of its own by median cut (a fifth of the bytes of 256 dithered ones, and no
  * slower than the terminal) and encoded by libsixel. The cursor is put back to where ncurses believes it is.
  */
+#include "ui/sixel.h"
 #include "core/alloc.h"
 #include "ui/clock.h"
 #include "ui/graphics.h"
 #include "ui/quantise.h"
-#include "ui/sixel.h"
 #include "ui/terminal.h"
 
 #include <sixel.h>
@@ -39,7 +39,8 @@ void cs_bytes_add(struct cs_bytes *bytes, const char *text)
 	append((char *)text, (int)strlen(text), bytes);
 }
 
-enum cs_status cs_sixel_encode(const struct cs_picture *picture, int colours, struct cs_bytes *bytes, struct cs_error *error)
+enum cs_status cs_sixel_encode(
+	const struct cs_picture *picture, int colours, struct cs_bytes *bytes, struct cs_error *error)
 {
 	unsigned char palette[3 * 256];
 	sixel_dither_t *dither = NULL;
@@ -90,8 +91,8 @@ void cs_sixel_size(int most_width, int most_height, int width, int height, int *
 	*out_height = *out_height < 1 ? 1 : *out_height;
 }
 
-static void sixel_fit(const struct cs_graphics *graphics, struct cs_area area, int width, int height,
-	struct cs_placed *placed)
+static void sixel_fit(
+	const struct cs_graphics *graphics, struct cs_area area, int width, int height, struct cs_placed *placed)
 {
 	int most_width, most_height;
 
@@ -104,7 +105,8 @@ static void sixel_fit(const struct cs_graphics *graphics, struct cs_area area, i
 /* The hole: spaces whose colour pair (or, without colour, whose boldness) nothing else on the screen has. */
 static void mark_cells(struct cs_graphics *graphics, const struct cs_placed *placed)
 {
-	static const attr_t without[] = {A_BOLD, A_DIM, A_BOLD | A_DIM, A_INVIS, A_INVIS | A_BOLD, A_INVIS | A_DIM, A_PROTECT};
+	static const attr_t without[] = {
+		A_BOLD, A_DIM, A_BOLD | A_DIM, A_INVIS, A_INVIS | A_BOLD, A_INVIS | A_DIM, A_PROTECT};
 	wchar_t space[2] = {L' ', 0};
 	attr_t attributes = without[placed->mark - 1];
 	int pair = 0;

@@ -17,7 +17,8 @@ struct cs_bytes {
 void cs_bytes_add(struct cs_bytes *bytes, const char *text);
 
 /* Append the device control string of `picture`, in at most `colours` (2 .. 256) colours of its own. */
-enum cs_status cs_sixel_encode(const struct cs_picture *picture, int colours, struct cs_bytes *bytes, struct cs_error *error);
+enum cs_status cs_sixel_encode(
+	const struct cs_picture *picture, int colours, struct cs_bytes *bytes, struct cs_error *error);
 
 /* The size at which a picture of width x height is shown in most_width x most_height pixels: as large as fits, in whole multiples where that
  * costs less than 15 % of the width. */

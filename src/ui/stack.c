@@ -10,8 +10,8 @@ static void free_view(struct cs_view *view)
 	cs_free(view);
 }
 
-static struct cs_view *make(struct cs_session *session, const struct cs_view_ops *ops, const void *argument,
-	struct cs_error *error)
+static struct cs_view *make(
+	struct cs_session *session, const struct cs_view_ops *ops, const void *argument, struct cs_error *error)
 {
 	struct cs_view *view = cs_calloc(1, sizeof *view);
 	enum cs_status status;

@@ -3,8 +3,8 @@
  * Half and quarter blocks only: finer ones look ragged in common fonts. Colours are those the terminal has: direct, 240 of 256
  * (the first sixteen are the user's), 8, or none; without UTF-8, letters.
  */
-#include "ui/graphics.h"
 #include "ui/symbols.h"
+#include "ui/graphics.h"
 
 #include <chafa.h>
 #include <curses.h>
@@ -50,8 +50,8 @@ ChafaCanvas *cs_symbols_canvas(const struct cs_picture *picture, int columns, in
 	return canvas;
 }
 
-void cs_symbols_size(int most_columns, int most_rows, int cell_width, int cell_height, int width, int height, int *columns,
-	int *rows)
+void cs_symbols_size(int most_columns, int most_rows, int cell_width, int cell_height, int width, int height,
+	int *columns, int *rows)
 {
 	int64_t wide = (int64_t)most_columns * cell_width, high = (int64_t)most_rows * cell_height;
 
@@ -66,8 +66,8 @@ void cs_symbols_size(int most_columns, int most_rows, int cell_width, int cell_h
 	*rows = *rows < 1 ? 1 : *rows > most_rows ? most_rows : *rows;
 }
 
-static void symbols_fit(const struct cs_graphics *graphics, struct cs_area area, int width, int height,
-	struct cs_placed *placed)
+static void symbols_fit(
+	const struct cs_graphics *graphics, struct cs_area area, int width, int height, struct cs_placed *placed)
 {
 	cs_symbols_size(area.columns, area.rows, graphics->cell_width, graphics->cell_height, width, height,
 		&placed->cells.columns, &placed->cells.rows);
@@ -81,16 +81,16 @@ static int colour_of(const struct cs_screen *screen, int raw)
 	if (raw < 0 || screen->colours == 0)
 		return -1;
 	if (screen->colours >= 1 << 24)
-		return cs_screen_colour(screen,
-			(struct cs_rgb){(uint8_t)(raw >> 16), (uint8_t)(raw >> 8), (uint8_t)raw});
+		return cs_screen_colour(
+			screen, (struct cs_rgb){(uint8_t)(raw >> 16), (uint8_t)(raw >> 8), (uint8_t)raw});
 	return raw;
 }
 
 static void symbols_draw(struct cs_graphics *graphics, struct cs_placed *placed, const struct cs_picture *picture)
 {
 	const struct cs_screen *screen = graphics->screen;
-	ChafaCanvas *canvas = cs_symbols_canvas(picture, placed->cells.columns, placed->cells.rows, graphics->cell_width,
-		graphics->cell_height, screen->colours, graphics->ascii, screen->dark);
+	ChafaCanvas *canvas = cs_symbols_canvas(picture, placed->cells.columns, placed->cells.rows,
+		graphics->cell_width, graphics->cell_height, screen->colours, graphics->ascii, screen->dark);
 
 	for (int row = 0; row < placed->cells.rows; row++) {
 		for (int column = 0; column < placed->cells.columns; column++) {

@@ -13,7 +13,7 @@ ChafaCanvas *cs_symbols_canvas(const struct cs_picture *picture, int columns, in
 	int colours, bool ascii, bool dark);
 
 /* The largest columns x rows within the limits that keeps the picture's proportions. */
-void cs_symbols_size(int most_columns, int most_rows, int cell_width, int cell_height, int width, int height, int *columns,
-	int *rows);
+void cs_symbols_size(int most_columns, int most_rows, int cell_width, int cell_height, int width, int height,
+	int *columns, int *rows);
 
 #endif

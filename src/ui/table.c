@@ -51,8 +51,8 @@ bool cs_table_move(struct cs_table *table, enum cs_action action, int page)
 	return true;
 }
 
-int cs_table_find(const struct cs_table *table, const char *text, int step, const char *(*row_text)(void *context, int row),
-	void *context)
+int cs_table_find(const struct cs_table *table, const char *text, int step,
+	const char *(*row_text)(void *context, int row), void *context)
 {
 	int from = table->cursor + step;
 

@@ -7,9 +7,9 @@
 #include <stdbool.h>
 
 struct cs_table {
-	int count;  /* rows */
+	int count; /* rows */
 	int cursor; /* -1 only when there are none */
-	int top;    /* first row on the screen */
+	int top; /* first row on the screen */
 };
 
 /* Keep the cursor in the table and on the screen of `page` rows. */
@@ -20,7 +20,7 @@ bool cs_table_move(struct cs_table *table, enum cs_action action, int page);
 
 /* The row that holds `text` (case does not matter), at the cursor or after it (step 0), behind it (1) or before it (-1), round the end; -1: none.
  * `row_text` gives a row's text. */
-int cs_table_find(const struct cs_table *table, const char *text, int step, const char *(*row_text)(void *context, int row),
-	void *context);
+int cs_table_find(const struct cs_table *table, const char *text, int step,
+	const char *(*row_text)(void *context, int row), void *context);
 
 #endif

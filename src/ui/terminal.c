@@ -42,22 +42,26 @@ enum cs_status cs_terminal_check(struct cs_error *error)
 
 	if (!isatty(0) || !isatty(1))
 		return cs_fail(error, CS_ERR_UNSUPPORTED,
-			"the browser needs a terminal on standard input and output; without one use convscope info, project and "
+			"the browser needs a terminal on standard input and output; without one use convscope info, "
+			"project and "
 			"exemplars, which write files");
 	if (!term || !*term)
 		return cs_fail(error, CS_ERR_UNSUPPORTED,
-			"the environment variable TERM is not set; set it to your terminal's name, such as xterm-256color");
+			"the environment variable TERM is not set; set it to your terminal's name, such as "
+			"xterm-256color");
 	if (setupterm(NULL, 1, &found) != OK) {
 		if (found == 0)
 			return cs_fail(error, CS_ERR_UNSUPPORTED,
-				"the terminal '%s' is not known here; install ncurses-term, or set TERM to xterm-256color if yours is like it",
+				"the terminal '%s' is not known here; install ncurses-term, or set TERM to "
+				"xterm-256color if yours is like it",
 				term);
 		return cs_fail(error, CS_ERR_UNSUPPORTED, "the terminal '%s' cannot be used for a full screen", term);
 	}
 	address = tigetstr("cup");
 	if (!address || address == (char *)-1 || tigetflag("hc") > 0 || tigetflag("gn") > 0)
 		return cs_fail(error, CS_ERR_UNSUPPORTED,
-			"the terminal '%s' cannot place the cursor, so the browser cannot run in it; use convscope info, project and "
+			"the terminal '%s' cannot place the cursor, so the browser cannot run in it; use convscope "
+			"info, project and "
 			"exemplars, which write files",
 			term);
 	return CS_OK;
@@ -169,7 +173,8 @@ enum cs_status cs_terminal_open(struct cs_error *error)
 	if (!screen) {
 		close(pipe_ends[0]);
 		close(pipe_ends[1]);
-		return cs_fail(error, CS_ERR_UNSUPPORTED, "the terminal '%s' cannot be used for a full screen", getenv("TERM"));
+		return cs_fail(error, CS_ERR_UNSUPPORTED, "the terminal '%s' cannot be used for a full screen",
+			getenv("TERM"));
 	}
 	set_term(screen);
 	restore_length = 0;

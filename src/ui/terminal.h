@@ -12,11 +12,11 @@
 #include <stdbool.h>
 
 enum cs_event {
-	CS_EVENT_INPUT = 1,    /* there is something to read */
-	CS_EVENT_RESIZE = 2,   /* SIGWINCH */
-	CS_EVENT_SUSPEND = 4,  /* SIGTSTP */
+	CS_EVENT_INPUT = 1, /* there is something to read */
+	CS_EVENT_RESIZE = 2, /* SIGWINCH */
+	CS_EVENT_SUSPEND = 4, /* SIGTSTP */
 	CS_EVENT_CONTINUE = 8, /* SIGCONT: perhaps under another terminal */
-	CS_EVENT_QUIT = 16,    /* SIGINT, SIGTERM, SIGHUP, or the terminal is gone */
+	CS_EVENT_QUIT = 16, /* SIGINT, SIGTERM, SIGHUP, or the terminal is gone */
 };
 
 /* Would a screen work here? Errors (CS_ERR_UNSUPPORTED), before anything is touched: no terminal, TERM unset, unknown, or one

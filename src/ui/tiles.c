@@ -60,8 +60,8 @@ static void release_errand(void *context)
 	cs_free(errand);
 }
 
-void cs_unit_field(const struct cs_network *network, int layer, int64_t row, int64_t column, int64_t *top, int64_t *left,
-	int64_t *bottom, int64_t *right)
+void cs_unit_field(const struct cs_network *network, int layer, int64_t row, int64_t column, int64_t *top,
+	int64_t *left, int64_t *bottom, int64_t *right)
 {
 	struct cs_field field = cs_network_field(network, layer);
 	int64_t height = network->input.dim[0], width = network->input.dim[1];
@@ -90,7 +90,8 @@ static enum cs_status make_picture(const struct errand *errand, struct cs_tile *
 		return status;
 	status = cs_dataset_pixels(data, key->image, whole.rgb, &tile->error);
 	if (key->kind == CS_TILE_PATCH)
-		cs_unit_field(errand->opened->model->network, key->layer, key->row, key->column, &top, &left, &bottom, &right);
+		cs_unit_field(errand->opened->model->network, key->layer, key->row, key->column, &top, &left, &bottom,
+			&right);
 	if (!status)
 		status = cs_picture_init(&tile->picture, (int)(right - left), (int)(bottom - top), &tile->error);
 	if (!status)
@@ -132,14 +133,16 @@ static enum cs_status crop(const struct errand *errand, struct cs_tile *tile, co
 	enum cs_status status;
 
 	if (tile->key.cropped && tile->found.row >= 0)
-		cs_unit_field(network, tile->key.layer, tile->found.row, tile->found.column, &top, &left, &bottom, &right);
+		cs_unit_field(
+			network, tile->key.layer, tile->found.row, tile->found.column, &top, &left, &bottom, &right);
 	status = cs_tensor_init(&tile->numbers, CS_SHAPE(bottom - top, right - left, channels), &tile->error);
 	if (status)
 		return status;
 	for (int64_t row = top; row < bottom; row++)
-		memcpy(tile->numbers.data + (row - top) * (right - left) * channels, from + (row * width + left) * channels,
-			(size_t)((right - left) * channels) * sizeof(float));
-	for (int64_t i = 0; channels == 3 && errand->opened->model->preprocess.bgr && i < (bottom - top) * (right - left); i++) {
+		memcpy(tile->numbers.data + (row - top) * (right - left) * channels,
+			from + (row * width + left) * channels, (size_t)((right - left) * channels) * sizeof(float));
+	for (int64_t i = 0;
+		channels == 3 && errand->opened->model->preprocess.bgr && i < (bottom - top) * (right - left); i++) {
 		float *pixel = tile->numbers.data + 3 * i, blue = pixel[0];
 
 		pixel[0] = pixel[2];
@@ -161,8 +164,8 @@ static struct cs_target target_of(const struct cs_tile_key *key, int image)
 	};
 }
 
-static enum cs_status make_projection(const struct errand *errand, struct cs_tile *tile, const struct cs_pass_kept *pass,
-	int image, struct cs_job *job)
+static enum cs_status make_projection(const struct errand *errand, struct cs_tile *tile,
+	const struct cs_pass_kept *pass, int image, struct cs_job *job)
 {
 	const struct cs_shape *input = &errand->opened->model->network->input;
 	struct cs_target target = target_of(&tile->key, image);
@@ -196,8 +199,8 @@ static void hand_over(struct errand *errand, struct cs_tile *tile, int i)
 	pthread_mutex_unlock(&errand->lock);
 }
 
-static enum cs_status make_tile(struct errand *errand, int i, const struct cs_pass_kept *pass, int image, struct cs_job *job,
-	struct cs_error *error)
+static enum cs_status make_tile(struct errand *errand, int i, const struct cs_pass_kept *pass, int image,
+	struct cs_job *job, struct cs_error *error)
 {
 	struct cs_tile *tile = cs_calloc(1, sizeof *tile);
 
@@ -305,8 +308,8 @@ static enum cs_status run_errand(struct cs_job *job, void *context, struct cs_er
 	return status;
 }
 
-enum cs_status cs_tiles_new(struct cs_works *works, struct cs_opened *opened, size_t bytes, struct cs_tiles **out,
-	struct cs_error *error)
+enum cs_status cs_tiles_new(
+	struct cs_works *works, struct cs_opened *opened, size_t bytes, struct cs_tiles **out, struct cs_error *error)
 {
 	struct cs_tiles *tiles = cs_calloc(1, sizeof *tiles);
 

@@ -13,18 +13,18 @@
 #include "ui/work.h"
 
 enum cs_tile_kind {
-	CS_TILE_IMAGE,      /* an image of the data set, as it is (picture) */
-	CS_TILE_PATCH,      /* the part of it that a unit sees (picture) */
+	CS_TILE_IMAGE, /* an image of the data set, as it is (picture) */
+	CS_TILE_PATCH, /* the part of it that a unit sees (picture) */
 	CS_TILE_PROJECTION, /* [h,w,c] numbers and what was found */
-	CS_TILE_SCORES,     /* [classes] the network's output on an image */
-	CS_TILE_MAXIMA,     /* [features] where each feature of a layer fires most on an image: how much */
+	CS_TILE_SCORES, /* [classes] the network's output on an image */
+	CS_TILE_MAXIMA, /* [features] where each feature of a layer fires most on an image: how much */
 };
 
 /* What is asked for. Zero the whole struct first: it is compared as bytes. */
 struct cs_tile_key {
 	int32_t kind, layer;
 	int64_t image, feature, row, column;
-	int32_t rule;   /* in cs_rule_names */
+	int32_t rule; /* in cs_rule_names */
 	int32_t signal, at;
 	int32_t cropped; /* projections: to the part of the input the unit can reach */
 };
@@ -45,8 +45,8 @@ struct cs_tile {
 struct cs_tiles;
 
 /* Tiles of one opened model; at most `bytes` are kept. */
-enum cs_status cs_tiles_new(struct cs_works *works, struct cs_opened *opened, size_t bytes, struct cs_tiles **out,
-	struct cs_error *error);
+enum cs_status cs_tiles_new(
+	struct cs_works *works, struct cs_opened *opened, size_t bytes, struct cs_tiles **out, struct cs_error *error);
 void cs_tiles_free(struct cs_tiles *tiles);
 
 /* A drawing: begin, want ..., end. cs_tiles_want returns the tile, valid until the next cs_tiles_collect(), or NULL while it is missing. */
@@ -58,7 +58,7 @@ void cs_tiles_end(struct cs_tiles *tiles);
 bool cs_tiles_collect(struct cs_tiles *tiles);
 
 /* The part of the input that the unit at (row, column) of a layer sees, clipped to the image. */
-void cs_unit_field(const struct cs_network *network, int layer, int64_t row, int64_t column, int64_t *top, int64_t *left,
-	int64_t *bottom, int64_t *right);
+void cs_unit_field(const struct cs_network *network, int layer, int64_t row, int64_t column, int64_t *top,
+	int64_t *left, int64_t *bottom, int64_t *right);
 
 #endif

@@ -12,9 +12,9 @@
 struct cs_view;
 
 struct cs_view_ops {
-	const char *name;  /* "layer" */
+	const char *name; /* "layer" */
 	enum cs_context context; /* which keys work here */
-	size_t size;       /* of the state that view->state points to, zeroed */
+	size_t size; /* of the state that view->state points to, zeroed */
 
 	/* Begin. `argument` is the view's own, valid during the call; the caller frees the view when this fails. */
 	enum cs_status (*open)(struct cs_view *view, const void *argument, struct cs_error *error);
@@ -32,7 +32,8 @@ struct cs_view_ops {
 	void (*find)(struct cs_view *view, const char *text, int step);
 
 	/* Write what is shown to files that begin with `stem`; the message says which. May be NULL: nothing to export. */
-	enum cs_status (*export)(struct cs_view *view, const char *stem, char *message, size_t size, struct cs_error *error);
+	enum cs_status (*export)(
+		struct cs_view *view, const char *stem, char *message, size_t size, struct cs_error *error);
 
 	/* The name of what is shown, for file names: "conv2-feature17". */
 	void (*label)(struct cs_view *view, char *text, size_t size);
@@ -75,7 +76,7 @@ struct cs_feature_argument {
 };
 struct cs_image_argument {
 	int64_t image; /* of the data set; -1: the first */
-	int layer;     /* -1: the last one with features */
+	int layer; /* -1: the last one with features */
 	int64_t feature; /* -1: the strongest */
 };
 struct cs_text_argument {
@@ -86,7 +87,7 @@ struct cs_help_argument {
 	const char *screen; /* its name */
 };
 
-extern const struct cs_view_ops cs_view_runs, cs_view_run, cs_view_network, cs_view_layer, cs_view_feature, cs_view_image,
-	cs_view_help, cs_view_text;
+extern const struct cs_view_ops cs_view_runs, cs_view_run, cs_view_network, cs_view_layer, cs_view_feature,
+	cs_view_image, cs_view_help, cs_view_text;
 
 #endif

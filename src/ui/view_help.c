@@ -195,9 +195,14 @@ static enum cs_status open_help(struct cs_view *view, const void *argument, stru
 	good = text->title && add_bindings(text, from->context, true) && add_line(text, cs_strdup("")) &&
 		add_bindings(text, from->context, false) && add_line(text, cs_strdup("")) &&
 		add_line(text,
-			cs_strdup("Numbers count from 0. Pictures of projections: mid-grey is 0, and the numbers below a picture")) &&
-		add_line(text, cs_strdup("are the limit of its scale. Keys can be changed in ~/.config/convscope/keys: a line is an")) &&
-		add_line(text, cs_strdup("action's name (in the middle above) and its keys. CONVSCOPE_GRAPHICS=sixel, symbols or ascii")) &&
+			cs_strdup("Numbers count from 0. Pictures of projections: mid-grey is 0, and the numbers below "
+				  "a picture")) &&
+		add_line(text,
+			cs_strdup("are the limit of its scale. Keys can be changed in ~/.config/convscope/keys: a line "
+				  "is an")) &&
+		add_line(text,
+			cs_strdup("action's name (in the middle above) and its keys. CONVSCOPE_GRAPHICS=sixel, symbols "
+				  "or ascii")) &&
 		add_line(text, cs_strdup("overrides what the terminal says of itself."));
 	return good ? CS_OK : cs_fail_memory(error, "the help");
 }

@@ -117,7 +117,8 @@ static void draw_layer(struct cs_view *view, int row, int i, bool selected)
 	shape_text(&layer->out, text, sizeof text);
 	cs_screen_put_right(screen, row, at.shape, style, "%s", text);
 	if (at.params && cs_layer_params(layer))
-		cs_screen_put_right(screen, row, at.params, style, "%s", cs_words_count(cs_layer_params(layer), text, sizeof text));
+		cs_screen_put_right(
+			screen, row, at.params, style, "%s", cs_words_count(cs_layer_params(layer), text, sizeof text));
 	if (at.macs && cs_layer_macs(layer))
 		cs_screen_put_right(screen, row, at.macs, style, "%s",
 			cs_words_short((double)cs_layer_macs(layer), text, sizeof text));
@@ -142,8 +143,8 @@ static void draw_title(struct cs_view *view)
 	shape_text(&network->input, shape, sizeof shape);
 	cs_screen_put(screen, 0, 1, screen->columns / 2 - 2, CS_STYLE_TITLE, "network  %s",
 		network->name[0] ? network->name : session->opened->target);
-	cs_screen_put_right(screen, 0, screen->columns - 1, CS_STYLE_TEXT, "sees %s · %s parameters · %s MACs an image", shape,
-		cs_words_short((double)cs_network_params(network), params, sizeof params),
+	cs_screen_put_right(screen, 0, screen->columns - 1, CS_STYLE_TEXT, "sees %s · %s parameters · %s MACs an image",
+		shape, cs_words_short((double)cs_network_params(network), params, sizeof params),
 		cs_words_short((double)total, macs, sizeof macs));
 }
 
@@ -202,14 +203,17 @@ static bool act_network(struct cs_view *view, enum cs_action action, int argumen
 	if (cs_table_move(&state->table, action, view->session->body_rows - HEAD))
 		return true;
 	if (action == CS_ACTION_LAYER_NEXT || action == CS_ACTION_LAYER_PREVIOUS) {
-		int layer = cs_session_layer_step(view->session, state->table.cursor, action == CS_ACTION_LAYER_NEXT ? 1 : -1);
+		int layer = cs_session_layer_step(
+			view->session, state->table.cursor, action == CS_ACTION_LAYER_NEXT ? 1 : -1);
 
 		if (layer >= 0)
 			state->table.cursor = layer;
 		return true;
 	}
 	if ((action == CS_ACTION_ENTER || action == CS_ACTION_RIGHT) && network && state->table.cursor >= 0)
-		return cs_view_push(view->session, &cs_view_layer, &(struct cs_layer_argument){.layer = state->table.cursor}), true;
+		return cs_view_push(view->session, &cs_view_layer,
+			       &(struct cs_layer_argument){.layer = state->table.cursor}),
+		       true;
 	return action == CS_ACTION_ENTER || action == CS_ACTION_RIGHT;
 }
 
@@ -230,8 +234,8 @@ static void find_layer(struct cs_view *view, const char *text, int step)
 		state->table.cursor = row;
 }
 
-static enum cs_status export_network(struct cs_view *view, const char *stem, char *message, size_t size,
-	struct cs_error *error)
+static enum cs_status export_network(
+	struct cs_view *view, const char *stem, char *message, size_t size, struct cs_error *error)
 {
 	const struct cs_network *network = network_of(view);
 	char *path, *text = NULL;
@@ -250,9 +254,10 @@ static enum cs_status export_network(struct cs_view *view, const char *stem, cha
 			struct cs_field field = cs_network_field(network, i);
 			char shape[CS_SHAPE_TEXT];
 
-			fprintf(out, "%d,%s,%s,%s,%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 "\n", i, layer->spec.name,
-				layer->ops->type, cs_shape_text(&layer->out, shape, sizeof shape), cs_layer_params(layer),
-				cs_layer_macs(layer), field.size[0], field.size[1], cs_scan_silent(scan_of(view), i));
+			fprintf(out, "%d,%s,%s,%s,%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 "\n", i,
+				layer->spec.name, layer->ops->type, cs_shape_text(&layer->out, shape, sizeof shape),
+				cs_layer_params(layer), cs_layer_macs(layer), field.size[0], field.size[1],
+				cs_scan_silent(scan_of(view), i));
 		}
 	}
 	if (out && fclose(out) == 0 && path)

@@ -33,10 +33,10 @@ struct run {
 	struct cs_follower *follower;
 	struct figure figures[PLOTS]; /* accuracy in percent, loss */
 	unsigned version; /* of the curves */
-	int pane;         /* the one shown where there is room for one */
+	int pane; /* the one shown where there is room for one */
 	bool log_y;
-	bool tail;        /* the log takes the place of the plots */
-	double tried;     /* when the model was asked for last */
+	bool tail; /* the log takes the place of the plots */
+	double tried; /* when the model was asked for last */
 };
 
 static void clear_curve(struct curve *curve)
@@ -67,21 +67,25 @@ static void make_curves(struct run *run, const struct cs_curves *from)
 		struct figure *figure = &run->figures[plot];
 		bool few = from->epoch_count < 2;
 
-		if (!make_room(&figure->train, from->epoch_count + from->point_count) || !make_room(&figure->val, from->epoch_count)) {
+		if (!make_room(&figure->train, from->epoch_count + from->point_count) ||
+			!make_room(&figure->val, from->epoch_count)) {
 			clear_curve(&figure->train);
 			clear_curve(&figure->val);
 			continue;
 		}
 		for (int64_t i = 0; i < from->point_count && few; i++)
-			add(&figure->train, from->points[i].epoch, plot ? from->points[i].loss : 100 * from->points[i].accuracy);
+			add(&figure->train, from->points[i].epoch,
+				plot ? from->points[i].loss : 100 * from->points[i].accuracy);
 		for (int64_t i = 0; i < from->epoch_count; i++) {
 			const struct cs_epoch *epoch = &from->epochs[i];
 
 			if (!few)
-				add(&figure->train, epoch->epoch + 1, plot ? epoch->train_loss : 100 * epoch->train_accuracy);
+				add(&figure->train, epoch->epoch + 1,
+					plot ? epoch->train_loss : 100 * epoch->train_accuracy);
 			add(&figure->val, epoch->epoch + 1, plot ? epoch->val_loss : 100 * epoch->val_accuracy);
 		}
-		if (!few && from->point_count && from->points[from->point_count - 1].epoch > (double)from->epoch_count) {
+		if (!few && from->point_count &&
+			from->points[from->point_count - 1].epoch > (double)from->epoch_count) {
 			const struct cs_point *last = &from->points[from->point_count - 1];
 
 			add(&figure->train, last->epoch, plot ? last->loss : 100 * last->accuracy);
@@ -187,7 +191,8 @@ static void draw_title(struct cs_view *view, const struct cs_followed *latest)
 			snprintf(text, sizeof text, "training · epoch %lld/%lld · ETA %s", (long long)state->epoch,
 				(long long)state->epochs, cs_words_seconds(cs_followed_eta(latest), eta, sizeof eta));
 		else
-			snprintf(text, sizeof text, "training · epoch %lld/%lld", (long long)state->epoch, (long long)state->epochs);
+			snprintf(text, sizeof text, "training · epoch %lld/%lld", (long long)state->epoch,
+				(long long)state->epochs);
 	} else {
 		style = state->finished ? CS_STYLE_TEXT : CS_STYLE_WARN;
 		snprintf(text, sizeof text, "%s · %lld of %lld epochs", state->finished ? "done" : "stopped",
@@ -207,8 +212,8 @@ static void draw_cells(struct cs_view *view, const struct cs_plot *plot, struct 
 				const struct cs_cell *cell = &cells[row * area.columns + column];
 
 				if (cell->character && cell->character != ' ')
-					cs_screen_cell(screen, area.row + row, area.column + column, cell->character, &cell->colour,
-						NULL, cell->bold);
+					cs_screen_cell(screen, area.row + row, area.column + column, cell->character,
+						&cell->colour, NULL, cell->bold);
 			}
 		}
 	}
@@ -232,8 +237,8 @@ static void draw_figure(struct cs_view *view, int which, struct cs_area area)
 		return;
 	}
 	cs_graphics_pixels(session->graphics, area, &width, &height);
-	if (!figure->picture.rgb || figure->width != width || figure->height != height || figure->version != run->version ||
-		figure->dark != plot.dark || figure->log_y != run->log_y) {
+	if (!figure->picture.rgb || figure->width != width || figure->height != height ||
+		figure->version != run->version || figure->dark != plot.dark || figure->log_y != run->log_y) {
 		cs_picture_fini(&figure->picture);
 		if (cs_plot_picture(&plot, width, height, &figure->picture, NULL))
 			return;
@@ -264,15 +269,16 @@ static void draw_numbers(struct cs_view *view, const struct cs_followed *latest,
 		speed = curves->points[curves->point_count - 1].images_per_second;
 	}
 	if (state->best_epoch >= 0 && !isnan(state->best_val_accuracy))
-		used += (size_t)snprintf(text + used, sizeof text - used, "best %.1f %% at epoch %lld", 100 * state->best_val_accuracy,
-			(long long)state->best_epoch);
+		used += (size_t)snprintf(text + used, sizeof text - used, "best %.1f %% at epoch %lld",
+			100 * state->best_val_accuracy, (long long)state->best_epoch);
 	if (!isnan(speed) && used < sizeof text)
 		used += (size_t)snprintf(text + used, sizeof text - used, "%s%.0f images/s", used ? " · " : "", speed);
 	if (!isnan(rate) && used < sizeof text)
 		used += (size_t)snprintf(text + used, sizeof text - used, "%srate %s", used ? " · " : "",
 			cs_words_value(rate, number, sizeof number));
 	if (state->best_epoch >= 0 && curves->epoch_count && used < sizeof text)
-		snprintf(text + used, sizeof text - used, " · %lld epochs since", (long long)(curves->epoch_count - 1 - state->best_epoch));
+		snprintf(text + used, sizeof text - used, " · %lld epochs since",
+			(long long)(curves->epoch_count - 1 - state->best_epoch));
 	cs_screen_put(screen, row, 1, -1, CS_STYLE_TEXT, "%s", text);
 }
 
@@ -286,7 +292,8 @@ static void draw_layers(struct cs_view *view, int row)
 	cs_screen_put(screen, row, 1, -1, CS_STYLE_DIM, "layers");
 	if (!cs_session_has_model(session)) {
 		cs_session_why_not(session, why, sizeof why);
-		cs_screen_put(screen, row, column, -1, CS_STYLE_DIM, "%s", session->opened ? why : "no model is saved yet");
+		cs_screen_put(
+			screen, row, column, -1, CS_STYLE_DIM, "%s", session->opened ? why : "no model is saved yet");
 		return;
 	}
 	for (int i = 0; i < session->opened->layer_count && column < screen->columns - 8; i++) {
@@ -298,7 +305,8 @@ static void draw_layers(struct cs_view *view, int row)
 		column += cs_screen_put(screen, row, column, -1, CS_STYLE_TEXT, "%s %lld", layer->spec.name,
 			(long long)cs_layer_features(layer));
 		if (silent > 0)
-			column += cs_screen_put(screen, row, column, -1, CS_STYLE_WARN, " (%lld silent)", (long long)silent);
+			column += cs_screen_put(
+				screen, row, column, -1, CS_STYLE_WARN, " (%lld silent)", (long long)silent);
 		column += 2;
 	}
 }
@@ -320,7 +328,8 @@ static void draw_log(struct cs_view *view, const struct cs_followed *latest, int
 	for (int i = 0; i < rows && at < end; i++) {
 		int length = (int)strcspn(at, "\n");
 
-		cs_screen_put(&view->session->screen, row + i, 1, -1, CS_STYLE_DIM, "%.*s", length > 900 ? 900 : length, at);
+		cs_screen_put(
+			&view->session->screen, row + i, 1, -1, CS_STYLE_DIM, "%.*s", length > 900 ? 900 : length, at);
 		at += strcspn(at, "\n");
 		at += *at == '\n';
 	}
@@ -332,7 +341,12 @@ static void draw_run(struct cs_view *view)
 	struct cs_session *session = view->session;
 	struct cs_screen *screen = &session->screen;
 	const struct cs_followed *latest = cs_follower_latest(run->follower);
-	int rows = session->body_rows, log_rows = rows > 30 ? 4 : rows > 18 ? 2 : rows > 12 ? 1 : 0, below, plot_rows, half;
+	int rows = session->body_rows,
+	    log_rows = rows > 30 ? 4
+		: rows > 18      ? 2
+		: rows > 12      ? 1
+				 : 0,
+	    below, plot_rows, half;
 
 	if (!latest) {
 		cs_screen_put(screen, 0, 1, -1, CS_STYLE_TITLE, "convscope  %s", run->directory);
@@ -374,7 +388,8 @@ static bool act_run(struct cs_view *view, enum cs_action action, int argument)
 		return true;
 	case CS_ACTION_LOG_SCALE:
 		run->log_y = !run->log_y;
-		cs_session_say(view->session, CS_STYLE_TEXT, run->log_y ? "loss on a logarithmic axis" : "loss on a linear axis");
+		cs_session_say(view->session, CS_STYLE_TEXT,
+			run->log_y ? "loss on a logarithmic axis" : "loss on a linear axis");
 		return true;
 	case CS_ACTION_TAIL:
 		run->tail = !run->tail;
@@ -393,21 +408,27 @@ static enum cs_status save_numbers(const struct cs_curves *curves, const char *p
 		return status;
 	if (curves->epoch_count)
 		status = cs_h5_write_array(file, "/epochs", CS_H5_F64,
-			CS_SHAPE(curves->epoch_count, (int64_t)(sizeof(struct cs_epoch) / sizeof(double))), curves->epochs, error);
+			CS_SHAPE(curves->epoch_count, (int64_t)(sizeof(struct cs_epoch) / sizeof(double))),
+			curves->epochs, error);
 	if (!status && curves->epoch_count)
 		status = cs_h5_write_string(file, "/epochs", "columns",
-			"epoch train_loss train_accuracy val_loss val_accuracy val_top5 rate images_per_second seconds time", error);
+			"epoch train_loss train_accuracy val_loss val_accuracy val_top5 rate images_per_second seconds "
+			"time",
+			error);
 	if (!status && curves->point_count)
 		status = cs_h5_write_array(file, "/points", CS_H5_F64,
-			CS_SHAPE(curves->point_count, (int64_t)(sizeof(struct cs_point) / sizeof(double))), curves->points, error);
+			CS_SHAPE(curves->point_count, (int64_t)(sizeof(struct cs_point) / sizeof(double))),
+			curves->points, error);
 	if (!status && curves->point_count)
-		status = cs_h5_write_string(file, "/points", "columns", "step epoch loss accuracy rate images_per_second", error);
+		status = cs_h5_write_string(
+			file, "/points", "columns", "step epoch loss accuracy rate images_per_second", error);
 	if (cs_h5_close(file, status ? NULL : error) && !status)
 		status = CS_ERR_IO;
 	return status;
 }
 
-static enum cs_status export_run(struct cs_view *view, const char *stem, char *message, size_t size, struct cs_error *error)
+static enum cs_status export_run(
+	struct cs_view *view, const char *stem, char *message, size_t size, struct cs_error *error)
 {
 	const struct run *run = view->state;
 	const struct cs_followed *latest = cs_follower_latest(run->follower);

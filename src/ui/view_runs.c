@@ -178,7 +178,8 @@ static void draw_run(const struct cs_view *view, int row, const struct cs_run_st
 	if (run->best_epoch >= 0 && !isnan(run->best_val_accuracy))
 		cs_screen_put_right(screen, row, wide + 26, CS_STYLE_TITLE, "%.1f %%", 100 * run->best_val_accuracy);
 	cs_screen_put_right(screen, row, wide + 40, CS_STYLE_DIM, "%s", cs_words_age(run->modified, age, sizeof age));
-	cs_screen_put(screen, row, wide + 42, -1, CS_STYLE_TEXT, "%s%s%s", run->model, run->model[0] ? " · " : "", run->dataset);
+	cs_screen_put(screen, row, wide + 42, -1, CS_STYLE_TEXT, "%s%s%s", run->model, run->model[0] ? " · " : "",
+		run->dataset);
 	if (selected)
 		cs_screen_shade(screen, row, 0, screen->columns, CS_STYLE_SELECT);
 }
@@ -204,7 +205,8 @@ static void draw_runs(struct cs_view *view)
 	cs_screen_put(screen, 2, wide + 42, -1, CS_STYLE_DIM, "model · data");
 	cs_table_settle(&runs->table, page);
 	for (int i = 0; i < page && runs->table.top + i < runs->list.count; i++)
-		draw_run(view, HEAD + i, &runs->list.runs[runs->table.top + i], runs->table.top + i == runs->table.cursor);
+		draw_run(view, HEAD + i, &runs->list.runs[runs->table.top + i],
+			runs->table.top + i == runs->table.cursor);
 	if (runs->list.count == 0)
 		cs_screen_put(screen, HEAD, 1, -1, CS_STYLE_DIM, "%s",
 			runs->read > 0 ? "no runs are left here" : "looking for runs ...");
@@ -251,7 +253,8 @@ static void find_run(struct cs_view *view, const char *text, int step)
 		runs->table.cursor = row;
 }
 
-static enum cs_status export_runs(struct cs_view *view, const char *stem, char *message, size_t size, struct cs_error *error)
+static enum cs_status export_runs(
+	struct cs_view *view, const char *stem, char *message, size_t size, struct cs_error *error)
 {
 	const struct runs *runs = view->state;
 	char *path = cs_format("%s.csv", stem), *text = NULL;
@@ -265,9 +268,11 @@ static enum cs_status export_runs(struct cs_view *view, const char *stem, char *
 			const struct cs_run_state *run = &runs->list.runs[i];
 
 			fprintf(out, "\"%s\",%s,%lld,%lld,%lld,%g,%.0f,%s,\"%s\"\n", run->path,
-				run->alive ? "training" : run->finished ? "done" : "stopped", (long long)run->epoch,
-				(long long)run->epochs, (long long)run->best_epoch, run->best_val_accuracy, run->modified, run->model,
-				run->dataset);
+				run->alive              ? "training"
+					: run->finished ? "done"
+							: "stopped",
+				(long long)run->epoch, (long long)run->epochs, (long long)run->best_epoch,
+				run->best_val_accuracy, run->modified, run->model, run->dataset);
 		}
 	}
 	if (out && fclose(out) == 0 && path)

@@ -6,10 +6,10 @@
 #include <stdint.h>
 
 /* Each writes into text[size] and returns it. */
-const char *cs_words_count(int64_t number, char *text, size_t size);    /* 1,476,352 */
-const char *cs_words_short(double number, char *text, size_t size);     /* 47.3 M */
-const char *cs_words_seconds(double seconds, char *text, size_t size);  /* 38 s, 12 min, 1 h 38 */
-const char *cs_words_age(double since, char *text, size_t size);        /* 5 min ago; `since` in seconds since 1970 */
-const char *cs_words_value(double value, char *text, size_t size);      /* 0.0123, 8.31, 1.2e+05: three or four digits */
+const char *cs_words_count(int64_t number, char *text, size_t size); /* 1,476,352 */
+const char *cs_words_short(double number, char *text, size_t size); /* 47.3 M */
+const char *cs_words_seconds(double seconds, char *text, size_t size); /* 38 s, 12 min, 1 h 38 */
+const char *cs_words_age(double since, char *text, size_t size); /* 5 min ago; `since` in seconds since 1970 */
+const char *cs_words_value(double value, char *text, size_t size); /* 0.0123, 8.31, 1.2e+05: three or four digits */
 
 #endif

@@ -51,7 +51,8 @@ enum cs_status cs_work_start(struct cs_works *works, const char *what, cs_job_wo
 	void (*release_context)(void *context), struct cs_work **out, struct cs_error *error)
 {
 	struct cs_work *work = cs_calloc(1, sizeof *work);
-	enum cs_status status = work ? cs_job_start(&work->job, run, context, error) : cs_fail_memory(error, "background work");
+	enum cs_status status =
+		work ? cs_job_start(&work->job, run, context, error) : cs_fail_memory(error, "background work");
 
 	if (status) {
 		cs_free(work);

@@ -1,0 +1,576 @@
+/* view_layer.c: every feature of a layer at a glance: a page of a mosaic, and the numbers of the one under the cursor.
+ *
+ * Features stand in an order; the page holds as many as fit. Each is shown by the image that excites it most, projected back and cut
+ * to what the unit can see, or by that patch of the image itself, or, on the first layer, by its filter. The order follows the
+ * exemplar scan while it runs, until the first key is pressed; then the page stands still.
+ */
+#include "core/alloc.h"
+#include "ui/clock.h"
+#include "ui/lens.h"
+#include "ui/view.h"
+#include "ui/words.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HEAD = 2, SIDE = 25, SIDE_FROM = 58, ZOOMS = 7 };
+
+enum kind { PROJECTIONS, PATCHES, FILTERS, KINDS };
+
+static const char *const kind_names[KINDS] = {"projections", "patches", "filters"};
+static const double sort_every = 1.5;
+
+struct layer {
+	int layer;
+	int64_t features, *order;
+	int64_t cursor; /* a place in the order */
+	enum cs_order sort;
+	enum kind kind;
+	int zoom; /* added to the rows of a tile */
+	bool touched; /* a key was pressed: the order stays */
+	unsigned version;
+	double sorted; /* when the order was made last */
+	int across, down; /* tiles of the page as drawn last */
+	struct cs_tensor *filters; /* [features] first layers only */
+};
+
+static const struct cs_layer *layer_of(const struct cs_view *view)
+{
+	return &cs_session_network(view->session)->layers[((const struct layer *)view->state)->layer];
+}
+
+/* The convolution behind a first layer, if its kernels are little pictures: it reads the input's own channels. */
+static const struct cs_layer *first_conv(const struct cs_network *network, int layer)
+{
+	for (int i = 0; i <= layer; i++) {
+		const struct cs_layer *at = &network->layers[i];
+
+		if (at->ops == &cs_conv_layer)
+			return at->in.dim[2] == 1 || at->in.dim[2] == 3
+				? (at->out.dim[2] == cs_layer_features(&network->layers[layer]) ? at : NULL)
+				: NULL;
+		if (at->ops != &cs_zeropad_layer && at->ops != &cs_rescale_layer && at->ops != &cs_dropout_layer)
+			return NULL;
+	}
+	return NULL;
+}
+
+static bool is_first(const struct cs_network *network, int layer)
+{
+	int convolutions = 0;
+
+	for (int i = 0; i <= layer; i++)
+		convolutions += network->layers[i].ops == &cs_conv_layer;
+	return convolutions == 1 && first_conv(network, layer) != NULL;
+}
+
+static enum cs_status cut_filters(struct cs_view *view, struct cs_error *error)
+{
+	struct layer *state = view->state;
+	const struct cs_layer *conv = first_conv(cs_session_network(view->session), state->layer);
+	const struct cs_param *kernel = cs_layer_param(conv, "kernel");
+	const int64_t *dim = kernel->value.shape.dim;
+	int64_t numbers = dim[0] * dim[1] * dim[2];
+	bool bgr = view->session->opened->model->preprocess.bgr && dim[2] == 3;
+
+	state->filters = cs_calloc((size_t)dim[3], sizeof *state->filters);
+	if (!state->filters)
+		return cs_fail_memory(error, "filters");
+	for (int64_t f = 0; f < dim[3]; f++) {
+		enum cs_status status = cs_tensor_init(&state->filters[f], CS_SHAPE(dim[0], dim[1], dim[2]), error);
+
+		if (status)
+			return status;
+		for (int64_t i = 0; i < numbers; i++) {
+			int64_t channel = i % dim[2], from = bgr ? i - channel + 2 - channel : i;
+
+			state->filters[f].data[i] = kernel->value.data[from * dim[3] + f];
+		}
+	}
+	return CS_OK;
+}
+
+static enum cs_status open_layer(struct cs_view *view, const void *argument, struct cs_error *error)
+{
+	const struct cs_layer_argument *from = argument;
+	struct layer *state = view->state;
+
+	if (!cs_session_has_model(view->session))
+		return cs_fail(error, CS_ERR_NOT_FOUND, "no model is open");
+	state->layer = from->layer;
+	state->features = cs_layer_features(layer_of(view));
+	state->order = cs_alloc((size_t)state->features * sizeof *state->order);
+	if (!state->order)
+		return cs_fail_memory(error, "a layer");
+	for (int64_t f = 0; f < state->features; f++)
+		state->order[f] = f;
+	if (layer_of(view)->out.rank == 1)
+		state->sort = CS_ORDER_INDEX; /* classes have an order of their own */
+	state->cursor = from->feature < state->features ? from->feature : 0;
+	state->across = state->down = 1;
+	return is_first(cs_session_network(view->session), state->layer) ? cut_filters(view, error) : CS_OK;
+}
+
+static struct cs_scan *scan_of(const struct cs_view *view)
+{
+	return cs_session_scan(view->session, ((const struct layer *)view->state)->layer);
+}
+
+/* The cursor goes with its feature once a key was pressed, else it stays where it is. */
+static void sort(struct cs_view *view)
+{
+	struct layer *state = view->state;
+	struct cs_scan *scan = scan_of(view);
+	int64_t feature = state->order[state->cursor];
+
+	if (scan)
+		cs_scan_sort(scan, state->layer, state->sort, state->order);
+	state->sorted = cs_ui_clock();
+	for (int64_t i = 0; state->touched && i < state->features; i++) {
+		if (state->order[i] == feature)
+			state->cursor = i;
+	}
+}
+
+/* Back from a feature: the cursor goes to the one that was looked at last. */
+static void follow_feature(struct cs_view *view)
+{
+	struct layer *state = view->state;
+	struct cs_session *session = view->session;
+
+	if (session->looked_layer != state->layer || session->looked_feature < 0)
+		return;
+	for (int64_t i = 0; i < state->features; i++) {
+		if (state->order[i] == session->looked_feature)
+			state->cursor = i;
+	}
+	session->looked_feature = -1;
+}
+
+static bool tick_layer(struct cs_view *view)
+{
+	struct layer *state = view->state;
+	struct cs_scan *scan = scan_of(view);
+	unsigned version = scan ? cs_scan_version(scan) : 0;
+
+	follow_feature(view);
+	if (version == state->version)
+		return false;
+	if (!state->touched && cs_ui_clock() - state->sorted > sort_every)
+		sort(view);
+	else if (cs_scan_finished(scan) && !state->touched)
+		sort(view);
+	state->version = version;
+	return true;
+}
+
+static void draw_title(struct cs_view *view)
+{
+	struct layer *state = view->state;
+	struct cs_session *session = view->session;
+	struct cs_screen *screen = &session->screen;
+	const struct cs_layer *layer = layer_of(view);
+	struct cs_field field = cs_network_field(cs_session_network(session), state->layer);
+	char text[160];
+	int page = (int)(state->cursor / (state->across * state->down)), used;
+	int pages = (int)((state->features + state->across * state->down - 1) / (state->across * state->down));
+
+	used = 1 + cs_screen_put(screen, 0, 1, -1, CS_STYLE_TITLE, "%s", layer->spec.name);
+	if (layer->out.rank == 3)
+		snprintf(text, sizeof text,
+			"%" PRId64 " features · %" PRId64 "×%" PRId64 " · sees %" PRId64 "×%" PRId64 " pixels",
+			state->features, layer->out.dim[0], layer->out.dim[1], field.size[0], field.size[1]);
+	else
+		snprintf(text, sizeof text, "%" PRId64 " units · sees the whole image", state->features);
+	cs_screen_put(screen, 0, used + 2, -1, CS_STYLE_TEXT, "%s", text);
+	if (used + 3 + cs_screen_width(screen, text) + 34 < screen->columns)
+		cs_screen_put_right(screen, 0, screen->columns - 1, CS_STYLE_DIM, "sort: %s ▾  page %d/%d",
+			cs_order_name(state->sort), page, pages - 1);
+	if (state->kind == FILTERS)
+		cs_screen_put(screen, 1, 1, -1, CS_STYLE_DIM, "the filters themselves%s",
+			session->shared ? " · one scale" : "");
+	else if (state->kind == PATCHES)
+		cs_screen_put(screen, 1, 1, -1, CS_STYLE_DIM, "what excites each feature most: the patch of the image");
+	else
+		cs_screen_put(screen, 1, 1, -1, CS_STYLE_DIM,
+			"what excites each feature most, projected back · rule %s · signal %s%s",
+			cs_rule_names[session->rule], session->signal == CS_SIGNAL_VALUE ? "value" : "one",
+			session->shared ? " · one scale" : "");
+}
+
+/* Ask for one feature's picture. */
+static void ask(struct cs_view *view, int64_t feature, struct cs_exhibit *exhibit)
+{
+	struct layer *state = view->state;
+	struct cs_session *session = view->session;
+	struct cs_scan *scan = scan_of(view);
+	struct cs_feature_numbers numbers;
+	struct cs_tile_key key;
+
+	snprintf(exhibit->name, sizeof exhibit->name, "%.40s-%" PRId64, layer_of(view)->spec.name, feature);
+	if (state->kind == FILTERS) {
+		exhibit->numbers = &state->filters[feature];
+		return;
+	}
+	if (!scan || !cs_scan_feature(scan, state->layer, feature, &numbers))
+		return;
+	if (numbers.count == 0) {
+		int64_t total;
+
+		exhibit->silent = cs_scan_seen(scan, &total) > 0;
+		return;
+	}
+	key = cs_lens_key(session, state->kind == PATCHES ? CS_TILE_PATCH : CS_TILE_PROJECTION, state->layer,
+		numbers.top[0].image);
+	key.row = numbers.top[0].row;
+	key.column = numbers.top[0].column;
+	if (state->kind == PROJECTIONS) {
+		key.feature = feature;
+		key.at = CS_AT_POSITION;
+		key.cropped = 1;
+	}
+	cs_lens_ask(session, &key, exhibit);
+	exhibit->value = numbers.top[0].value;
+}
+
+/* How often each class stands among the top images, most frequent first, and the names. */
+static int count_classes(const struct cs_view *view, const struct cs_feature_numbers *numbers, int labels[CS_SCAN_TOP],
+	int counts[CS_SCAN_TOP])
+{
+	const struct cs_dataset *data = view->session->opened->data;
+	int kinds = 0;
+
+	for (int i = 0; i < numbers->count; i++) {
+		struct cs_sample sample;
+		int at = 0;
+
+		cs_dataset_sample(data, numbers->top[i].image, &sample);
+		while (at < kinds && labels[at] != sample.label)
+			at++;
+		if (at == kinds) {
+			labels[kinds] = sample.label;
+			counts[kinds++] = 0;
+		}
+		counts[at]++;
+		for (; at > 0 && counts[at] > counts[at - 1]; at--) {
+			int label = labels[at], count = counts[at];
+
+			labels[at] = labels[at - 1];
+			counts[at] = counts[at - 1];
+			labels[at - 1] = label;
+			counts[at - 1] = count;
+		}
+	}
+	return kinds;
+}
+
+static void draw_side(struct cs_view *view, const struct cs_exhibit *exhibit, int column)
+{
+	struct layer *state = view->state;
+	struct cs_session *session = view->session;
+	struct cs_screen *screen = &session->screen;
+	int64_t feature = state->order[state->cursor], total = 0, seen;
+	struct cs_scan *scan = scan_of(view);
+	struct cs_feature_numbers numbers;
+	char text[60], name[64];
+	int row = HEAD, labels[CS_SCAN_TOP], counts[CS_SCAN_TOP], kinds;
+
+	cs_screen_put(screen, row, column, -1, CS_STYLE_TITLE, "%s %" PRId64,
+		layer_of(view)->out.rank == 1 ? "unit" : "feature", feature);
+	if (layer_of(view)->out.rank == 1 && feature < session->opened->model->class_count &&
+		state->layer == cs_session_network(session)->layer_count - 1)
+		cs_screen_put(screen, row + 1, column, -1, CS_STYLE_TEXT, "%s",
+			cs_opened_class(session->opened, feature, name, sizeof name));
+	row += 2;
+	if (exhibit && exhibit->numbers && exhibit->limit > 0) {
+		cs_screen_put(screen, row, column, -1, CS_STYLE_DIM, "scale");
+		cs_screen_put(screen, row++, column + 10, -1, CS_STYLE_TEXT, "±%s",
+			cs_words_value((double)exhibit->limit, text, sizeof text));
+	}
+	if (!scan || !cs_scan_feature(scan, state->layer, feature, &numbers))
+		return;
+	seen = cs_scan_seen(scan, &total);
+	if (seen == 0)
+		return;
+	if (numbers.count == 0) {
+		cs_screen_put(screen, row++, column, -1, CS_STYLE_WARN, "silent");
+		cs_screen_put(screen, row, column, -1, CS_STYLE_DIM, "on all %" PRId64 " images", seen);
+		return;
+	}
+	cs_screen_put(screen, row, column, -1, CS_STYLE_DIM, "strongest");
+	cs_screen_put(screen, row++, column + 10, -1, CS_STYLE_TEXT, "%s",
+		cs_words_value((double)numbers.top[0].value, text, sizeof text));
+	cs_screen_put(screen, row, column, -1, CS_STYLE_DIM, "mean");
+	cs_screen_put(
+		screen, row++, column + 10, -1, CS_STYLE_TEXT, "%s", cs_words_value(numbers.mean, text, sizeof text));
+	cs_screen_put(screen, row, column, -1, CS_STYLE_DIM, "fires on");
+	cs_screen_put(
+		screen, row++, column + 10, -1, CS_STYLE_TEXT, "%.1f %%", 100.0 * (double)numbers.fired / (double)seen);
+	cs_screen_bar(screen, row++, column + 10, SIDE - 12, (double)numbers.fired / (double)seen, CS_STYLE_DIM);
+	cs_screen_put(screen, row++, column, -1, CS_STYLE_DIM, "in its top %d", numbers.count);
+	kinds = count_classes(view, &numbers, labels, counts);
+	for (int i = 0; i < kinds && i < 5 && row < session->body_rows; i++)
+		cs_screen_put(screen, row++, column + 1, -1, CS_STYLE_TEXT, "%d %s", counts[i],
+			cs_opened_label(session->opened, labels[i], name, sizeof name));
+	if (row + 1 < session->body_rows)
+		cs_screen_put(screen, row + 1, column, -1, CS_STYLE_DIM, "of %" PRId64 " %s images", seen,
+			cs_split_name(session->opened->split));
+}
+
+/* Rows of a tile that make a comfortable page, changed by the zoom. */
+static int tile_rows(const struct cs_view *view, int available)
+{
+	const struct layer *state = view->state;
+	int rows = available / (available > 36 ? 4 : 3) - 2;
+
+	rows = rows < 3 ? 3 : rows > 9 ? 9 : rows;
+	rows += state->zoom;
+	rows = rows > available - 1 ? available - 1 : rows;
+	return rows < 2 ? 2 : rows;
+}
+
+static void draw_tile(struct cs_view *view, const struct cs_exhibit *exhibit, int64_t place, struct cs_area area)
+{
+	struct layer *state = view->state;
+	struct cs_screen *screen = &view->session->screen;
+	char value[40];
+	int used;
+
+	cs_lens_show(view->session, area, CS_ANCHOR_CENTRE, exhibit);
+	used = cs_screen_put(screen, area.row + area.rows, area.column, area.columns, CS_STYLE_TEXT, "%" PRId64,
+		state->order[place]);
+	if (exhibit->value > 0 && used + 7 < area.columns)
+		cs_screen_put_right(screen, area.row + area.rows, area.column + area.columns, CS_STYLE_DIM, "%s",
+			cs_words_value((double)exhibit->value, value, sizeof value));
+	if (place == state->cursor)
+		cs_screen_shade(screen, area.row + area.rows, area.column, area.columns, CS_STYLE_SELECT);
+}
+
+static void draw_layer(struct cs_view *view)
+{
+	struct layer *state = view->state;
+	struct cs_session *session = view->session;
+	struct cs_screen *screen = &session->screen;
+	int available = session->body_rows - HEAD, rows = tile_rows(view, available), count;
+	int columns = cs_graphics_columns(session->graphics, rows), side = screen->columns >= SIDE_FROM ? SIDE : 0;
+	int width = screen->columns - side - 1;
+	int64_t first;
+	struct cs_exhibit *exhibits;
+	char why[500];
+
+	state->across = (width + 1) / (columns + 2) < 1 ? 1 : (width + 1) / (columns + 2);
+	state->down = available / (rows + 1) < 1 ? 1 : available / (rows + 1);
+	draw_title(view);
+	if (state->kind != FILTERS && !cs_session_has_images(session)) {
+		cs_session_why_not(session, why, sizeof why);
+		cs_screen_put(screen, HEAD + 1, 1, -1, CS_STYLE_DIM, "%s%s", why,
+			state->filters ? " (v shows the filters)" : "");
+		return;
+	}
+	first = state->cursor / (state->across * state->down) * (state->across * state->down);
+	count = (int)(state->features - first < state->across * state->down ? state->features - first
+									    : state->across * state->down);
+	exhibits = cs_calloc((size_t)count, sizeof *exhibits);
+	if (!exhibits)
+		return;
+	for (int i = 0; i < count; i++)
+		ask(view, state->order[first + i], &exhibits[i]);
+	cs_lens_draw(session, exhibits, count);
+	for (int i = 0; i < count; i++)
+		draw_tile(view, &exhibits[i], first + i,
+			(struct cs_area){HEAD + i / state->across * (rows + 1), 1 + i % state->across * (columns + 2),
+				rows, columns});
+	if (side)
+		draw_side(view, &exhibits[state->cursor - first], screen->columns - SIDE + 1);
+	cs_lens_free(exhibits, count);
+}
+
+static bool move(struct layer *state, enum cs_action action)
+{
+	int64_t page = (int64_t)state->across * state->down, to = state->cursor;
+
+	switch (action) {
+	case CS_ACTION_LEFT:
+		to--;
+		break;
+	case CS_ACTION_RIGHT:
+		to++;
+		break;
+	case CS_ACTION_UP:
+		to -= state->across;
+		break;
+	case CS_ACTION_DOWN:
+		to += state->across;
+		break;
+	case CS_ACTION_PAGE_UP:
+		to -= page;
+		break;
+	case CS_ACTION_PAGE_DOWN:
+		to += page;
+		break;
+	case CS_ACTION_HOME:
+		to = 0;
+		break;
+	case CS_ACTION_END:
+		to = state->features - 1;
+		break;
+	default:
+		return false;
+	}
+	if (to < 0)
+		to = action == CS_ACTION_PAGE_UP ? 0 : state->cursor;
+	if (to >= state->features)
+		to = action == CS_ACTION_PAGE_DOWN || action == CS_ACTION_DOWN ? state->features - 1 : state->cursor;
+	state->cursor = to;
+	state->touched = true;
+	return true;
+}
+
+static void next_kind(struct cs_view *view)
+{
+	struct layer *state = view->state;
+
+	state->kind = (state->kind + 1) % (state->filters ? KINDS : FILTERS);
+	cs_session_say(view->session, CS_STYLE_TEXT, "%s", kind_names[state->kind]);
+}
+
+static void change_layer(struct cs_view *view, int step)
+{
+	struct layer *state = view->state;
+	int layer = cs_session_layer_step(view->session, state->layer, step);
+
+	if (layer >= 0)
+		cs_view_replace(view->session, &cs_view_layer, &(struct cs_layer_argument){.layer = layer});
+}
+
+/* The feature screen goes through the features in this order. */
+static void lend_order(struct cs_view *view)
+{
+	struct layer *state = view->state;
+	struct cs_session *session = view->session;
+	int64_t *copy = cs_alloc((size_t)state->features * sizeof *copy);
+
+	if (!copy)
+		return;
+	memcpy(copy, state->order, (size_t)state->features * sizeof *copy);
+	cs_free(session->order);
+	session->order = copy;
+	session->order_layer = state->layer;
+}
+
+static bool act_layer(struct cs_view *view, enum cs_action action, int argument)
+{
+	struct layer *state = view->state;
+
+	(void)argument;
+	if (move(state, action))
+		return true;
+	switch (action) {
+	case CS_ACTION_ENTER:
+		lend_order(view);
+		cs_view_push(view->session, &cs_view_feature,
+			&(struct cs_feature_argument){.layer = state->layer, .feature = state->order[state->cursor]});
+		return true;
+	case CS_ACTION_SORT:
+		state->sort = (state->sort + 1) % CS_ORDER_COUNT;
+		state->touched = false;
+		state->cursor = 0;
+		sort(view);
+		return true;
+	case CS_ACTION_KIND:
+		next_kind(view);
+		return true;
+	case CS_ACTION_ZOOM_IN:
+		state->zoom += state->zoom < ZOOMS * 2;
+		return true;
+	case CS_ACTION_ZOOM_OUT:
+		state->zoom -= state->zoom > -ZOOMS;
+		return true;
+	case CS_ACTION_LAYER_NEXT:
+	case CS_ACTION_LAYER_PREVIOUS:
+		change_layer(view, action == CS_ACTION_LAYER_NEXT ? 1 : -1);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* A number is a feature; a word is a class, on a layer of classes. */
+static void find_feature(struct cs_view *view, const char *text, int step)
+{
+	struct layer *state = view->state;
+	char *end, name[64];
+	int64_t feature = strtoll(text, &end, 10);
+	bool classes =
+		layer_of(view)->out.rank == 1 && state->layer == cs_session_network(view->session)->layer_count - 1;
+
+	state->touched = true;
+	for (int64_t i = 0; i < state->features; i++) {
+		int64_t at = step < 0 ? state->cursor - 1 - i : state->cursor + i + (step > 0);
+
+		at = (at % state->features + state->features) % state->features;
+		if (*end == '\0' ? state->order[at] == feature
+				 : classes &&
+					strcasestr(cs_opened_class(
+							   view->session->opened, state->order[at], name, sizeof name),
+						text)) {
+			state->cursor = at;
+			return;
+		}
+	}
+	cs_session_say(view->session, CS_STYLE_WARN, "no feature '%s': expected 0 to %" PRId64 "%s", text,
+		state->features - 1, classes ? " or a class" : "");
+}
+
+static enum cs_status export_layer(
+	struct cs_view *view, const char *stem, char *message, size_t size, struct cs_error *error)
+{
+	struct layer *state = view->state;
+	int64_t page = (int64_t)state->across * state->down, first = state->cursor / page * page;
+	int count = (int)(state->features - first < page ? state->features - first : page);
+	struct cs_exhibit *exhibits = cs_calloc((size_t)count, sizeof *exhibits);
+	enum cs_status status;
+
+	if (!exhibits)
+		return cs_fail_memory(error, "an export");
+	for (int i = 0; i < count; i++)
+		ask(view, state->order[first + i], &exhibits[i]);
+	cs_lens_draw(view->session, exhibits, count);
+	status = cs_lens_export(exhibits, count, state->across, stem, message, size, error);
+	cs_lens_free(exhibits, count);
+	return status;
+}
+
+static void label_layer(struct cs_view *view, char *text, size_t size)
+{
+	const struct layer *state = view->state;
+
+	snprintf(text, size, "%s-%s-page%d", layer_of(view)->spec.name, kind_names[state->kind],
+		(int)(state->cursor / ((int64_t)state->across * state->down)));
+}
+
+static void close_layer(struct cs_view *view)
+{
+	struct layer *state = view->state;
+
+	for (int64_t f = 0; state->filters && f < state->features; f++)
+		cs_tensor_fini(&state->filters[f]);
+	cs_free(state->filters);
+	cs_free(state->order);
+}
+
+const struct cs_view_ops cs_view_layer = {
+	.name = "layer",
+	.context = CS_ON_LAYER,
+	.size = sizeof(struct layer),
+	.open = open_layer,
+	.draw = draw_layer,
+	.act = act_layer,
+	.tick = tick_layer,
+	.find = find_feature,
+	.export = export_layer,
+	.label = label_layer,
+	.close = close_layer,
+};
