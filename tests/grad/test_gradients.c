@@ -19,13 +19,16 @@ enum { IMAGES = 3 };
 /* What the scalar is whose gradient is taken: a fixed random combination of the outputs, or the mean cross-entropy. */
 enum goal { COMBINATION, LABELS, SMOOTHED, SOFT };
 
+/* How it is run: dropout and batch statistics on, or off, or on with batch norm layers frozen. */
+enum mode { TRAINING, INFERENCE, FROZEN_NORMS };
+
 struct grad_case {
 	const char *name;
 	struct cs_shape input;
 	struct cs_layer_spec specs[16];
 	int count;
 	enum goal goal;
-	bool inference; /* forward without dropout and batch statistics */
+	enum mode mode;
 	float tolerance;
 };
 
@@ -157,7 +160,7 @@ static void run_engine(struct bench *b)
 	images.shape.rank++;
 	memmove(images.shape.dim + 1, images.shape.dim, 3 * sizeof *images.shape.dim);
 	images.shape.dim[0] = IMAGES;
-	if (b->c->inference)
+	if (b->c->mode == INFERENCE)
 		cs_network_forward(b->trace, &images);
 	else
 		cs_network_forward_training(b->trace, &images, 5, 7);
@@ -263,6 +266,8 @@ static void bench_init(struct bench *b, const struct grad_case *c, uint64_t seed
 	if (cs_network_new(c->input, c->specs, c->count, seed, &b->network, &error))
 		fail_msg("%s: %s", c->name, error.message);
 	stir(b->network, &random);
+	for (int i = 0; i < c->count; i++)
+		b->network->layers[i].frozen = c->mode == FROZEN_NORMS && c->specs[i].ops == &cs_batchnorm_layer;
 	if (cs_trace_new(b->network, CS_TRACE_TRAIN, IMAGES + 1, NULL, &b->trace, &error))
 		fail_msg("%s: %s", c->name, error.message);
 	out = cs_network_output(b->network);
@@ -277,7 +282,7 @@ static void bench_init(struct bench *b, const struct grad_case *c, uint64_t seed
 	fill(b->targets, IMAGES * b->out_count, &random, 0, 1); /* need not sum to 1 */
 	for (int image = 0; image < IMAGES; image++)
 		b->labels[image] = (int)cs_random_below(&random, (uint32_t)b->out_count);
-	b->ref = ref_new(b->network, IMAGES, !c->inference);
+	b->ref = ref_new(b->network, IMAGES, c->mode != INFERENCE);
 	for (int64_t k = 0; k < IMAGES * b->in_count; k++)
 		b->ref.in[k] = (double)b->images[k];
 }
@@ -346,10 +351,10 @@ static void check(const struct grad_case *c)
 			char what[160];
 
 			snprintf(what, sizeof what, "%s/%s", layer->spec.name, layer->params[p].name);
-			if (layer->params[p].trainable)
+			if (layer->params[p].trainable && !layer->frozen)
 				compare(&b, base, b.ref.params[i][p], b.trace->slots[i].d_params[p],
 					cs_tensor_count(&layer->params[p].value), what, 1e-2 * scale);
-			else
+			else if (!layer->params[p].trainable)
 				assert_null(b.trace->slots[i].d_params[p]);
 		}
 	}
@@ -372,12 +377,12 @@ static void convolution_gradients_are_true(void **state)
 	odd.bias = false;
 	even.padding = CS_PADDING_SAME;
 	even.stride[0] = even.stride[1] = 2;
-	check(&(struct grad_case){"conv", MAP, {conv(4, 3, CS_RELU)}, 1, COMBINATION, false, 1e-5f});
-	check(&(struct grad_case){"strided conv", MAP, {strided}, 1, COMBINATION, false, 1e-5f});
-	check(&(struct grad_case){"same conv", MAP, {same}, 1, COMBINATION, false, 1e-5f});
-	check(&(struct grad_case){"2x5 conv without bias", MAP, {odd}, 1, COMBINATION, false, 1e-5f});
-	check(&(struct grad_case){"even strided same conv", MAP, {even}, 1, COMBINATION, false, 1e-5f});
-	check(&(struct grad_case){"softmax conv", MAP, {conv(4, 3, CS_SOFTMAX)}, 1, COMBINATION, false, 1e-5f});
+	check(&(struct grad_case){"conv", MAP, {conv(4, 3, CS_RELU)}, 1, COMBINATION, TRAINING, 1e-5f});
+	check(&(struct grad_case){"strided conv", MAP, {strided}, 1, COMBINATION, TRAINING, 1e-5f});
+	check(&(struct grad_case){"same conv", MAP, {same}, 1, COMBINATION, TRAINING, 1e-5f});
+	check(&(struct grad_case){"2x5 conv without bias", MAP, {odd}, 1, COMBINATION, TRAINING, 1e-5f});
+	check(&(struct grad_case){"even strided same conv", MAP, {even}, 1, COMBINATION, TRAINING, 1e-5f});
+	check(&(struct grad_case){"softmax conv", MAP, {conv(4, 3, CS_SOFTMAX)}, 1, COMBINATION, TRAINING, 1e-5f});
 }
 
 static void dense_gradients_are_true(void **state)
@@ -385,7 +390,7 @@ static void dense_gradients_are_true(void **state)
 	(void)state;
 	for (int kind = CS_LINEAR; kind <= CS_SOFTMAX; kind++)
 		check(&(struct grad_case){cs_activation_name((enum cs_activation)kind), CS_SHAPE(11),
-			{dense(6, (enum cs_activation)kind)}, 1, COMBINATION, false, 1e-5f});
+			{dense(6, (enum cs_activation)kind)}, 1, COMBINATION, TRAINING, 1e-5f});
 }
 
 static void pool_gradients_are_true(void **state)
@@ -395,18 +400,18 @@ static void pool_gradients_are_true(void **state)
 		const struct cs_layer_ops *ops = max ? &cs_maxpool_layer : &cs_avgpool_layer;
 
 		check(&(struct grad_case){
-			"pool 2", MAP, {pool(ops, 2, 2, CS_PADDING_VALID)}, 1, COMBINATION, false, 1e-5f});
+			"pool 2", MAP, {pool(ops, 2, 2, CS_PADDING_VALID)}, 1, COMBINATION, TRAINING, 1e-5f});
 		check(&(struct grad_case){"overlapping pool 3/2", MAP, {pool(ops, 3, 2, CS_PADDING_VALID)}, 1,
-			COMBINATION, false, 1e-5f});
+			COMBINATION, TRAINING, 1e-5f});
 		check(&(struct grad_case){
-			"same pool 3/2", MAP, {pool(ops, 3, 2, CS_PADDING_SAME)}, 1, COMBINATION, false, 1e-5f});
-		check(&(struct grad_case){
-			"pool 2/3 with gaps", MAP, {pool(ops, 2, 3, CS_PADDING_VALID)}, 1, COMBINATION, false, 1e-5f});
+			"same pool 3/2", MAP, {pool(ops, 3, 2, CS_PADDING_SAME)}, 1, COMBINATION, TRAINING, 1e-5f});
+		check(&(struct grad_case){"pool 2/3 with gaps", MAP, {pool(ops, 2, 3, CS_PADDING_VALID)}, 1,
+			COMBINATION, TRAINING, 1e-5f});
 	}
 	check(&(struct grad_case){
-		"global average", MAP, {plain(&cs_global_avgpool_layer)}, 1, COMBINATION, false, 1e-5f});
+		"global average", MAP, {plain(&cs_global_avgpool_layer)}, 1, COMBINATION, TRAINING, 1e-5f});
 	check(&(struct grad_case){
-		"global maximum", MAP, {plain(&cs_global_maxpool_layer)}, 1, COMBINATION, false, 1e-5f});
+		"global maximum", MAP, {plain(&cs_global_maxpool_layer)}, 1, COMBINATION, TRAINING, 1e-5f});
 }
 
 static void activation_layer_gradients_are_true(void **state)
@@ -414,7 +419,8 @@ static void activation_layer_gradients_are_true(void **state)
 	(void)state;
 	for (int kind = CS_LINEAR; kind <= CS_SOFTMAX; kind++)
 		check(&(struct grad_case){cs_activation_name((enum cs_activation)kind), MAP,
-			{conv(3, 2, CS_LINEAR), activation((enum cs_activation)kind)}, 2, COMBINATION, false, 1e-5f});
+			{conv(3, 2, CS_LINEAR), activation((enum cs_activation)kind)}, 2, COMBINATION, TRAINING,
+			1e-5f});
 }
 
 static void batch_norm_gradients_are_true(void **state)
@@ -422,12 +428,22 @@ static void batch_norm_gradients_are_true(void **state)
 	(void)state;
 	for (int kind = 0; kind < 8; kind++) {
 		struct cs_layer_spec norm = batchnorm(kind & 1, kind & 2);
-		bool inference = kind & 4;
+		enum mode mode = kind & 4 ? INFERENCE : TRAINING;
 
-		check(&(struct grad_case){"batch norm of maps", MAP, {norm}, 1, COMBINATION, inference, 2e-5f});
+		check(&(struct grad_case){"batch norm of maps", MAP, {norm}, 1, COMBINATION, mode, 2e-5f});
 		check(&(struct grad_case){"batch norm of rows", CS_SHAPE(9),
-			{dense(6, CS_LINEAR), norm, activation(CS_TANH)}, 3, COMBINATION, inference, 5e-5f});
+			{dense(6, CS_LINEAR), norm, activation(CS_TANH)}, 3, COMBINATION, mode, 5e-5f});
 	}
+}
+
+static void frozen_batch_norm_passes_gradients_as_a_constant_scale(void **state)
+{
+	struct grad_case c = {"frozen batch norm", MAP,
+		{conv(4, 3, CS_TANH), batchnorm(true, true), conv(3, 2, CS_LINEAR)}, 3, COMBINATION, FROZEN_NORMS,
+		1e-5f};
+
+	(void)state;
+	check(&c);
 }
 
 static void shape_layer_gradients_are_true(void **state)
@@ -440,11 +456,11 @@ static void shape_layer_gradients_are_true(void **state)
 	rescale.factor = -1.7f;
 	rescale.offset = 0.4f;
 	dropout.rate = 0.3f;
-	check(&(struct grad_case){"zero padding", MAP, {pad}, 1, COMBINATION, false, 1e-5f});
-	check(&(struct grad_case){"rescaling", MAP, {rescale}, 1, COMBINATION, false, 1e-5f});
-	check(&(struct grad_case){"dropout", MAP, {dropout}, 1, COMBINATION, false, 1e-5f});
-	check(&(struct grad_case){"dropout in inference", MAP, {dropout}, 1, COMBINATION, true, 1e-5f});
-	check(&(struct grad_case){"flatten", MAP, {plain(&cs_flatten_layer)}, 1, COMBINATION, false, 1e-5f});
+	check(&(struct grad_case){"zero padding", MAP, {pad}, 1, COMBINATION, TRAINING, 1e-5f});
+	check(&(struct grad_case){"rescaling", MAP, {rescale}, 1, COMBINATION, TRAINING, 1e-5f});
+	check(&(struct grad_case){"dropout", MAP, {dropout}, 1, COMBINATION, TRAINING, 1e-5f});
+	check(&(struct grad_case){"dropout in inference", MAP, {dropout}, 1, COMBINATION, INFERENCE, 1e-5f});
+	check(&(struct grad_case){"flatten", MAP, {plain(&cs_flatten_layer)}, 1, COMBINATION, TRAINING, 1e-5f});
 }
 
 static void loss_gradients_are_true(void **state)
@@ -452,13 +468,13 @@ static void loss_gradients_are_true(void **state)
 	(void)state;
 	for (int goal = LABELS; goal <= SOFT; goal++) {
 		check(&(struct grad_case){
-			"softmax in dense", CS_SHAPE(8), {dense(7, CS_SOFTMAX)}, 1, (enum goal)goal, false, 1e-5f});
+			"softmax in dense", CS_SHAPE(8), {dense(7, CS_SOFTMAX)}, 1, (enum goal)goal, TRAINING, 1e-5f});
 		check(&(struct grad_case){"softmax layer", CS_SHAPE(8), {dense(7, CS_LINEAR), activation(CS_SOFTMAX)},
-			2, (enum goal)goal, false, 1e-5f});
+			2, (enum goal)goal, TRAINING, 1e-5f});
 		check(&(struct grad_case){
-			"no softmax", CS_SHAPE(8), {dense(7, CS_LINEAR)}, 1, (enum goal)goal, false, 1e-5f});
+			"no softmax", CS_SHAPE(8), {dense(7, CS_LINEAR)}, 1, (enum goal)goal, TRAINING, 1e-5f});
 		check(&(struct grad_case){"softmax in conv, flattened", CS_SHAPE(3, 3, 2),
-			{conv(5, 3, CS_SOFTMAX), plain(&cs_flatten_layer)}, 2, (enum goal)goal, false, 1e-5f});
+			{conv(5, 3, CS_SOFTMAX), plain(&cs_flatten_layer)}, 2, (enum goal)goal, TRAINING, 1e-5f});
 	}
 }
 
@@ -477,22 +493,22 @@ static void whole_network_gradients_are_true(void **state)
 	check(&(struct grad_case){"the seed network in small", CS_SHAPE(12, 12, 3),
 		{conv(5, 3, CS_RELU), max, conv(6, 2, CS_RELU), max, dropout, conv(4, 2, CS_RELU),
 			plain(&cs_flatten_layer), dense(5, CS_SOFTMAX)},
-		8, LABELS, false, 5e-5f});
+		8, LABELS, TRAINING, 5e-5f});
 	check(&(struct grad_case){"with batch norm", CS_SHAPE(8, 8, 2),
 		{same, batchnorm(true, true), activation(CS_RELU), max, conv(5, 3, CS_LINEAR), batchnorm(true, false),
 			activation(CS_ELU), plain(&cs_global_avgpool_layer), dense(4, CS_SOFTMAX)},
-		9, SMOOTHED, false, 1e-4f});
+		9, SMOOTHED, TRAINING, 1e-4f});
 	check(&(struct grad_case){"strided and padded", CS_SHAPE(9, 10, 2),
 		{pad, leaky, average, plain(&cs_flatten_layer), dense(9, CS_TANH), dropout, dense(4, CS_LINEAR)}, 7,
-		SOFT, false, 5e-5f});
+		SOFT, TRAINING, 5e-5f});
 }
 
 /* The check itself: where a perturbation crosses a kink it must say so, not average the two slopes. */
 static void differences_across_a_kink_are_recognised(void **state)
 {
-	const struct grad_case relu = {"relu", CS_SHAPE(2), {activation(CS_RELU)}, 1, COMBINATION, true, 0};
-	const struct grad_case max = {
-		"max", CS_SHAPE(2, 2, 1), {pool(&cs_maxpool_layer, 2, 2, CS_PADDING_VALID)}, 1, COMBINATION, true, 0};
+	const struct grad_case relu = {"relu", CS_SHAPE(2), {activation(CS_RELU)}, 1, COMBINATION, INFERENCE, 0};
+	const struct grad_case max = {"max", CS_SHAPE(2, 2, 1), {pool(&cs_maxpool_layer, 2, 2, CS_PADDING_VALID)}, 1,
+		COMBINATION, INFERENCE, 0};
 	const struct grad_case *cases[] = {&relu, &max};
 
 	(void)state;
@@ -520,6 +536,7 @@ int main(void)
 		cmocka_unit_test(pool_gradients_are_true),
 		cmocka_unit_test(activation_layer_gradients_are_true),
 		cmocka_unit_test(batch_norm_gradients_are_true),
+		cmocka_unit_test(frozen_batch_norm_passes_gradients_as_a_constant_scale),
 		cmocka_unit_test(shape_layer_gradients_are_true),
 		cmocka_unit_test(loss_gradients_are_true),
 		cmocka_unit_test(whole_network_gradients_are_true),
