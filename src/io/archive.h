@@ -11,14 +11,20 @@
 struct cs_archive;
 
 bool cs_archive_recognise(const char *path); /* begins with a zip signature */
+/* Open and index an archive. Errors: CS_ERR_NOT_FOUND, CS_ERR_FORMAT (cut off, damaged), CS_ERR_MEMORY. */
 enum cs_status cs_archive_open(const char *path, struct cs_archive **out, struct cs_error *error);
 void cs_archive_close(struct cs_archive *archive);
 
+/* Members, numbered from 0 in the order of the archive's directory. */
 int64_t cs_archive_count(const struct cs_archive *archive);
-const char *cs_archive_name(struct cs_archive *archive, int64_t entry); /* with forward slashes; valid while open */
-int64_t cs_archive_find(struct cs_archive *archive, const char *name);  /* -1 */
+/* A member's name, with forward slashes whatever wrote it; valid while the archive is open. NULL for other numbers. */
+const char *cs_archive_name(struct cs_archive *archive, int64_t entry);
+/* The number of the first member of that name, or -1; by halving, so that it may be called for every member. */
+int64_t cs_archive_find(struct cs_archive *archive, const char *name);
 
-/* Unpack one member of at most `limit` bytes into *bytes (grown as needed; *capacity is its size; free with cs_free). */
+/* Unpack one member of at most `limit` bytes into *bytes (grown as needed; *capacity is its size; start with
+ * NULL and 0; free with cs_free). Memory grows with what comes out, never with what the archive promises. Errors: CS_ERR_MEMORY
+ * (over the limit), CS_ERR_FORMAT (damaged, encrypted, an unknown compression). */
 enum cs_status cs_archive_read(struct cs_archive *archive, int64_t entry, size_t limit, char **bytes, size_t *capacity,
 	size_t *size, struct cs_error *error);
 

@@ -14,7 +14,8 @@ struct cs_h5;
 
 enum cs_h5_mode { CS_H5_READ, CS_H5_READ_SWMR, CS_H5_CREATE, CS_H5_WRITE, CS_H5_CREATE_SWMR /* latest format */ };
 
-/* Open or create. Errors: CS_ERR_NOT_FOUND, CS_ERR_FORMAT ("'x' is not an HDF5 file"), CS_ERR_IO. */
+/* Open or create (CREATE replaces a file: write to a cs_file_temporary() name and commit). What a killed SWMR writer left opens with
+ * READ_SWMR alone. Errors: CS_ERR_NOT_FOUND, CS_ERR_FORMAT ("'x' is not an HDF5 file"), CS_ERR_IO. */
 enum cs_status cs_h5_open(const char *path, enum cs_h5_mode mode, struct cs_h5 **out, struct cs_error *error);
 /* Open an HDF5 file held in memory (copied). */
 enum cs_status cs_h5_open_image(const void *bytes, size_t size, const char *name, struct cs_h5 **out, struct cs_error *error);
@@ -39,6 +40,7 @@ enum cs_status cs_h5_read_tensor(struct cs_h5 *file, const char *path, int64_t l
 /* Rows first .. first+count-1 of the first dimension, into out[count,...] that the caller sized. */
 enum cs_status cs_h5_read_rows(struct cs_h5 *file, const char *path, int64_t first, int64_t count, float *out,
 	struct cs_error *error);
+/* Write functions replace what stands under `path`. */
 enum cs_status cs_h5_write_tensor(struct cs_h5 *file, const char *path, const struct cs_tensor *tensor, struct cs_error *error);
 
 /* Typed arrays of one dimension or more, for tables and bytes. */
@@ -48,7 +50,7 @@ enum cs_status cs_h5_write_array(struct cs_h5 *file, const char *path, enum cs_h
 enum cs_status cs_h5_read_array(struct cs_h5 *file, const char *path, enum cs_h5_type type, int64_t limit, void **data,
 	struct cs_shape *shape, struct cs_error *error);
 
-/* A data set of rank 1 or 2 that grows by rows: made empty and chunked, appended to, flushed (SWMR readers then see it). */
+/* A data set of rank 1 (columns 0) or 2 that grows by rows: made empty and chunked, appended to, flushed (SWMR readers then see it). */
 enum cs_status cs_h5_make_growing(struct cs_h5 *file, const char *path, enum cs_h5_type type, int64_t columns,
 	struct cs_error *error);
 enum cs_status cs_h5_append(struct cs_h5 *file, const char *path, enum cs_h5_type type, const void *rows, int64_t count,
@@ -64,7 +66,8 @@ enum cs_status cs_h5_write_string(struct cs_h5 *file, const char *path, const ch
 /* A list of strings (an empty list of any type is an empty list); NULL-ended, one block. */
 enum cs_status cs_h5_read_strings(struct cs_h5 *file, const char *path, const char *attribute, char ***list, int *count,
 	struct cs_error *error);
-/* Fixed-length, NUL-padded, as h5py writes numpy bytes: what every Keras reads. */
+/* Fixed-length, NUL-padded, as h5py writes numpy bytes: what every Keras reads. An empty list is an empty float64 array, as numpy
+ * makes it. In files made here an attribute may exceed 64 KiB; in older ones that is an error that says so. */
 enum cs_status cs_h5_write_strings(struct cs_h5 *file, const char *path, const char *attribute, const char *const *list, int count,
 	struct cs_error *error);
 bool cs_h5_has_attribute(struct cs_h5 *file, const char *path, const char *attribute);

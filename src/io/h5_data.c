@@ -384,9 +384,9 @@ enum cs_status cs_h5_read_rows(
 	if (status != CS_OK)
 		goto out;
 	if (shape.rank == 0 || first < 0 || count < 0 || first > shape.dim[0] || count > shape.dim[0] - first) {
-		status = cs_fail(error, CS_ERR_ARGUMENT, "'%s': '%s' has rows 0 to %lld, not %lld to %lld", file->name,
-			path, (long long)(shape.rank ? shape.dim[0] : 0) - 1, (long long)first,
-			(long long)(first + count - 1));
+		status = cs_fail(error, CS_ERR_ARGUMENT,
+			"'%s': '%s' has %lld rows; %lld rows from row %lld on are not there", file->name, path,
+			(long long)(shape.rank ? shape.dim[0] : 0), (long long)count, (long long)first);
 	} else if (count > 0 && cs_shape_count(&shape) > 0) {
 		hid_t in_file;
 		hid_t memory = select_rows(data, &shape, first, count, &in_file);
