@@ -12,6 +12,7 @@
 #include "data_case.h"
 
 #include <math.h>
+#include <stdatomic.h>
 
 enum { SIDE = 16, PIXELS = SIDE * SIDE, BATCH = 7 };
 
@@ -189,7 +190,7 @@ static void a_loader_that_was_not_started_is_at_its_end(void **state)
 }
 
 /* A source that fails at one image, and one that is slow. */
-static int64_t bad_image = -1;
+static atomic_int bad_image = -1;
 static long pause_microseconds;
 
 static enum cs_status odd_pixels(const struct cs_dataset *data, int64_t image, uint8_t *rgb, struct cs_error *error)
