@@ -241,6 +241,8 @@ struct cs_plot_range cs_plot_ranges(const struct cs_plot *plot)
 		return cell_ranges(plot);
 	for (int i = 0; i < plot->series_count; i++)
 		widen_by_series(&plot->series[i], plot->log_y, &range, &x, &y);
+	if (plot->categories && plot->series_count > 0)
+		range.names = plot->series[0].count < range.slots ? plot->series[0].count : range.slots;
 	if (x.low > x.high) {
 		range.empty = true;
 		x = (struct extent){0, 1};

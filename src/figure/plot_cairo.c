@@ -128,7 +128,7 @@ static double margin_below(struct cs_canvas *canvas)
 {
 	const struct cs_plot *plot = canvas->plot;
 	double margin = 1.6 * canvas->font + (plot->x_label ? 1.6 * canvas->font : 0.3 * canvas->font);
-	long slots = plot->cells ? plot->cell_columns : canvas->range.slots;
+	long slots = plot->cells ? plot->cell_columns : canvas->range.names;
 
 	if (plot->categories && slots > 0 && (canvas->range.bars || cs_canvas_names_rows(plot))) {
 		double widest = widest_category(canvas, slots);
@@ -269,7 +269,7 @@ static void draw_x_axis(const struct cs_canvas *canvas)
 {
 	const struct cs_plot *plot = canvas->plot;
 	bool named = plot->categories && (canvas->range.bars || cs_canvas_names_rows(plot));
-	long slots = plot->cells ? plot->cell_columns : canvas->range.slots;
+	long slots = plot->cells ? plot->cell_columns : canvas->range.names;
 
 	cs_canvas_font(canvas, canvas->font, false);
 	cs_canvas_colour(canvas, canvas->soft, 1);
@@ -342,9 +342,14 @@ static void draw_legend_row(const struct cs_canvas *canvas)
 		width = cs_canvas_text_width(canvas, text) + 2.2 * canvas->font;
 		if (x + width > canvas->width && x > canvas->left)
 			break;
-		cs_canvas_colour(canvas, cs_canvas_readable(canvas, plot->series[i].colour), 1);
+		/* The swatch as the mark is drawn. */
+		if (plot->series[i].kind == CS_SERIES_BARS)
+			cs_canvas_colour(canvas, plot->series[i].colour, 0.9);
+		else
+			cs_canvas_colour(canvas, cs_canvas_readable(canvas, plot->series[i].colour), 1);
 		cairo_rectangle(canvas->cr, x, y - 0.62 * canvas->font, 0.7 * canvas->font, 0.7 * canvas->font);
 		cairo_fill(canvas->cr);
+		cs_canvas_colour(canvas, cs_canvas_readable(canvas, plot->series[i].colour), 1);
 		cs_canvas_text(canvas, text, x + canvas->font, y, 0);
 		x += width;
 	}

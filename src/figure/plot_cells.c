@@ -126,10 +126,11 @@ static void draw_legend(const struct screen *screen, int row)
 	for (int i = 0; i < plot->series_count && column < screen->columns; i++) {
 		if (!named(&plot->series[i], plot->series_count))
 			continue;
+		cs_plot_label(&plot->series[i], &screen->range, text, sizeof text);
+		if (column > screen->left && column + 2 + text_length(text) > screen->columns)
+			return;
 		put(screen, column, row, screen->ascii ? '*' : 0x25a0, plot->series[i].colour);
-		column = put_text(screen, column + 2, row, screen->columns,
-			cs_plot_label(&plot->series[i], &screen->range, text, sizeof text), plot->series[i].colour,
-			false);
+		column = put_text(screen, column + 2, row, screen->columns, text, plot->series[i].colour, false);
 		column += 2;
 	}
 }
@@ -172,6 +173,21 @@ static void draw_y_axis(const struct screen *screen, const struct cs_plot_tick *
 	}
 }
 
+/* The names under upright bars, each cut to its slot. */
+static void draw_names(const struct screen *screen)
+{
+	double slot = (screen->right - screen->left) / (screen->range.x_high - screen->range.x_low);
+
+	for (long i = 0; i < screen->range.names; i++) {
+		double middle = screen->left + slot * ((double)i - screen->range.x_low);
+		int room = slot >= 2 ? (int)slot - 1 : 1;
+		int length = text_length(screen->plot->categories[i]);
+		int start = (int)floor(middle - 0.5 * (length < room ? length : room) + 0.5);
+
+		put_text(screen, start, screen->bottom + 1, start + room, screen->plot->categories[i], grey, false);
+	}
+}
+
 /* The line below the plot, and the row of numbers below that, numbers kept apart. */
 static void draw_x_axis(const struct screen *screen, bool numbers)
 {
@@ -184,6 +200,10 @@ static void draw_x_axis(const struct screen *screen, bool numbers)
 		put(screen, column, screen->bottom, screen->ascii ? '-' : 0x2500, grey);
 	if (!numbers)
 		return;
+	if (screen->plot->categories && screen->range.bars) {
+		draw_names(screen);
+		return;
+	}
 	for (int i = 0; i < count; i++) {
 		int column = column_of(screen, ticks[i].at);
 		int length = text_length(ticks[i].text);
@@ -559,7 +579,7 @@ static int widest_category(const struct screen *screen)
 {
 	int widest = 0;
 
-	for (long i = 0; i < screen->plot->series[0].count; i++) {
+	for (long i = 0; i < screen->range.names; i++) {
 		int length = text_length(screen->plot->categories[i]);
 
 		widest = length > widest ? length : widest;
@@ -610,7 +630,7 @@ static enum cs_status draw(struct screen *screen, struct cs_error *error)
 		if (screen->labels_at_ends)
 			screen->right -= label + 1;
 		screen->bottom -= numbers ? 2 : 1;
-		if (!plot->cells)
+		if (!plot->cells && !screen->range.empty)
 			ticks_count = cs_plot_y_ticks(&screen->range, most < 5 ? most : 5, ticks);
 		screen->left = plot->cells ? 0 : tick_width(ticks, ticks_count) + 1;
 	}

@@ -19,6 +19,7 @@ struct cs_plot_range {
 	bool empty; /* nothing to draw */
 	int bar_series;
 	long slots; /* bars of the longest series */
+	long names; /* slots that have a category name: names are as many as the first series has values */
 };
 
 /* Ranges of the axes; of a heat map, y is the range of its colours. */

@@ -335,6 +335,23 @@ static void nothing_upsets_a_plot(void **state)
 	}
 }
 
+static void names_are_as_many_as_the_first_series_has(void **state)
+{
+	static const double y[] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+	static const char *const names[] = {"a", "b"}; /* a third would be read past the end */
+	struct cs_series series[2] = {{CS_SERIES_BARS, "few", NULL, y, NULL, NULL, 2, {0, 0, 200}},
+		{CS_SERIES_BARS, "many", NULL, y, NULL, NULL, 9, {200, 0, 0}}};
+	struct cs_plot plot = {.series = series, .series_count = 2, .categories = names};
+	struct cs_picture picture;
+	char *text = as_text(&plot, 60, 10, false);
+
+	(void)state;
+	assert_non_null(strstr(text, "a"));
+	cs_free(text);
+	OK(cs_plot_picture(&plot, 400, 240, &picture, &error));
+	cs_picture_fini(&picture);
+}
+
 static void files_are_what_their_names_say(void **state)
 {
 	static const double y[] = {1, 2, 3};
@@ -402,6 +419,7 @@ int main(void)
 		cmocka_unit_test(thinning_keeps_every_extreme),
 		cmocka_unit_test(fifty_thousand_points_take_milliseconds),
 		cmocka_unit_test(nothing_upsets_a_plot),
+		cmocka_unit_test(names_are_as_many_as_the_first_series_has),
 		cmocka_unit_test(files_are_what_their_names_say),
 		cmocka_unit_test(failed_allocations_are_errors),
 	};
