@@ -132,6 +132,11 @@ static void skip(struct build *b, int64_t slot, enum cs_status status, struct cs
 {
 	const char *name = b->catalogue.entries[slot].name;
 
+	/* no fault of the picture: it must not be remembered as one */
+	if (status == CS_ERR_CANCELLED || strncmp(error->message, "not enough memory", 17) == 0) {
+		give_up(b, status, error, false);
+		return;
+	}
 	if (b->options->strict) {
 		/* messages of the decoder begin with the name already */
 		if (!strstr(error->message, name))

@@ -253,6 +253,26 @@ static enum cs_status own_size(struct folder *folder, int *own, struct cs_error 
 	return CS_OK;
 }
 
+/* Are train/ and its like at the top? They must then be complete: val/ and test/ alone are no classes called so. */
+static enum cs_status find_parts(struct folder *folder, struct cs_error *error)
+{
+	bool train = false, held = false, others = false;
+
+	for (int64_t i = 0; i < folder->tree.count; i++) {
+		const char *path = folder->tree.files[i].path, *rest = path;
+		int part = part_of(path, &rest);
+
+		train |= part == CS_SPLIT_TRAIN && strchr(rest, '/');
+		held |= part > CS_SPLIT_TRAIN && strchr(rest, '/');
+		others |= part < 0 && strchr(path, '/');
+	}
+	folder->parts = train;
+	if (held && !train && !others)
+		return cs_fail(error, CS_ERR_FORMAT,
+			"'%s' has folders of validation or test images, but none called train", folder->given);
+	return CS_OK;
+}
+
 static enum cs_status folder_open(struct cs_dataset *data, const char *spec, const struct cs_data_options *given,
 	struct cs_job *job, struct cs_error *error)
 {
@@ -283,11 +303,9 @@ static enum cs_status folder_open(struct cs_dataset *data, const char *spec, con
 	status = cs_tree_strip(&folder.tree, part_folders, error);
 	if (status)
 		goto out;
-	for (int64_t i = 0; i < folder.tree.count && !folder.parts; i++) {
-		const char *rest;
-
-		folder.parts = part_of(folder.tree.files[i].path, &rest) == CS_SPLIT_TRAIN && strchr(rest, '/');
-	}
+	status = find_parts(&folder, error);
+	if (status)
+		goto out;
 	source.path = real;
 	if (!options.size && !options.width)
 		status = own_size(&folder, &own, error);

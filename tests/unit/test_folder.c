@@ -229,6 +229,9 @@ static void what_is_no_data_set_is_refused_in_one_line(void **state)
 	assert_non_null(strstr(case_log, "the test split of"));
 	assert_non_null(strstr(case_log, "('c')"));
 	assert_non_null(strstr(case_refused(case_path("untested"), &strict), "the test split of"));
+	case_classes("headless/val", 2, 3, 8);
+	case_classes("headless/test", 2, 3, 8);
+	assert_non_null(strstr(case_refused(case_path("headless"), NULL), "but none called train"));
 	case_text("wrong.zip", "PK\003\004 and then nothing");
 	assert_non_null(strstr(case_refused(case_path("wrong.zip"), NULL), "wrong.zip"));
 	case_text("plain/readme.txt", "a zip of texts");
