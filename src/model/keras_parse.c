@@ -446,11 +446,64 @@ struct reader {
 	json_t *used; /* names taken */
 };
 
-static enum cs_status read_model(
-	struct reader *reader, const json_t *model, const char *group, int depth, struct cs_error *error);
+/* The model whose layers are being read. */
+struct scope {
+	const char *group; /* name of the outermost nested model; NULL at the top */
+	const char *address; /* of this model among its parent's layers; NULL at the top */
+	json_t *classes; /* how often each class has been seen in it */
+	int depth;
+};
+
+/* "BatchNormalization" -> "batch_normalization", "Conv2D" -> "conv2d": Keras' own rule, as far as it matters to classes
+ * with weights. */
+static void snake_case(const char *class_name, char *out, size_t size)
+{
+	size_t used = 0;
+
+	for (const char *at = class_name; *at && used + 3 < size; at++) {
+		bool upper = *at >= 'A' && *at <= 'Z', word = at[1] >= 'a' && at[1] <= 'z';
+
+		if (upper && word && at > class_name)
+			out[used++] = '_';
+		out[used++] = upper ? (char)(*at - 'A' + 'a') : *at;
+	}
+	out[used] = '\0';
+}
+
+/* Keras 3 files layers by their class and a counter in their model, whatever they are called. To be freed. */
+static char *address_of(struct scope *scope, const char *class_name)
+{
+	char snake[80], number[24] = "";
+	json_int_t seen;
+
+	snake_case(class_name, snake, sizeof snake);
+	seen = json_integer_value(json_object_get(scope->classes, snake));
+	if (json_object_set_new_nocheck(scope->classes, snake, json_integer(seen + 1)))
+		return NULL;
+	if (seen)
+		snprintf(number, sizeof number, "_%lld", (long long)seen);
+	return cs_format(
+		"%s%s%s%s", scope->address ? scope->address : "", scope->address ? "/layers/" : "", snake, number);
+}
+
+static enum cs_status read_model(struct reader *reader, const json_t *model, const char *group, const char *address,
+	int depth, struct cs_error *error);
+
+static enum cs_status read_nested(struct reader *reader, struct scope *scope, const json_t *entry,
+	struct cs_keras_where where, struct cs_error *error)
+{
+	/* Keras calls the class of functional models Model or Functional, and files both as the latter. */
+	char *address = address_of(scope, strcmp(where.class_name, "Model") ? where.class_name : "Functional");
+	enum cs_status status = address
+		? read_model(reader, entry, scope->group ? scope->group : where.name, address, scope->depth + 1, error)
+		: cs_fail_memory(error, "a model's layers");
+
+	cs_free(address);
+	return status;
+}
 
 static enum cs_status read_layer(
-	struct reader *reader, const json_t *entry, const char *group, bool nested, int depth, struct cs_error *error)
+	struct reader *reader, struct scope *scope, const json_t *entry, struct cs_error *error)
 {
 	struct cs_keras_plan *plan = reader->plan;
 	const json_t *config = json_object_get(entry, "config");
@@ -473,7 +526,7 @@ static enum cs_status read_layer(
 		where.name = number;
 	if (!strcmp(where.class_name, "Sequential") || !strcmp(where.class_name, "Model") ||
 		!strcmp(where.class_name, "Functional"))
-		return read_model(reader, entry, group ? group : where.name, depth + 1, error);
+		return read_nested(reader, scope, entry, where, error);
 	if (!json_is_object(config))
 		return cs_fail(
 			error, CS_ERR_FORMAT, "layer '%.80s' (%.40s) has no config", where.name, where.class_name);
@@ -499,12 +552,13 @@ static enum cs_status read_layer(
 	if (status)
 		return status;
 	layer.frozen = !trainable;
-	layer.nested = nested;
+	layer.nested = scope->depth > 0;
+	layer.address = address_of(scope, where.class_name);
 	layer.name = cs_strdup(where.name);
 	layer.class_name = cs_strdup(where.class_name);
-	layer.group = cs_strdup(group ? group : where.name);
+	layer.group = cs_strdup(scope->group ? scope->group : where.name);
 	plan->layers[plan->count++] = layer;
-	if (!layer.name || !layer.class_name || !layer.group)
+	if (!layer.name || !layer.class_name || !layer.group || !layer.address)
 		return cs_fail_memory(error, "a model's layers");
 	return CS_OK;
 }
@@ -522,8 +576,8 @@ static enum cs_status take_built_shape(
 }
 
 /* A Sequential or functional model, nested or not; `group` is the outermost nested model's name. */
-static enum cs_status read_model(
-	struct reader *reader, const json_t *model, const char *group, int depth, struct cs_error *error)
+static enum cs_status read_model(struct reader *reader, const json_t *model, const char *group, const char *address,
+	int depth, struct cs_error *error)
 {
 	const char *class_name = json_string_value(json_object_get(model, "class_name"));
 	const json_t *config = json_object_get(model, "config");
@@ -531,6 +585,7 @@ static enum cs_status read_model(
 	bool sequential = class_name && !strcmp(class_name, "Sequential");
 	const char *name = json_string_value(json_object_get(config, "name"));
 	struct cs_keras_where where = {.name = name ? name : "model", .class_name = class_name};
+	struct scope scope = {.group = group, .address = address, .depth = depth};
 	size_t count = json_array_size(layers);
 	enum cs_status status = CS_OK;
 	int *order = NULL;
@@ -552,9 +607,12 @@ static enum cs_status read_model(
 		order = cs_calloc(count, sizeof *order);
 		status = order ? cs_keras_chain(config, order, error) : cs_fail_memory(error, "a model's layers");
 	}
+	scope.classes = json_object();
+	if (!status && !scope.classes)
+		status = cs_fail_memory(error, "a model's layers");
 	for (size_t i = 0; i < count && !status; i++)
-		status = read_layer(
-			reader, json_array_get(layers, order ? (size_t)order[i] : i), group, depth > 0, depth, error);
+		status = read_layer(reader, &scope, json_array_get(layers, order ? (size_t)order[i] : i), error);
+	json_decref(scope.classes);
 	/* Keras 3 keeps the shape of a model that was built late beside its layers. */
 	if (!status && depth == 0)
 		status = take_input(reader->plan, where, config, error);
@@ -582,6 +640,7 @@ static void rejoin(struct cs_keras_plan *plan, const json_t *fused)
 			cs_free(layer->name);
 			cs_free(layer->class_name);
 			cs_free(layer->group);
+			cs_free(layer->address);
 			continue;
 		}
 		plan->layers[kept++] = *layer;
@@ -613,7 +672,7 @@ enum cs_status cs_keras_plan_new(const char *json, struct cs_keras_plan *plan, s
 		status = cs_fail_memory(error, "a model's layers");
 		goto out;
 	}
-	status = read_model(&reader, root, NULL, 0, error);
+	status = read_model(&reader, root, NULL, NULL, 0, error);
 	if (!status)
 		rejoin(plan, json_object_get(json_object_get(root, "convscope"), "fused"));
 	if (!status && !plan->count)
@@ -637,6 +696,7 @@ void cs_keras_plan_fini(struct cs_keras_plan *plan)
 		cs_free(plan->layers[i].name);
 		cs_free(plan->layers[i].class_name);
 		cs_free(plan->layers[i].group);
+		cs_free(plan->layers[i].address);
 	}
 	cs_free(plan->layers);
 	*plan = (struct cs_keras_plan){0};

@@ -26,6 +26,7 @@ struct cs_keras_layer {
 	char *name; /* as Keras has it, of any length */
 	char *class_name; /* "Conv2D" */
 	char *group; /* of its weights: its own name, or that of the outermost nested model it stands in */
+	char *address; /* of its weights in .keras and .weights.h5 files: "conv2d_1", "sequential/layers/dense" */
 	bool nested;
 	bool frozen; /* trainable = false */
 	bool keras1; /* written by Keras 1: other weight layouts */

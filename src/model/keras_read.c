@@ -1,4 +1,4 @@
-/* keras_read.c: weights of every legacy Keras .h5 dialect into a network. See keras.h and keras_plan.h.
+/* keras_read.c: weights of every Keras HDF5 dialect into a network. See keras.h and keras_plan.h.
  *
  * What Keras' own loader follows is the attributes: layer_names of the root of weights, weight_names of each group, in their
  * order. Before a network is made, every weight that the architecture asks for is looked up and its stored shape compared, so
@@ -6,6 +6,8 @@
  *
  *   Keras 1          weight names conv_W; without ":0" they were written under Theano; th kernels are (out,in,rows,columns)
  *   Theano           convolves with flipped kernels: turned by 180 degrees here
+ *   .weights.h5      and .keras: layers/<class>_<counter>/vars/<i>; Keras 2.14 has _layer_checkpoint_dependencies
+ *                    for layers, and Windows wrote backslashes into names
  *   nested models    one group for all weights inside, trainable ones first: found by name, else by that order
  *   channels_first   the rows behind a flatten that keeps memory order are permuted from c,h,w to h,w,c
  */
@@ -29,6 +31,8 @@ struct group {
 struct source {
 	struct cs_h5 *file;
 	const char *root; /* "/model_weights" or "" */
+	const char *base; /* .keras and .weights.h5: the group of layers; NULL: the legacy layout */
+	char separator; /* between base and address: '\\' where Windows wrote it */
 	bool theano; /* said by the backend attribute (Keras 2) */
 	struct group *groups;
 	int count;
@@ -94,6 +98,43 @@ static void source_fini(struct source *source)
 	json_decref(source->index);
 }
 
+/* Is it the layout of .keras and .weights.h5, and where are its layers? */
+static enum cs_status find_base(struct source *source, struct cs_error *error)
+{
+	static const char *const bases[] = {"/layers", "/_layer_checkpoint_dependencies"};
+	struct cs_h5 *file = source->file;
+	char **names;
+	int count;
+	enum cs_status status;
+
+	if (cs_h5_is_group(file, "/model_weights") || cs_h5_has_attribute(file, "/", "layer_names") ||
+		cs_h5_has_attribute(file, "/", "layer_names0"))
+		return CS_OK;
+	source->separator = '/';
+	/* Versions that wrote the second left the first empty, if they made it at all. */
+	for (int i = 1; i >= 0 && !source->base; i--) {
+		if (cs_h5_is_group(file, bases[i]))
+			source->base = bases[i];
+	}
+	if (source->base)
+		return CS_OK;
+	status = cs_h5_list(file, "/", &names, &count, error);
+	if (status)
+		return status;
+	for (int i = 0; i < count && !source->base; i++) {
+		for (int k = 0; k < 2; k++) {
+			size_t length = strlen(bases[k] + 1);
+
+			if (!strncmp(names[i], bases[k] + 1, length) && names[i][length] == '\\') {
+				source->base = bases[k];
+				source->separator = '\\';
+			}
+		}
+	}
+	cs_free(names);
+	return CS_OK;
+}
+
 static enum cs_status source_init(struct source *source, struct cs_h5 *file, struct cs_error *error)
 {
 	char *backend = NULL;
@@ -101,6 +142,10 @@ static enum cs_status source_init(struct source *source, struct cs_h5 *file, str
 	int total = 0;
 
 	*source = (struct source){.file = file, .index = json_object()};
+	if (find_base(source, error))
+		return error ? error->status : CS_ERR_FORMAT;
+	if (source->base)
+		return CS_OK;
 	if (cs_h5_is_group(file, "/model_weights"))
 		source->root = "/model_weights";
 	else if (cs_h5_has_attribute(file, "/", "layer_names") || cs_h5_has_attribute(file, "/", "layer_names0"))
@@ -207,6 +252,8 @@ static enum cs_status match_groups(
 	int wanted = 0, found = 0, next = 0;
 	enum cs_status status;
 
+	if (source->base)
+		return CS_OK;
 	for (int i = 0; i < plan->count; i++) {
 		const struct cs_keras_layer *layer = &plan->layers[i];
 
@@ -309,14 +356,47 @@ struct stored {
 	bool out_first; /* Keras 1, th */
 };
 
+/* Where a parameter stands in the layout of .keras: /layers/conv2d_1/vars/0. */
+static enum cs_status locate_by_class(struct source *source, const struct cs_keras_layer *layer, int k, int params,
+	const char *name, struct stored *out, struct cs_error *error)
+{
+	char *group = cs_format("%s%c%s/vars", source->base, source->separator, layer->address), *extra;
+
+	if (!group)
+		return cs_fail_memory(error, "a model's layers");
+	for (char *at = group + 1; source->separator != '/' && at < group + strlen(group) - 5; at++)
+		*at = *at == '/' ? source->separator : *at;
+	out->path = cs_format("%s/%d", group, k);
+	extra = cs_format("%s/%d", group, params);
+	cs_free(group);
+	if (!out->path || !extra) {
+		cs_free(extra);
+		return cs_fail_memory(error, "a model's layers");
+	}
+	if (!cs_h5_exists(source->file, out->path) || cs_h5_exists(source->file, extra)) {
+		bool more = cs_h5_exists(source->file, extra);
+
+		cs_free(extra);
+		return cs_fail(error, CS_ERR_FORMAT,
+			"layer '%.80s' (%.40s) has %s weights in the file than its %d: %s is %.200s", layer->name,
+			layer->class_name, more ? "more" : "fewer", params, name, out->path);
+	}
+	cs_free(extra);
+	return CS_OK;
+}
+
 static enum cs_status locate(struct source *source, const struct cs_keras_plan *plan, int index, int group_index, int k,
 	int params, const char *name, struct stored *out, struct cs_error *error)
 {
 	const struct cs_keras_layer *layer = &plan->layers[index];
-	struct group *group = &source->groups[group_index];
+	struct group *group;
 	const char *weight;
-	enum cs_status status = read_group(source, group, error);
+	enum cs_status status;
 
+	if (source->base)
+		return locate_by_class(source, layer, k, params, name, out, error);
+	group = &source->groups[group_index];
+	status = read_group(source, group, error);
 	if (status) {
 		cs_error_prefix(error, "layer '%.80s' (%.40s)", layer->name, layer->class_name);
 		return status;

@@ -11,6 +11,7 @@
 #include "model/model.h"
 
 #include "core/alloc.h"
+#include "io/archive.h"
 #include "io/file.h"
 #include "model/keras.h"
 #include "model/keras_plan.h"
@@ -23,6 +24,9 @@
 #include <unistd.h>
 
 enum { PREPROCESS_NUMBERS = 8 };
+
+/* What a .keras file may unpack to: a small file 64 MB, a large one so many times its size. */
+enum { CONFIG_LIMIT = 32 << 20, ZIP_LEAST = 64 << 20, ZIP_RATIO = 64 };
 
 enum cs_status cs_model_new(struct cs_network *network, struct cs_model **out, struct cs_error *error)
 {
@@ -294,11 +298,6 @@ static enum cs_status recognise(const char *path, struct cs_error *error)
 	fclose(file);
 	if (size == 0)
 		return cs_fail(error, CS_ERR_FORMAT, "'%s' is empty", path);
-	if (!memcmp(head, "PK\3\4", 4) || !memcmp(head, "PK\5\6", 4))
-		return cs_fail(error, CS_ERR_UNSUPPORTED,
-			"'%s' is a .keras or zip file, which convscope does not read yet: save it with "
-			"model.save(\"m.h5\")",
-			path);
 	if (!strncmp((char *)head, "version https://git-lfs", 23))
 		return cs_fail(error, CS_ERR_FORMAT,
 			"'%s' is a Git LFS pointer, not a model: fetch the file itself with git lfs pull", path);
@@ -306,6 +305,57 @@ static enum cs_status recognise(const char *path, struct cs_error *error)
 		return cs_fail(
 			error, CS_ERR_FORMAT, "'%s' is a web page (HTML), not a model: download the file itself", path);
 	return CS_OK;
+}
+
+/* A .keras file: a zip of config.json and model.weights.h5. */
+static enum cs_status load_zip(const char *path, struct cs_model **out, struct cs_error *error)
+{
+	struct cs_model_options options = {0};
+	struct cs_archive *archive = NULL;
+	char *config = NULL, *weights = NULL;
+	size_t config_capacity = 0, config_size = 0, weights_capacity = 0, weights_size = 0, limit = ZIP_LEAST;
+	struct cs_h5 *file = NULL;
+	int64_t config_entry, weights_entry;
+	struct stat info;
+	char *text = NULL;
+	enum cs_status status = cs_archive_open(path, &archive, error);
+
+	if (status)
+		return status;
+	if (!stat(path, &info) && (size_t)info.st_size > limit / ZIP_RATIO)
+		limit = (size_t)info.st_size * ZIP_RATIO;
+	config_entry = cs_archive_find(archive, "config.json");
+	weights_entry = cs_archive_find(archive, "model.weights.h5");
+	if (config_entry < 0 || weights_entry < 0) {
+		status = cs_fail(error, CS_ERR_FORMAT, "'%s' is a zip without %s: not a Keras model", path,
+			config_entry < 0 ? "config.json" : "model.weights.h5");
+		goto out;
+	}
+	status = cs_archive_read(archive, config_entry, CONFIG_LIMIT, &config, &config_capacity, &config_size, error);
+	if (!status)
+		status = cs_archive_read(
+			archive, weights_entry, limit, &weights, &weights_capacity, &weights_size, error);
+	if (status)
+		goto out;
+	text = cs_strndup(config, config_size);
+	if (!text) {
+		status = cs_fail_memory(error, "a model's architecture");
+		goto out;
+	}
+	options.arch = text;
+	status = cs_h5_open_image(weights, weights_size, "model.weights.h5", &file, error);
+	if (!status)
+		status = cs_model_read(file, path, &options, out, error);
+	if (status)
+		cs_error_prefix(error, "%s", path);
+out:
+	if (file)
+		cs_h5_close(file, NULL);
+	cs_archive_close(archive);
+	cs_free(config);
+	cs_free(weights);
+	cs_free(text);
+	return status;
 }
 
 enum cs_status cs_model_load(
@@ -320,6 +370,10 @@ enum cs_status cs_model_load(
 	status = recognise(path, error);
 	if (status)
 		goto out;
+	if (cs_archive_recognise(path)) {
+		status = load_zip(path, out, error);
+		goto out;
+	}
 	status = cs_h5_open(path, CS_H5_READ, &file, error);
 	if (status)
 		goto out;

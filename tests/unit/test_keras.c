@@ -452,8 +452,8 @@ static void real_keras_models_answer_as_keras_says(void **state)
 		if (!end)
 			continue;
 		snprintf(path, sizeof path, "%s/%.*s.h5", folder, (int)(end - entry->d_name), entry->d_name);
-		if (access(path, R_OK))
-			continue; /* a .keras zip alone */
+		if (access(path, R_OK)) /* a .keras zip alone */
+			snprintf(path, sizeof path, "%s/%.*s.keras", folder, (int)(end - entry->d_name), entry->d_name);
 		if (entry->d_name[0] == 'w') {
 			snprintf(other, sizeof other, "%s/%.*s.arch.json", folder, (int)(end - entry->d_name),
 				entry->d_name);
@@ -475,6 +475,56 @@ static void real_keras_models_answer_as_keras_says(void **state)
 	closedir(dir);
 	print_message("%d models, %d layers compared\n", models, layers);
 	assert_true(models >= 15);
+}
+
+/* One network, saved in every form by real Keras: the same answers from each. */
+static void zips_and_weights_alone_answer_alike(void **state)
+{
+	static const char *const forms[] = {".keras", ".weights.h5"};
+	char folder[512], path[1024], other[1100];
+	const struct dirent *entry;
+	int models = 0;
+	DIR *dir;
+
+	(void)state;
+	snprintf(folder, sizeof folder, "%s/data/keras", shared());
+	dir = opendir(folder);
+	assert_non_null(dir);
+	while ((entry = readdir(dir))) {
+		char *end = strstr(entry->d_name, ".ref.h5");
+
+		for (int form = 0; end && form < 2; form++) {
+			struct cs_model_options options = {0};
+			struct cs_model *model;
+			struct cs_h5 *reference;
+			struct cs_error error;
+			char *arch = NULL;
+
+			snprintf(path, sizeof path, "%s/%.*s%s", folder, (int)(end - entry->d_name), entry->d_name,
+				forms[form]);
+			if (access(path, R_OK))
+				continue;
+			if (form == 1) {
+				assert_int_not_equal(cs_model_load(path, NULL, &model, &error), CS_OK);
+				assert_non_null(strstr(error.message, "--arch"));
+				snprintf(other, sizeof other, "%s/%.*s.arch.json", folder, (int)(end - entry->d_name),
+					entry->d_name);
+				options.arch = arch = read_text(other);
+			}
+			if (cs_model_load(path, &options, &model, &error))
+				fail_msg("%s", error.message);
+			snprintf(other, sizeof other, "%s/%s", folder, entry->d_name);
+			assert_int_equal(cs_h5_open(other, CS_H5_READ, &reference, &error), CS_OK);
+			compare_model(path, model, reference, false);
+			models++;
+			cs_h5_close(reference, NULL);
+			cs_model_free(model);
+			free(arch);
+		}
+	}
+	closedir(dir);
+	print_message("%d .keras and .weights.h5 files compared\n", models);
+	assert_true(models >= 8);
 }
 
 static void what_cannot_be_read_is_refused_in_one_line(void **state)
@@ -520,6 +570,7 @@ int main(void)
 		cmocka_unit_test(functional_chains_are_read_in_their_own_order),
 		cmocka_unit_test(graphs_that_are_no_chain_are_refused),
 		cmocka_unit_test(real_keras_models_answer_as_keras_says),
+		cmocka_unit_test(zips_and_weights_alone_answer_alike),
 		cmocka_unit_test(what_cannot_be_read_is_refused_in_one_line),
 	};
 

@@ -203,7 +203,7 @@ static void what_is_no_model_is_called_by_its_name(void **state)
 		const char *text, *says;
 	} cases[] = {
 		{"", "is empty"},
-		{"PK\3\4", "zip"},
+		{"PK\3\4 cut short", "zip"},
 		{"version https://git-lfs", "Git LFS pointer"},
 		{"\n <!DOCTYPE html>", "web page"},
 		{"hello", "not an HDF5 file"},
