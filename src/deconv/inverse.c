@@ -20,6 +20,7 @@ static void scale(struct cs_patch *patch, const float *factors, float factor)
 	int64_t channels = patch->map.channels, positions = cs_span_area(&patch->window);
 
 	if (patch->listed) {
+		patch->positive = false;
 		for (int64_t p = 0; p < patch->place_count; p++) {
 			struct cs_entry *entries = patch->entries + patch->places[p].first;
 

@@ -115,6 +115,7 @@ void cs_patch_list(struct cs_patch *patch)
 		}
 	}
 	patch->listed = true;
+	patch->positive = false;
 }
 
 void cs_patch_crop(struct cs_patch *patch)

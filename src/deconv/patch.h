@@ -42,6 +42,7 @@ struct cs_patch {
 	struct cs_map map;
 	struct cs_span window;
 	bool listed;
+	bool positive; /* listed, and nothing in the list is below 0: rectifying changes nothing */
 	float *values; /* dense: one of the two rooms */
 	struct cs_place *places; /* listed */
 	int64_t place_count;

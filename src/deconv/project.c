@@ -2,7 +2,7 @@
  *
  * Targets that start at the same layer go back together in groups, layer by layer (walk.h). A group is a task: groups
  * follow from the targets and the shapes alone, each writes its own pictures, and so the number of workers changes nothing.
- * Kernels below a max-pool, where signals arrive sparse, are packed once for all groups when there are enough of them.
+ * Kernels below a max-pool, where signals arrive sparse, are packed once for all groups.
  */
 #include "core/alloc.h"
 #include "core/job.h"
@@ -14,8 +14,7 @@
 #include <string.h>
 
 enum {
-	FIND_AT_ONCE = 8, /* targets of a task that finds them */
-	PACK_PAYS = 4, /* from so many targets on, a packed kernel saves what it costs */
+	FIND_AT_ONCE = 16, /* targets of a task that finds them */
 	GROUPS_WANTED = 8, /* of one layer's targets, for workers to share */
 	BIG_KERNEL = 1 << 18, /* numbers: a dense kernel beyond this is read for many targets at a time */
 };
@@ -84,11 +83,10 @@ static enum cs_status check(const struct cs_trace *trace, const struct cs_target
 static void find_some(void *context, int task, int worker)
 {
 	struct run *run = context;
-	int last = (task + 1) * FIND_AT_ONCE < run->count ? (task + 1) * FIND_AT_ONCE : run->count;
+	int first = task * FIND_AT_ONCE, last = run->count - first < FIND_AT_ONCE ? run->count : first + FIND_AT_ONCE;
 
 	(void)worker;
-	for (int i = task * FIND_AT_ONCE; i < last; i++)
-		run->places[i] = cs_target_find(run->trace, &run->targets[i]);
+	cs_target_find(run->trace, run->targets + first, last - first, run->places + first);
 }
 
 /* Targets with a signal, by layer, in the order given; their sizes; what is known of them already. */
@@ -161,6 +159,18 @@ static void form_groups(struct run *run)
 	}
 }
 
+/* Does a target arrive at layer i with many features alive? (Few are packed by the group that needs them.) */
+static bool spreads(const struct cs_network *network, const struct cs_target *target, int i)
+{
+	if (target->feature < 0)
+		return target->layer > i;
+	for (int layer = i + 1; layer <= target->layer; layer++) {
+		if (network->layers[layer].ops == &cs_conv_layer || network->layers[layer].ops == &cs_dense_layer)
+			return true;
+	}
+	return false;
+}
+
 /* Memory for the kernels that are worth packing, and the list of their panels. */
 static enum cs_status plan_packs(struct run *run, struct cs_error *error)
 {
@@ -169,11 +179,11 @@ static enum cs_status plan_packs(struct run *run, struct cs_error *error)
 
 	for (int i = 0; i < network->layer_count; i++) {
 		struct cs_pack *pack = &run->packs[i];
-		int above = 0;
+		bool wanted = false;
 
-		for (int t = 0; t < run->alive; t++)
-			above += run->targets[run->order[t]].layer > i;
-		if (above < PACK_PAYS || !cs_unfilter_expects_sparse(network, i))
+		for (int t = 0; t < run->alive && !wanted; t++)
+			wanted = spreads(network, &run->targets[run->order[t]], i);
+		if (!wanted || !cs_unfilter_expects_sparse(network, i))
 			continue;
 		pack->cut = cs_sparse_cut(&network->layers[i]);
 		pack->weights =
@@ -217,10 +227,6 @@ static enum cs_status plan_memory(struct run *run, struct cs_error *error)
 
 		run->stride = run->stride > bytes ? run->stride : bytes;
 	}
-	if (workers > (size_t)run->group_count)
-		workers = (size_t)run->group_count;
-	/* a worker's number may be any, also when there are fewer groups than workers */
-	workers = (size_t)cs_workers_count(run->trace->workers);
 	if (__builtin_mul_overflow(workers, run->stride, &all))
 		return cs_fail_memory(error, "a projection");
 	run->memory = cs_alloc(all);

@@ -38,17 +38,22 @@ static void mask_values(const struct cs_layer *layer, const float *outputs, stru
 
 static void rectify_list(struct cs_patch *patch)
 {
+	if (patch->positive)
+		return;
 	for (int64_t p = 0; p < patch->place_count; p++) {
 		struct cs_place *place = &patch->places[p];
 		struct cs_entry *entries = patch->entries + place->first;
 		int64_t kept = 0;
 
 		for (int64_t i = 0; i < place->count; i++) {
-			entries[kept] = entries[i];
-			kept += entries[kept].value > 0;
+			struct cs_entry entry = entries[i];
+
+			entries[kept] = entry;
+			kept += entry.value > 0;
 		}
 		place->count = kept;
 	}
+	patch->positive = true;
 }
 
 /* Entries with their outputs side by side, so that the derivative has one definition. */

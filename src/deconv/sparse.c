@@ -66,14 +66,12 @@ static int panel_lanes(const struct cs_cut *cut, int64_t panel)
 static void pack_lane(const float *from, int64_t all, int64_t count, const int32_t *chosen, int64_t first, int64_t last,
 	float *to, int64_t pitch)
 {
-	for (int64_t i = 0; i < count; i++) {
-		const float *number = from + i * all;
+	for (int64_t f = first; f < last; f++) {
+		const float *numbers = from + (chosen ? chosen[f] : f);
 
-		for (int64_t f = first; f < last; f++)
-			to[f * pitch + i] = number[chosen ? chosen[f] : f];
-	}
-	for (int64_t i = count; i < CS_LANE; i++) {
-		for (int64_t f = first; f < last; f++)
+		for (int64_t i = 0; i < count; i++)
+			to[f * pitch + i] = numbers[i * all];
+		for (int64_t i = count; i < CS_LANE; i++)
 			to[f * pitch + i] = 0;
 	}
 }

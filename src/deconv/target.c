@@ -8,6 +8,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { AT_ONCE = 16 }; /* features of one sweep */
+
 enum cs_status cs_target_check(const struct cs_trace *trace, const struct cs_target *target, struct cs_error *error)
 {
 	const struct cs_network *network = trace->network;
@@ -40,58 +42,102 @@ enum cs_status cs_target_check(const struct cs_trace *trace, const struct cs_tar
 	return CS_OK;
 }
 
-/* The largest of n numbers `step` apart, NaN skipped: its number, or -1 when there is none. */
-static int64_t largest(const float *values, int64_t n, int64_t step)
+/* The largest of n numbers, NaN skipped; NaN when there is no other. */
+static float largest(const float *values, int64_t n)
 {
-	int64_t best = -1;
+	float best = NAN;
 
-	for (int64_t i = 0; i < n; i++) {
-		if (!isnan(values[i * step]) && (best < 0 || values[i * step] > values[best * step]))
-			best = i;
-	}
+	for (int64_t i = 0; i < n; i++)
+		best = values[i] > best || isnan(best) ? values[i] : best;
 	return best;
+}
+
+/* The strongest positions of several features in one sweep: neighbouring features share cache lines. */
+static void sweep(const float *values, const struct cs_map *map, const struct cs_target *targets, int count,
+	struct cs_target_place *places)
+{
+	int64_t best[AT_ONCE];
+	float value[AT_ONCE];
+
+	for (int t = 0; t < count; t++) {
+		best[t] = -1;
+		value[t] = NAN;
+	}
+	for (int64_t p = 0; p < map->height * map->width; p++, values += map->channels) {
+		for (int t = 0; t < count; t++) {
+			float v = values[targets[t].feature];
+
+			if (v > value[t] || (best[t] < 0 && !isnan(v))) {
+				best[t] = p;
+				value[t] = v;
+			}
+		}
+	}
+	for (int t = 0; t < count; t++) {
+		int64_t p = best[t] < 0 ? 0 : best[t];
+
+		places[t] =
+			(struct cs_target_place){.row = p / map->width, .column = p % map->width, .value = value[t]};
+	}
 }
 
 void cs_strongest(const struct cs_trace *trace, int layer, int image, int64_t feature, int64_t *row, int64_t *column,
 	float *value)
 {
 	struct cs_map map = cs_map_of(&trace->network->layers[layer].out);
-	const float *values = cs_patch_values(trace, layer, image) + feature;
-	int64_t best = largest(values, map.height * map.width, map.channels);
+	struct cs_target target = {.feature = feature};
+	struct cs_target_place place;
 
-	*value = best < 0 ? NAN : values[best * map.channels];
-	*row = best < 0 ? 0 : best / map.width;
-	*column = best < 0 ? 0 : best % map.width;
+	sweep(cs_patch_values(trace, layer, image), &map, &target, 1, &place);
+	*value = place.value;
+	*row = place.row;
+	*column = place.column;
 }
 
-struct cs_target_place cs_target_find(const struct cs_trace *trace, const struct cs_target *target)
+/* From the strongest position of the target's feature, or the layer's largest value, to what is projected. */
+static void settle(
+	const struct cs_target *target, const struct cs_map *map, const float *values, struct cs_target_place *place)
 {
-	struct cs_map map = cs_map_of(&trace->network->layers[target->layer].out);
-	const float *values = cs_patch_values(trace, target->layer, target->image);
-	struct cs_target_place place = {.row = -1, .column = -1, .window = cs_span_whole(&map)};
-	int64_t best;
-
-	if (target->at == CS_AT_MAP) {
-		if (target->feature < 0) {
-			best = largest(values, cs_map_count(&map), 1);
-			place.value = best < 0 ? NAN : values[best];
-		} else {
-			best = largest(values + target->feature, map.height * map.width, map.channels);
-			place.value = best < 0 ? NAN : values[best * map.channels + target->feature];
-			place.entries = map.height * map.width;
-		}
-	} else {
-		place.row = target->row;
-		place.column = target->column;
-		place.value = values[(target->row * map.width + target->column) * map.channels + target->feature];
-		if (target->at == CS_AT_MAX)
-			cs_strongest(trace, target->layer, target->image, target->feature, &place.row, &place.column,
-				&place.value);
-		place.window = (struct cs_span){place.row, place.column, place.row + 1, place.column + 1};
-		place.entries = 1;
+	if (target->at == CS_AT_POSITION) {
+		place->row = target->row;
+		place->column = target->column;
+		place->value = values[(target->row * map->width + target->column) * map->channels + target->feature];
 	}
-	place.silent = target->signal == CS_SIGNAL_VALUE && !(place.value > 0);
-	return place;
+	place->window = (struct cs_span){place->row, place->column, place->row + 1, place->column + 1};
+	place->entries = 1;
+	if (target->at == CS_AT_MAP) {
+		place->row = place->column = -1;
+		place->window = cs_span_whole(map);
+		place->entries = target->feature < 0 ? 0 : cs_span_area(&place->window);
+	}
+	place->silent = target->signal == CS_SIGNAL_VALUE && !(place->value > 0);
+}
+
+static bool needs_sweep(const struct cs_target *target)
+{
+	return target->feature >= 0 && target->at != CS_AT_POSITION;
+}
+
+void cs_target_find(
+	const struct cs_trace *trace, const struct cs_target *targets, int count, struct cs_target_place *places)
+{
+	for (int first = 0, last; first < count; first = last) {
+		const struct cs_target *target = &targets[first];
+		struct cs_map map = cs_map_of(&trace->network->layers[target->layer].out);
+		const float *values = cs_patch_values(trace, target->layer, target->image);
+
+		last = first + 1;
+		if (needs_sweep(target)) {
+			while (last < count && last - first < AT_ONCE && needs_sweep(&targets[last]) &&
+				targets[last].layer == target->layer && targets[last].image == target->image)
+				last++;
+			sweep(values, &map, target, last - first, &places[first]);
+		} else if (target->feature < 0) {
+			places[first].value = largest(values, cs_map_count(&map));
+		}
+		for (int t = first; t < last; t++)
+			settle(&targets[t], &map, values, &places[t]);
+	}
 }
 
 void cs_target_start(const struct cs_trace *trace, const struct cs_target *target, const struct cs_target_place *place,
@@ -107,6 +153,7 @@ void cs_target_start(const struct cs_trace *trace, const struct cs_target *targe
 	patch->values = patch->rooms[0];
 	patch->place_count = 0;
 	patch->listed = place->entries > 0;
+	patch->positive = false;
 	if (!patch->listed) {
 		for (int64_t i = 0; i < cs_map_count(&map); i++)
 			patch->values[i] = one ? 1 : values[i];

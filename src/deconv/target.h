@@ -16,7 +16,9 @@ struct cs_target_place {
 /* Does the target exist? Errors: CS_ERR_ARGUMENT naming the range. */
 enum cs_status cs_target_check(const struct cs_trace *trace, const struct cs_target *target, struct cs_error *error);
 
-struct cs_target_place cs_target_find(const struct cs_trace *trace, const struct cs_target *target);
+/* Find `count` targets; neighbours in the list that lie on the same map of one image share a sweep over it. */
+void cs_target_find(
+	const struct cs_trace *trace, const struct cs_target *targets, int count, struct cs_target_place *places);
 
 /* Put the signal into its layer's map, as a list or, for a whole layer, dense. */
 void cs_target_start(const struct cs_trace *trace, const struct cs_target *target, const struct cs_target_place *place,

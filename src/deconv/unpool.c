@@ -47,38 +47,41 @@ static cs_switch centre_of(const struct cs_layer *pool, int64_t row, int64_t col
 	return (cs_switch)((y - top) * pool->spec.window[1] + x - left);
 }
 
-/* What is alive of one pooled cell, with the window cells it goes to; counts[cell + 1] are raised. */
-static int64_t find_alive(const float *values, const cs_switch *switches, int64_t channels, bool only_positive,
-	struct cs_walk_scratch *scratch, int64_t *counts)
+/* The channels of one pooled cell that are alive. Signs are as good as random, so there is no branch on them. */
+static int64_t find_alive(const float *values, int64_t channels, bool only_positive, int32_t *found)
 {
 	int64_t n = 0;
 
+	if (only_positive) {
+		for (int64_t c = 0; c < channels; c++) {
+			found[n] = (int32_t)c;
+			n += values[c] > 0;
+		}
+		return n;
+	}
 	for (int64_t c = 0; c < channels; c++) {
-		bool keep = only_positive ? values[c] > 0 : values[c] != 0;
-
-		scratch->found[n] = (struct cs_entry){(int32_t)c, values[c]};
-		scratch->cells[n] = switches[c];
-		counts[switches[c] + 1] += keep;
-		n += keep;
+		found[n] = (int32_t)c;
+		n += values[c] != 0;
 	}
 	return n;
 }
 
-/* Append the places of one window to a list. `switches` NULL: all channels go to the centre. */
+/* Append the places of one window to a list. */
 static void list_window(struct cs_walk *walk, const struct cs_layer *pool, int64_t row, int64_t column,
 	const float *values, const cs_switch *switches, bool only_positive, struct cs_patch *patch, int64_t *used)
 {
-	struct cs_walk_scratch *scratch = &walk->scratch;
+	const int32_t *found = walk->scratch.found;
 	int64_t cells = pool->spec.window[0] * pool->spec.window[1], channels = patch->map.channels;
 	int64_t top = row * pool->spec.stride[0] - pool->pad_top, left = column * pool->spec.stride[1] - pool->pad_left;
-	int64_t *starts = scratch->starts;
+	int32_t *starts = walk->scratch.starts;
 	struct cs_entry *entries = patch->entries + *used;
-	int64_t n;
+	int64_t n = find_alive(values, channels, only_positive, walk->scratch.found);
 
-	memset(starts, 0, (size_t)(cells + 1) * sizeof *starts);
-	n = find_alive(values, switches, channels, only_positive, scratch, starts);
 	if (n == 0)
 		return;
+	memset(starts, 0, (size_t)(cells + 1) * sizeof *starts);
+	for (int64_t i = 0; i < n; i++)
+		starts[switches[found[i]] + 1]++;
 	for (int64_t cell = 0; cell < cells; cell++) {
 		int64_t count = starts[cell + 1];
 
@@ -91,8 +94,11 @@ static void list_window(struct cs_walk *walk, const struct cs_layer *pool, int64
 			};
 		starts[cell + 1] += starts[cell];
 	}
-	for (int64_t i = 0; i < n; i++)
-		entries[starts[scratch->cells[i]]++] = scratch->found[i];
+	for (int64_t i = 0; i < n; i++) {
+		int32_t channel = found[i];
+
+		entries[starts[switches[channel]]++] = (struct cs_entry){channel, values[channel]};
+	}
 	*used += n;
 }
 
@@ -150,6 +156,7 @@ static void unpool_patch(struct cs_walk *walk, const struct cs_layer *pool, stru
 		}
 	}
 	patch->listed = !dense;
+	patch->positive = only_positive;
 	if (dense)
 		patch->values = room;
 }

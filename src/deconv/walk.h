@@ -21,9 +21,8 @@ struct cs_walk_row {
 
 /* Scratch of one worker, shared by the signals of its group. */
 struct cs_walk_scratch {
-	struct cs_entry *found; /* [channels] of the widest pool */
-	int32_t *cells; /* [channels] of the widest pool */
-	int64_t *starts; /* [window cells + 1] of the largest pool */
+	int32_t *found; /* [channels] of the widest pool */
+	int32_t *starts; /* [window cells + 1] of the largest pool */
 	cs_switch *centres; /* [channels] of the widest pool */
 	float *factors; /* [channels] of the widest map */
 	int32_t *marks; /* [features] of the widest filter; all -1 between uses */

@@ -111,7 +111,6 @@ static void lay_out(struct pieces *pieces, const struct cs_network *network, int
 		}
 	}
 	scratch->found = piece(pieces, pooled, sizeof *scratch->found);
-	scratch->cells = piece(pieces, pooled, sizeof *scratch->cells);
 	scratch->centres = piece(pieces, pooled, sizeof *scratch->centres);
 	scratch->starts = piece(pieces, cells + 1, sizeof *scratch->starts);
 	scratch->factors = piece(pieces, channels, sizeof *scratch->factors);
