@@ -77,7 +77,8 @@ static void insert(struct cs_exemplars *e, int64_t feature, const struct cs_exem
 	list[place] = *item;
 }
 
-/* best[f] and where[f] of `count` features from the first on: the largest number of a map, the first of equals. */
+/* best[f] and where[f] of `count` features: the largest number of a map, the first of equals; -1 where nothing is above
+ * -infinity. No branches, so that it runs on vectors. */
 static void strongest_of_block(
 	const float *values, int64_t positions, int64_t channels, int64_t count, float *best, int32_t *where)
 {
@@ -89,7 +90,7 @@ static void strongest_of_block(
 		const float *row = values + p * channels;
 
 		for (int64_t f = 0; f < count; f++) {
-			bool better = row[f] > best[f] || (where[f] < 0 && row[f] == best[f]);
+			bool better = row[f] > best[f];
 
 			best[f] = better ? row[f] : best[f];
 			where[f] = better ? (int32_t)p : where[f];
@@ -117,7 +118,7 @@ static void search_block(void *context, int task, int worker)
 				search->index[i], where[f] / map.width, where[f] % map.width, best[f]};
 
 			if (where[f] < 0)
-				continue; /* all NaN */
+				continue; /* NaN and -infinity alone */
 			e->sum[first + f] += best[f];
 			if (best[f] > 0) {
 				e->fired[first + f]++;

@@ -1,7 +1,8 @@
 /* exemplars.h: which images excite a feature most (Zeiler & Fergus' top 9), collected while a data set streams by.
  *
  * An image counts once per feature, by its strongest position. Equal values rank by image number, so the result does not
- * depend on batching or threads. Silent features (never above 0) have an empty list.
+ * depend on batching or threads. Silent features (never above 0) have an empty list. NaN is ignored. Of a softmax layer the scores
+ * before it are ranked, as they are what is projected.
  */
 #ifndef CS_DECONV_EXEMPLARS_H
 #define CS_DECONV_EXEMPLARS_H

@@ -31,19 +31,19 @@ struct cs_target {
 	int64_t feature; /* -1: the whole layer (all features, then `at` must be CS_AT_MAP) */
 	enum cs_at at; /* the feature's strongest position, one position, or its whole map */
 	int64_t row, column;
-	enum cs_signal signal; /* the activations themselves, or a unit gradient */
+	enum cs_signal signal; /* the activations themselves (before a softmax: the scores), or a unit gradient */
 };
 
 /* What was found there. */
 struct cs_projection {
 	bool silent; /* nothing positive to project: the picture is empty because the feature is silent on this image
-	                      * (no activation above 0 at the place asked for; with signal `one` never) */
+		      * (no activation above 0 at the place asked for; with signal `one` never) */
 	int64_t row, column; /* the position used; -1 for whole maps and layers */
 	float value; /* the activation there; of a map, its largest */
 	float min, max; /* of the projection */
 	double norm;
-	int64_t top, left, bottom,
-		right; /* the part of the input it can reach (exclusive ends), clipped to the image */
+	/* the part of the input it can reach (exclusive ends), clipped to the image; empty for a unit that sees padding alone */
+	int64_t top, left, bottom, right;
 };
 
 /* Project `count` targets of one trace (kind CS_TRACE_ALL or CS_TRACE_TRAIN, filled by an inference pass).
@@ -51,7 +51,10 @@ struct cs_projection {
  * out       [count,h,w,c] float32, written: the network's input space
  * infos     [count], written; may be NULL
  * Errors    CS_ERR_ARGUMENT for a target that does not exist (naming the range), CS_ERR_UNSUPPORTED naming a layer that cannot be
- *           reversed, CS_ERR_MEMORY, CS_ERR_CANCELLED (job may be NULL).
+ *           reversed or a softmax below the target's layer, CS_ERR_MEMORY, CS_ERR_CANCELLED (job may be NULL; it is asked
+ *           before each group of up to 32 targets). Targets are checked before anything is written; a cancelled call
+ *           leaves `out` half written.
+ * Faster for many targets of one layer in one call than one by one: kernels are prepared once, and they share products.
  * Runs on the trace's workers; the result does not depend on their number. */
 struct cs_job;
 enum cs_status cs_project(const struct cs_trace *trace, const struct cs_target *targets, int count, struct cs_rule rule,
@@ -60,7 +63,8 @@ enum cs_status cs_project(const struct cs_trace *trace, const struct cs_target *
 /* Can layers 0 .. layer of this network be reversed? Errors as above, before anything is computed. */
 enum cs_status cs_project_check(const struct cs_network *network, int layer, struct cs_error *error);
 
-/* Where a feature of one image of a trace fires most: position and value (first of equals; NaN is skipped). */
+/* Where a feature of one image of a trace fires most: position and value (first of equals; NaN is skipped, and when there is
+ * nothing else the answer is 0, 0 and NaN). Of a softmax layer: the scores before it. */
 void cs_strongest(const struct cs_trace *trace, int layer, int image, int64_t feature, int64_t *row, int64_t *column,
 	float *value);
 
