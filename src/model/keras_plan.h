@@ -104,6 +104,13 @@ enum cs_status cs_keras_activation(struct cs_keras_where where, const json_t *va
 enum cs_status cs_keras_unexpected(struct cs_keras_where where, const char *key, const json_t *value,
 	const char *expected, enum cs_status status, struct cs_error *error);
 
+/* --- keras_classes.c --- */
+
+/* layer->spec and what the class alone knows, from a layer's config. CS_ERR_UNSUPPORTED, naming layer, class and what is
+ * supported, for classes we do not know. */
+enum cs_status cs_keras_fill(
+	struct cs_keras_layer *layer, struct cs_keras_where where, const json_t *config, struct cs_error *error);
+
 /* --- keras_graph.c: functional models --- */
 
 /* The layers of a functional model in the order of its chain: order[count], borrowed indices into config.layers. Errors:

@@ -1,428 +1,20 @@
-/* keras_read.c: weights of every Keras HDF5 dialect into a network. See keras.h and keras_plan.h.
+/* keras_read.c: weights of every Keras HDF5 dialect into a network. See keras.h, keras_source.h.
  *
- * What Keras' own loader follows is the attributes: layer_names of the root of weights, weight_names of each group, in their
- * order. Before a network is made, every weight that the architecture asks for is looked up and its stored shape compared, so
- * that a file cannot make us allocate what it does not hold. Dialects, by where they differ:
- *
- *   Keras 1          weight names conv_W; without ":0" they were written under Theano; th kernels are (out,in,rows,columns)
- *   Theano           convolves with flipped kernels: turned by 180 degrees here
- *   .weights.h5      and .keras: layers/<class>_<counter>/vars/<i>; Keras 2.14 has _layer_checkpoint_dependencies
- *                    for layers, and Windows wrote backslashes into names
- *   nested models    one group for all weights inside, trainable ones first: found by name, else by that order
- *   channels_first   the rows behind a flatten that keeps memory order are permuted from c,h,w to h,w,c
+ * Before a network is made, every weight that the architecture asks for is looked up and its stored shape compared, so that a
+ * file cannot make us allocate what it does not hold. Then each is read, turned and permuted into our own order:
+ * rows, columns, in, out; what a channels_first model flattened as c,h,w becomes h,w,c.
  */
 #include "core/alloc.h"
 #include "core/log.h"
 #include "model/keras.h"
-#include "model/keras_plan.h"
+#include "model/keras_source.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_WEIGHT_NAME = 1024 };
-
-/* One group of weights and its list. */
-struct group {
-	const char *name;
-	char **weights;
-	int count;
-};
-
-struct source {
-	struct cs_h5 *file;
-	const char *root; /* "/model_weights" or "" */
-	const char *base; /* .keras and .weights.h5: the group of layers; NULL: the legacy layout */
-	char separator; /* between base and address: '\\' where Windows wrote it */
-	bool theano; /* said by the backend attribute (Keras 2) */
-	struct group *groups;
-	int count;
-	json_t *index; /* group name -> position */
-	char ***chunks; /* layer_names, one block per attribute */
-	int chunk_count;
-};
-
-static bool ends_with(const char *text, const char *end)
-{
-	size_t a = strlen(text), b = strlen(end);
-
-	return a >= b && !strcmp(text + a - b, end);
-}
-
-/* Read a list attribute, also one that was split into name0, name1, ... Blocks go to *chunks, to be freed one by one. */
-static enum cs_status read_names(struct cs_h5 *file, const char *path, const char *attribute, char ***chunks[],
-	int *chunk_count, int *total, struct cs_error *error)
-{
-	char name[64];
-
-	*total = 0;
-	for (int i = -1; i < CS_KERAS_MAX_LAYERS; i++) {
-		char ***grown;
-		int count;
-		enum cs_status status;
-
-		if (i < 0)
-			snprintf(name, sizeof name, "%s", attribute);
-		else
-			snprintf(name, sizeof name, "%s%d", attribute, i);
-		if (!cs_h5_has_attribute(file, path, name)) {
-			if (i < 0)
-				continue;
-			return CS_OK;
-		}
-		grown = cs_realloc(*chunks, (size_t)*chunk_count + 1, sizeof *grown);
-		if (!grown)
-			return cs_fail_memory(error, "a model's layers");
-		*chunks = grown;
-		status = cs_h5_read_strings(file, path, name, &grown[*chunk_count], &count, error);
-		if (status)
-			return status;
-		(*chunk_count)++;
-		*total += count;
-		if (*total > 16 * CS_KERAS_MAX_LAYERS)
-			return cs_fail(
-				error, CS_ERR_FORMAT, "%s lists over %d names", attribute, 16 * CS_KERAS_MAX_LAYERS);
-		if (i < 0)
-			return CS_OK;
-	}
-	return CS_OK;
-}
-
-static void source_fini(struct source *source)
-{
-	for (int i = 0; i < source->count; i++)
-		cs_free(source->groups[i].weights);
-	for (int i = 0; i < source->chunk_count; i++)
-		cs_free(source->chunks[i]);
-	cs_free(source->chunks);
-	cs_free(source->groups);
-	json_decref(source->index);
-}
-
-/* Is it the layout of .keras and .weights.h5, and where are its layers? */
-static enum cs_status find_base(struct source *source, struct cs_error *error)
-{
-	static const char *const bases[] = {"/layers", "/_layer_checkpoint_dependencies"};
-	struct cs_h5 *file = source->file;
-	char **names;
-	int count;
-	enum cs_status status;
-
-	if (cs_h5_is_group(file, "/model_weights") || cs_h5_has_attribute(file, "/", "layer_names") ||
-		cs_h5_has_attribute(file, "/", "layer_names0"))
-		return CS_OK;
-	source->separator = '/';
-	/* Versions that wrote the second left the first empty, if they made it at all. */
-	for (int i = 1; i >= 0 && !source->base; i--) {
-		if (cs_h5_is_group(file, bases[i]))
-			source->base = bases[i];
-	}
-	if (source->base)
-		return CS_OK;
-	status = cs_h5_list(file, "/", &names, &count, error);
-	if (status)
-		return status;
-	for (int i = 0; i < count && !source->base; i++) {
-		for (int k = 0; k < 2; k++) {
-			size_t length = strlen(bases[k] + 1);
-
-			if (!strncmp(names[i], bases[k] + 1, length) && names[i][length] == '\\') {
-				source->base = bases[k];
-				source->separator = '\\';
-			}
-		}
-	}
-	cs_free(names);
-	return CS_OK;
-}
-
-static enum cs_status source_init(struct source *source, struct cs_h5 *file, struct cs_error *error)
-{
-	char *backend = NULL;
-	enum cs_status status;
-	int total = 0;
-
-	*source = (struct source){.file = file, .index = json_object()};
-	if (find_base(source, error))
-		return error ? error->status : CS_ERR_FORMAT;
-	if (source->base)
-		return CS_OK;
-	if (cs_h5_is_group(file, "/model_weights"))
-		source->root = "/model_weights";
-	else if (cs_h5_has_attribute(file, "/", "layer_names") || cs_h5_has_attribute(file, "/", "layer_names0"))
-		source->root = "";
-	else
-		return cs_fail(error, CS_ERR_FORMAT, "the file has no group model_weights: the weights are missing");
-	/* Both places are in use; a file that says nothing was not written under Theano by Keras 2. */
-	for (int i = 0; i < 2 && !backend; i++) {
-		const char *place = i ? "/" : *source->root ? source->root : "/";
-
-		if (cs_h5_has_attribute(file, place, "backend") &&
-			cs_h5_read_string(file, place, "backend", &backend, NULL))
-			backend = NULL;
-	}
-	source->theano = backend && !strcmp(backend, "theano");
-	cs_free(backend);
-	status = read_names(file, *source->root ? source->root : "/", "layer_names", &source->chunks,
-		&source->chunk_count, &total, error);
-	if (status)
-		return status;
-	source->groups = cs_calloc((size_t)total + 1, sizeof *source->groups);
-	if (!source->groups || !source->index)
-		return cs_fail_memory(error, "a model's layers");
-	for (int i = 0; i < source->chunk_count; i++) {
-		for (char **name = source->chunks[i]; *name; name++) {
-			if (json_object_set_new_nocheck(source->index, *name, json_integer(source->count)))
-				return cs_fail_memory(error, "a model's layers");
-			source->groups[source->count++] = (struct group){.name = *name, .count = -1};
-		}
-	}
-	return CS_OK;
-}
-
-/* The weight names of a group, read when first asked for. */
-static enum cs_status read_group(struct source *source, struct group *group, struct cs_error *error)
-{
-	char ***chunks = NULL, *path;
-	int chunk_count = 0, total = 0, done = 0;
-	size_t bytes;
-	enum cs_status status;
-
-	if (group->count >= 0)
-		return CS_OK;
-	path = cs_format("%s/%s", source->root, group->name);
-	if (!path)
-		return cs_fail_memory(error, "a model's layers");
-	if (!cs_h5_is_group(source->file, path)) {
-		status = cs_fail(error, CS_ERR_FORMAT, "group '%.80s' of the weights is missing", group->name);
-		goto out;
-	}
-	status = read_names(source->file, path, "weight_names", &chunks, &chunk_count, &total, error);
-	if (status)
-		goto out;
-	/* One block again: pointers, then text. */
-	bytes = ((size_t)total + 1) * sizeof(char *);
-	for (int i = 0; i < chunk_count; i++) {
-		for (char **name = chunks[i]; *name; name++) {
-			if (strlen(*name) > MAX_WEIGHT_NAME) {
-				status = cs_fail(error, CS_ERR_FORMAT,
-					"group '%.80s' names a weight with %zu characters; %d are enough", group->name,
-					strlen(*name), MAX_WEIGHT_NAME);
-				goto out;
-			}
-			bytes += strlen(*name) + 1;
-		}
-	}
-	group->weights = cs_alloc(bytes);
-	if (!group->weights) {
-		status = cs_fail_memory(error, "a model's layers");
-		goto out;
-	}
-	char *text = (char *)(group->weights + total + 1);
-
-	for (int i = 0; i < chunk_count; i++) {
-		for (char **name = chunks[i]; *name; name++) {
-			group->weights[done++] = text;
-			text = stpcpy(text, *name) + 1;
-		}
-	}
-	group->weights[done] = NULL;
-	group->count = done;
-out:
-	for (int i = 0; i < chunk_count; i++)
-		cs_free(chunks[i]);
-	cs_free(chunks);
-	cs_free(path);
-	return status;
-}
-
-static int find_group(const struct source *source, const char *name)
-{
-	const json_t *position = json_object_get(source->index, name);
-
-	return position ? (int)json_integer_value(position) : -1;
-}
-
-/* Keras' own loader goes by order. We go by name, and by order only where names do not match at all: weights that were
- * saved from a model with other layer names. group_of[layer] is filled for layers with parameters. */
-static enum cs_status match_groups(
-	struct source *source, const struct cs_keras_plan *plan, int *group_of, struct cs_error *error)
-{
-	const char *names[CS_MAX_PARAMS], *missing = NULL, *last = NULL;
-	struct cs_shape shapes[CS_MAX_PARAMS];
-	int wanted = 0, found = 0, next = 0;
-	enum cs_status status;
-
-	if (source->base)
-		return CS_OK;
-	for (int i = 0; i < plan->count; i++) {
-		const struct cs_keras_layer *layer = &plan->layers[i];
-
-		group_of[i] = -1;
-		if (!cs_keras_params(layer, names, shapes))
-			continue;
-		wanted++;
-		group_of[i] = find_group(source, layer->group);
-		if (group_of[i] >= 0)
-			found++;
-		else if (!missing)
-			missing = layer->group;
-	}
-	if (!missing)
-		return CS_OK;
-	if (found)
-		return cs_fail(error, CS_ERR_FORMAT, "layer '%.80s' has no weights in the file", missing);
-	for (int i = 0; i < plan->count; i++) {
-		const struct cs_keras_layer *layer = &plan->layers[i];
-
-		if (!cs_keras_params(layer, names, shapes))
-			continue;
-		if (last && layer->nested && !strcmp(last, layer->group)) {
-			group_of[i] = next - 1;
-			continue;
-		}
-		last = layer->group;
-		for (; next < source->count; next++) {
-			status = read_group(source, &source->groups[next], error);
-			if (status)
-				return status;
-			if (source->groups[next].count > 0)
-				break;
-		}
-		if (next >= source->count)
-			return cs_fail(error, CS_ERR_FORMAT,
-				"layer '%.80s' has no weights in the file: the architecture has %d layers with "
-				"weights, the file "
-				"fewer",
-				layer->name, wanted);
-		group_of[i] = next++;
-	}
-	return CS_OK;
-}
-
-/* Does the path `weight` end in "layer/name", with or without ":0"? */
-static bool names_weight(const char *weight, const char *layer, const char *name)
-{
-	char end[2 * MAX_WEIGHT_NAME];
-
-	snprintf(end, sizeof end, "%.1000s/%s", layer, name);
-	if (ends_with(weight, end))
-		return true;
-	snprintf(end, sizeof end, "%.1000s/%s:0", layer, name);
-	return ends_with(weight, end);
-}
-
-/* Where in its group the k-th parameter of a layer inside a nested model stands. By name, or, when names do not tell, in
- * Keras' order: what is trainable of all layers first, then what is not. */
-static const char *nested_weight(const struct group *group, const struct cs_keras_plan *plan, int layer, int k)
-{
-	const char *names[CS_MAX_PARAMS];
-	struct cs_shape shapes[CS_MAX_PARAMS];
-	const char *own = plan->layers[layer].group;
-	int position = 0, pass, found = -1;
-	bool moving;
-
-	cs_keras_params(&plan->layers[layer], names, shapes);
-	for (int i = 0; i < group->count; i++) {
-		if (names_weight(group->weights[i], plan->layers[layer].name, names[k]))
-			return group->weights[i];
-	}
-	moving = !strncmp(names[k], "moving_", 7);
-	for (pass = 0; pass < 2 && found < 0; pass++) {
-		for (int i = 0; i < plan->count && found < 0; i++) {
-			const char *others[CS_MAX_PARAMS];
-			int n;
-
-			if (strcmp(plan->layers[i].group, own))
-				continue;
-			n = cs_keras_params(&plan->layers[i], others, shapes);
-			for (int j = 0; j < n; j++) {
-				if ((!strncmp(others[j], "moving_", 7)) != (pass == 1))
-					continue;
-				if (i == layer && j == k && moving == (pass == 1)) {
-					found = position;
-					break;
-				}
-				position++;
-			}
-		}
-	}
-	return found >= 0 && found < group->count ? group->weights[found] : NULL;
-}
-
-/* How one parameter is stored: where, and whether as (out,in,rows,columns). */
-struct stored {
-	char *path;
-	bool turned; /* 180 degrees */
-	bool out_first; /* Keras 1, th */
-};
-
-/* Where a parameter stands in the layout of .keras: /layers/conv2d_1/vars/0. */
-static enum cs_status locate_by_class(struct source *source, const struct cs_keras_layer *layer, int k, int params,
-	const char *name, struct stored *out, struct cs_error *error)
-{
-	char *group = cs_format("%s%c%s/vars", source->base, source->separator, layer->address), *extra;
-
-	if (!group)
-		return cs_fail_memory(error, "a model's layers");
-	for (char *at = group + 1; source->separator != '/' && at < group + strlen(group) - 5; at++)
-		*at = *at == '/' ? source->separator : *at;
-	out->path = cs_format("%s/%d", group, k);
-	extra = cs_format("%s/%d", group, params);
-	cs_free(group);
-	if (!out->path || !extra) {
-		cs_free(extra);
-		return cs_fail_memory(error, "a model's layers");
-	}
-	if (!cs_h5_exists(source->file, out->path) || cs_h5_exists(source->file, extra)) {
-		bool more = cs_h5_exists(source->file, extra);
-
-		cs_free(extra);
-		return cs_fail(error, CS_ERR_FORMAT,
-			"layer '%.80s' (%.40s) has %s weights in the file than its %d: %s is %.200s", layer->name,
-			layer->class_name, more ? "more" : "fewer", params, name, out->path);
-	}
-	cs_free(extra);
-	return CS_OK;
-}
-
-static enum cs_status locate(struct source *source, const struct cs_keras_plan *plan, int index, int group_index, int k,
-	int params, const char *name, struct stored *out, struct cs_error *error)
-{
-	const struct cs_keras_layer *layer = &plan->layers[index];
-	struct group *group;
-	const char *weight;
-	enum cs_status status;
-
-	if (source->base)
-		return locate_by_class(source, layer, k, params, name, out, error);
-	group = &source->groups[group_index];
-	status = read_group(source, group, error);
-	if (status) {
-		cs_error_prefix(error, "layer '%.80s' (%.40s)", layer->name, layer->class_name);
-		return status;
-	}
-	if (layer->nested) {
-		weight = nested_weight(group, plan, index, k);
-	} else if (group->count != params) {
-		return cs_fail(error, CS_ERR_FORMAT, "layer '%.80s' (%.40s) has %d weights in the file, expected %d",
-			layer->name, layer->class_name, group->count, params);
-	} else {
-		weight = group->weights[k];
-	}
-	if (!weight)
-		return cs_fail(error, CS_ERR_FORMAT,
-			"layer '%.80s' (%.40s): its %s is not among the weights of '%.80s'", layer->name,
-			layer->class_name, name, group->name);
-	out->out_first = layer->theano_order && !strcmp(name, "kernel");
-	out->turned = layer->spec.ops == &cs_conv_layer && !strcmp(name, "kernel") &&
-		(layer->keras1 ? !ends_with(weight, ":0") : source->theano);
-	out->path = cs_format("%s/%s/%s", source->root, group->name, weight);
-	return out->path ? CS_OK : cs_fail_memory(error, "a model's layers");
-}
-
 /* The stored shape must be what the architecture asks for. */
-static enum cs_status check_stored(struct source *source, const struct cs_keras_layer *layer, const char *name,
-	const struct stored *stored, struct cs_shape shape, struct cs_error *error)
+static enum cs_status check_stored(struct cs_keras_source *source, const struct cs_keras_layer *layer, const char *name,
+	const struct cs_keras_stored *stored, struct cs_shape shape, struct cs_error *error)
 {
 	char expected[CS_SHAPE_TEXT], text[CS_SHAPE_TEXT], kind;
 	struct cs_shape found;
@@ -446,7 +38,8 @@ static enum cs_status check_stored(struct source *source, const struct cs_keras_
 }
 
 /* (out,in,rows,columns) -> (rows,columns,in,out), and 180 degrees where asked. */
-static void copy_kernel(const float *from, float *to, const struct cs_shape *shape, const struct stored *stored)
+static void copy_kernel(
+	const float *from, float *to, const struct cs_shape *shape, const struct cs_keras_stored *stored)
 {
 	int64_t rows = shape->dim[0], columns = shape->dim[1], in = shape->dim[2], out = shape->dim[3];
 
@@ -480,8 +73,8 @@ static void copy_permuted(const float *from, float *to, const int64_t permute[3]
 	}
 }
 
-static enum cs_status load_param(struct source *source, const struct cs_keras_layer *layer, struct cs_param *param,
-	const struct stored *stored, struct cs_error *error)
+static enum cs_status load_param(struct cs_keras_source *source, const struct cs_keras_layer *layer,
+	struct cs_param *param, const struct cs_keras_stored *stored, struct cs_error *error)
 {
 	const struct cs_shape *shape = &param->value.shape;
 	int64_t count = cs_tensor_count(&param->value);
@@ -504,7 +97,7 @@ static enum cs_status load_param(struct source *source, const struct cs_keras_la
 }
 
 /* Two passes over all parameters: look up and check without a network, then load into it. */
-static enum cs_status each_param(struct source *source, const struct cs_keras_plan *plan, const int *group_of,
+static enum cs_status each_param(struct cs_keras_source *source, const struct cs_keras_plan *plan, const int *group_of,
 	struct cs_network *network, struct cs_error *error)
 {
 	enum cs_status status = CS_OK;
@@ -516,9 +109,9 @@ static enum cs_status each_param(struct source *source, const struct cs_keras_pl
 		int params = cs_keras_params(layer, names, shapes);
 
 		for (int k = 0; k < params && !status; k++) {
-			struct stored stored = {0};
+			struct cs_keras_stored stored = {0};
 
-			status = locate(source, plan, i, group_of[i], k, params, names[k], &stored, error);
+			status = cs_keras_locate(source, plan, i, group_of[i], k, params, names[k], &stored, error);
 			if (!status && !network) {
 				status = check_stored(source, layer, names[k], &stored, shapes[k], error);
 			} else if (!status) {
@@ -563,7 +156,7 @@ enum cs_status cs_keras_read_within(
 	struct cs_h5 *file, const char *arch, int64_t limit, struct cs_network **out, struct cs_error *error)
 {
 	struct cs_keras_plan plan = {0};
-	struct source source = {0};
+	struct cs_keras_source source = {0};
 	struct cs_network *network = NULL;
 	int *group_of = NULL, bad;
 	char *json = NULL;
@@ -580,11 +173,11 @@ enum cs_status cs_keras_read_within(
 			(double)plan.params);
 		goto out;
 	}
-	status = source_init(&source, file, error);
+	status = cs_keras_source_init(&source, file, error);
 	if (status)
 		goto out;
 	group_of = cs_calloc((size_t)plan.count, sizeof *group_of);
-	status = group_of ? match_groups(&source, &plan, group_of, error) : cs_fail_memory(error, "a model's layers");
+	status = group_of ? cs_keras_match(&source, &plan, group_of, error) : cs_fail_memory(error, "a model's layers");
 	if (!status)
 		status = each_param(&source, &plan, group_of, NULL, error);
 	if (!status)
@@ -602,7 +195,7 @@ enum cs_status cs_keras_read_within(
 out:
 	cs_network_free(network);
 	cs_free(group_of);
-	source_fini(&source);
+	cs_keras_source_fini(&source);
 	cs_keras_plan_fini(&plan);
 	cs_free(json);
 	return status;

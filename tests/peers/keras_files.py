@@ -157,10 +157,12 @@ def make(directory):
                 patches = np.lib.stride_tricks.sliding_window_view(x, (3, 3), axis=(1, 2))
                 conv = np.einsum("nhwcij,ijco->nhwo", patches, w[0]) + w[1]
                 y, outputs = conv.reshape(len(x), -1) @ w[2] + w[3], {}
-            with h5py.File(os.path.join(directory, name + ".ref.h5"), "w") as f:
-                f["x"], f["y"] = x, np.asarray(y, "float32")
-                for layer, value in outputs.items():
-                    f["layers/" + layer] = np.asarray(value, "float32")
+            model.save(os.path.join(directory, name + "_zip.keras"))
+            for form in name, name + "_zip":
+                with h5py.File(os.path.join(directory, form + ".ref.h5"), "w") as f:
+                    f["x"], f["y"] = x, np.asarray(y, "float32")
+                    for layer, value in outputs.items():
+                        f["layers/" + layer] = np.asarray(value, "float32")
         except Exception as error:
             report(what, repr(error)[:300])
 
