@@ -71,9 +71,10 @@ static void colour_of(float hue, float saturation, float value, float rgb[3])
 	}
 }
 
-static void direction(struct cs_random *random, float turns, float out[2])
+/* A unit vector at most `spread` radians to either side of the angle `middle`. */
+static void direction(struct cs_random *random, float middle, float spread, float out[2])
 {
-	float angle = 6.2831853f * turns * (cs_random_uniform(random) - 0.5f);
+	float angle = middle + cs_random_between(random, -spread, spread);
 
 	out[0] = cosf(angle);
 	out[1] = sinf(angle);
@@ -123,14 +124,14 @@ static void scene_of(const struct cs_dataset *data, int64_t image, struct cs_sce
 	value = hues[s->value[CS_FACTOR_COLOUR]][2] * cs_random_between(&random, 0.92f, 1.0f);
 	colour_of(hue, fminf(saturation, 1), value, s->light);
 	colour_of(hue, fminf(saturation, 1), value * 0.44f, s->dark);
-	direction(&random, 1, s->weave);
+	direction(&random, 0.6f, 0.35f, s->weave); /* aslant: any direction would make textures hard to tell apart */
 	s->phase[0] = cs_random_uniform(&random);
 	s->phase[1] = cs_random_uniform(&random);
 
 	s->brightness = cs_random_between(&random, 0.86f, 1.08f);
 	hue = cs_random_uniform(&random);
 	value = cs_random_uniform(&random);
-	direction(&random, 1, s->tilt);
+	direction(&random, 0, 3.1415927f, s->tilt);
 	if (s->value[CS_FACTOR_BACKGROUND] == CS_GROUND_WALL) {
 		colour_of(hue, 0.10f, 0.42f + 0.42f * value, s->sky);
 	} else { /* from indigo to the afterglow */

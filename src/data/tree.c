@@ -11,11 +11,13 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { MAX_DEPTH = 32, MAX_FILE = 256 << 20 /* larger files are no pictures */ };
 
@@ -81,29 +83,39 @@ static int in_order(const void *a, const void *b)
 	return order ? order : strcmp(x, y);
 }
 
-static enum cs_status walk(struct list *list, const char *directory, const char *prefix, const struct ancestor *above,
-	struct cs_error *error);
+/* "<prefix><name>" and a slash for a directory; NULL without memory. Once for every file, so without printf. */
+static char *path_of(const char *prefix, const char *name, bool directory)
+{
+	size_t before = strlen(prefix), length = strlen(name);
+	char *path = cs_alloc(before + length + 2);
 
-static enum cs_status visit(struct list *list, const char *directory, const char *prefix, const char *name,
+	if (path) {
+		memcpy(path, prefix, before);
+		memcpy(path + before, name, length);
+		path[before + length] = directory ? '/' : '\0';
+		path[before + length + 1] = '\0';
+	}
+	return path;
+}
+
+static enum cs_status walk(struct list *list, int parent, const char *name, const char *prefix,
+	const struct ancestor *here, struct cs_error *error);
+
+/* One name in the open directory `directory`. */
+static enum cs_status visit(struct list *list, int directory, const char *prefix, const char *name,
 	const struct ancestor *here, struct cs_error *error)
 {
-	char *full = cs_file_join(directory, name), *path = NULL;
-	struct stat about;
+	struct cs_tree_file file = {.member = -1};
 	enum cs_status status = CS_OK;
+	struct stat about;
 
-	if (!full) {
-		status = cs_fail_memory(error, "a file name");
-		goto out;
-	}
-	if (stat(full, &about) != 0) /* a dangling link, or gone since */
-		goto out;
+	if (fstatat(directory, name, &about, 0) != 0) /* a dangling link, or gone since */
+		return CS_OK;
 	if (!S_ISDIR(about.st_mode) && !S_ISREG(about.st_mode))
-		goto out;
-	path = cs_format("%s%s%s", prefix, name, S_ISDIR(about.st_mode) ? "/" : "");
-	if (!path) {
-		status = cs_fail_memory(error, "a file name");
-		goto out;
-	}
+		return CS_OK;
+	file.path = path_of(prefix, name, S_ISDIR(about.st_mode));
+	if (!file.path)
+		return cs_fail_memory(error, "a file name");
 	if (S_ISDIR(about.st_mode)) {
 		const struct ancestor next = {here, about.st_dev, about.st_ino, here->depth + 1};
 
@@ -112,40 +124,38 @@ static enum cs_status visit(struct list *list, const char *directory, const char
 				goto out;
 		}
 		if (next.depth <= MAX_DEPTH)
-			status = walk(list, full, path, &next, error);
+			status = walk(list, directory, name, file.path, &next, error);
+	} else {
+		file.size = (int64_t)about.st_size;
+		file.time = (int64_t)about.st_mtim.tv_sec * 1000000000 + about.st_mtim.tv_nsec;
 	}
-	if (!status) {
-		struct cs_tree_file file = {
-			.path = path,
-			.size = S_ISDIR(about.st_mode) ? 0 : (int64_t)about.st_size,
-			.time = S_ISDIR(about.st_mode)
-				? 0
-				: (int64_t)about.st_mtim.tv_sec * 1000000000 + about.st_mtim.tv_nsec,
-			.member = -1,
-		};
-
+	if (!status)
 		status = append(list, &file, error);
-		if (!status)
-			path = NULL;
-	}
+	if (!status)
+		file.path = NULL; /* the list's now */
 out:
-	cs_free(full);
-	cs_free(path);
+	cs_free(file.path);
 	return status;
 }
 
-static enum cs_status walk(struct list *list, const char *directory, const char *prefix, const struct ancestor *here,
-	struct cs_error *error)
+/* What is in directory `name` of the open directory `parent`; `prefix` is its path in the tree. */
+static enum cs_status walk(struct list *list, int parent, const char *name, const char *prefix,
+	const struct ancestor *here, struct cs_error *error)
 {
-	DIR *stream = opendir(directory);
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
 	enum cs_status status = CS_OK;
 	struct dirent *entry;
 
-	if (!stream)
-		return cs_fail_errno(error, "cannot read the folder", directory);
+	if (!stream) {
+		status = cs_fail_errno(error, "cannot read the folder", *prefix ? prefix : name);
+		if (fd >= 0)
+			close(fd);
+		return status;
+	}
 	while (!status && (entry = readdir(stream)) != NULL) {
 		if (!hidden(entry->d_name, strlen(entry->d_name)))
-			status = visit(list, directory, prefix, entry->d_name, here, error);
+			status = visit(list, fd, prefix, entry->d_name, here, error);
 	}
 	closedir(stream);
 	return status;
@@ -206,7 +216,7 @@ enum cs_status cs_tree_open(const char *path, struct cs_tree *out, struct cs_err
 	} else {
 		const struct ancestor here = {NULL, about.st_dev, about.st_ino, 0};
 
-		status = walk(&list, path, "", &here, error);
+		status = walk(&list, AT_FDCWD, path, "", &here, error);
 	}
 	if (status) {
 		cs_tree_close(&tree);
