@@ -77,6 +77,14 @@ static enum cs_status check(const struct cs_trace *trace, const struct cs_target
 		if (status)
 			return status;
 	}
+	for (int i = 0; i <= deepest; i++) {
+		if (!trace->slots[i].out.data)
+			return cs_fail(error, CS_ERR_ARGUMENT,
+				"this trace was made for training, where layer %d is pooled as it is computed and its "
+				"own output is not kept; "
+				"a projection needs a trace that keeps every layer",
+				i);
+	}
 	return CS_OK;
 }
 

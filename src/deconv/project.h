@@ -46,7 +46,8 @@ struct cs_projection {
 	int64_t top, left, bottom, right;
 };
 
-/* Project `count` targets of one trace (kind CS_TRACE_ALL or CS_TRACE_TRAIN, filled by an inference pass).
+/* Project `count` targets of one trace (kind CS_TRACE_ALL, filled by an inference pass; a CS_TRACE_TRAIN serves where it kept every
+ * map from the input up to the targets).
  *
  * out       [count,h,w,c] float32, written: the network's input space
  * infos     [count], written; may be NULL

@@ -1,8 +1,8 @@
 /* conv.c: the convolution layer: its shape, its choice of algorithm, and what all algorithms share. See conv.h.
  *
  * A kernel [rows,columns,in,out] is slid over the map without being flipped (a cross-correlation, as in every framework). The
- * activation follows the bias inside the layer. Its derivative and the bias gradient are taken here, in one sweep over
- * the output's gradient, so that an algorithm only has to know the two products.
+ * activation follows the bias inside the layer. Backward of a convolution by itself, its derivative and the bias gradient are
+ * taken here, in one sweep over the output's gradient; fused with a max-pool, conv_sparse.c takes both on the pooled map.
  *
  * aux of a softmax: the scores, [batch,rows,columns,features].
  */
@@ -13,6 +13,9 @@
 #include <string.h>
 
 static const struct cs_conv_algorithm *const algorithms[] = {
+	&cs_conv_winograd,
+	&cs_conv_lines,
+	&cs_conv_direct,
 	&cs_conv_gemm,
 };
 
@@ -74,17 +77,44 @@ static enum cs_status conv_shape(struct cs_layer *layer, struct cs_error *error)
 	return status;
 }
 
-static void conv_plan(const struct cs_layer *layer, struct cs_need *need)
+static void plan(const struct cs_layer *layer, const struct cs_layer *pool, struct cs_need *need)
 {
 	const struct cs_conv_algorithm *algorithm = cs_conv_algorithm(layer, need->why, sizeof need->why);
 	size_t bias_parts = (size_t)need->batch * (size_t)layer->spec.features * sizeof(float);
 
 	need->algorithm = algorithm->name;
+	algorithm->plan(layer, pool, need);
+	if (!need->training)
+		return;
+	if (pool) {
+		cs_conv_sparse_plan_backward(layer, pool, need);
+		return;
+	}
+	if (layer->spec.bias && need->shared < bias_parts)
+		need->shared = bias_parts;
+	cs_conv_gemm_plan_backward(layer, need);
+}
+
+static void conv_plan(const struct cs_layer *layer, struct cs_need *need)
+{
 	if (layer->spec.activation == CS_SOFTMAX)
 		need->aux = (size_t)need->batch * (size_t)cs_shape_count(&layer->out) * sizeof(float);
-	if (need->training && layer->spec.bias && need->shared < bias_parts)
-		need->shared = bias_parts;
-	algorithm->plan(layer, need);
+	plan(layer, NULL, need);
+}
+
+static bool conv_fuse(const struct cs_layer *layer, const struct cs_layer *next, struct cs_need *need)
+{
+	size_t used;
+
+	if (next->ops != &cs_maxpool_layer || layer->spec.activation == CS_SOFTMAX)
+		return false;
+	if (!cs_conv_algorithm(layer, NULL, 0)->fuses || (need->training && !cs_conv_sparse_suits(layer, next)))
+		return false;
+	plan(layer, next, need);
+	used = strlen(need->why);
+	snprintf(need->why + used, sizeof need->why - used, "; pooled as computed%s",
+		need->training ? ", back over live cells" : "");
+	return true;
 }
 
 struct job {
@@ -124,9 +154,12 @@ static void derivative_image(void *context, int image, int worker)
 	float *d_out = job->pass->d_out + image * positions * width;
 
 	(void)worker;
-	if (!job->pass->d_out_is_logits)
-		cs_activate_backward(layer->spec.activation, layer->spec.alpha,
-			job->pass->out + image * positions * width, d_out, positions, width);
+	if (layer->spec.activation != CS_SOFTMAX)
+		job->kernels->derive(layer->spec.activation, layer->spec.alpha,
+			job->pass->out + image * positions * width, d_out, positions * width);
+	else if (!job->pass->d_out_is_logits)
+		cs_activate_backward(
+			CS_SOFTMAX, 0, job->pass->out + image * positions * width, d_out, positions, width);
 	if (job->bias_parts)
 		job->kernels->column_sums(positions, width, d_out, job->bias_parts + image * width);
 }
@@ -141,10 +174,14 @@ static void conv_backward(const struct cs_layer *layer, struct cs_pass *pass)
 		.bias_parts = bias ? (float *)pass->shared : NULL,
 	};
 
+	if (pass->next) {
+		cs_conv_sparse_backward(layer, pass);
+		return;
+	}
 	cs_workers_run(pass->workers, pass->count, derivative_image, &job);
 	if (bias)
 		job.kernels->column_sums(pass->count, layer->spec.features, job.bias_parts, pass->d_params[1]);
-	cs_conv_algorithm(layer, NULL, 0)->backward(layer, pass);
+	cs_conv_gemm_backward(layer, pass);
 }
 
 static void conv_describe(const struct cs_layer *layer, char *text, size_t size)
@@ -184,6 +221,7 @@ const struct cs_layer_ops cs_conv_layer = {
 	.keras = "Conv2D",
 	.shape = conv_shape,
 	.plan = conv_plan,
+	.fuse = conv_fuse,
 	.forward = conv_forward,
 	.backward = conv_backward,
 	.describe = conv_describe,

@@ -1,8 +1,13 @@
 /* conv.h: two-dimensional convolution, and the algorithms that can compute it.
  *
- * A convolution is shaped and described in conv.c; what computes it is a row in a list of algorithms, one file each.
+ * A convolution is shaped and described in conv.c; what computes it forward is a row in a list of algorithms, one file each.
  * cs_conv_algorithm() asks them in turn and takes the first that suits the layer and the instruction set: the choice depends
- * on nothing else, so planning and running cannot disagree. The last row, im2col + GEMM, suits every layer.
+ * on nothing else, so planning and running cannot disagree, and a pass that keeps every map has the same bits as one
+ * that fuses. The last row, im2col + GEMM, suits every layer.
+ *
+ * An algorithm that `fuses` can run the max-pool that follows as part of its own pass: the convolution's map is then written
+ * only where somebody asked to keep it. Backward, a convolution by itself is two dense products (conv_gemm.c); one with its
+ * max-pool is given the pooled gradient and works on live cells only (conv_sparse.c).
  */
 #ifndef CS_NN_CONV_H
 #define CS_NN_CONV_H
@@ -10,27 +15,45 @@
 #include "nn/kernels/kernels.h"
 #include "nn/layer.h"
 
-/* One way to compute a convolution. */
+/* One way to compute a convolution forward. */
 struct cs_conv_algorithm {
 	const char *name; /* for `info --plan`: "im2col + GEMM" */
+	bool fuses;
 
 	/* Can it, and is it the better choice here? Writes the reason into why[size] when it says yes. */
 	bool (*suits)(const struct cs_layer *conv, const struct cs_kernels *kernels, char *why, size_t size);
 
-	/* Raise need->per_worker and need->shared to what forward (and, when need->training, backward) takes. */
-	void (*plan)(const struct cs_layer *conv, struct cs_need *need);
+	/* Raise need->per_worker and need->shared to what forward takes, with the max-pool that is fused, or NULL. */
+	void (*plan)(const struct cs_layer *conv, const struct cs_layer *pool, struct cs_need *need);
 
-	/* out = activation(in * kernel + bias). A softmax is left to the caller: out then holds the scores. */
+	/* out = activation(in * kernel + bias), and where pass->next is set its max-pool. A softmax is left to the caller: out
+	 * then holds the scores. */
 	void (*forward)(const struct cs_layer *conv, struct cs_pass *pass);
-
-	/* From pass->d_out, with respect to the scores already (before the activation), to d_params[0] and d_in where they
-	 * are not NULL. The bias gradient is the caller's. */
-	void (*backward)(const struct cs_layer *conv, struct cs_pass *pass);
 };
 
 /* The algorithm for this layer on the chosen instruction set. `why` may be NULL. */
 const struct cs_conv_algorithm *cs_conv_algorithm(const struct cs_layer *conv, char *why, size_t size);
 
-extern const struct cs_conv_algorithm cs_conv_gemm;
+extern const struct cs_conv_algorithm cs_conv_winograd, cs_conv_lines, cs_conv_direct, cs_conv_gemm;
+
+/* Backward of a convolution by itself: from pass->d_out, with respect to the scores already (before the activation), to
+ * d_params[0] and d_in where they are not NULL. The bias gradient is the caller's. */
+void cs_conv_gemm_plan_backward(const struct cs_layer *conv, struct cs_need *need);
+void cs_conv_gemm_backward(const struct cs_layer *conv, struct cs_pass *pass);
+
+/* Backward of a convolution with its max-pool, from pass->d_next_out, with respect to the scores at the cells that won.
+ * Suits: windows must not overlap so much that nothing is sparse, and the instruction set must have the loops. */
+bool cs_conv_sparse_suits(const struct cs_layer *conv, const struct cs_layer *pool);
+void cs_conv_sparse_plan_backward(const struct cs_layer *conv, const struct cs_layer *pool, struct cs_need *need);
+void cs_conv_sparse_backward(const struct cs_layer *conv, struct cs_pass *pass);
+
+/* Raise *need to so many floats. */
+static inline void cs_conv_raise(size_t *need, int64_t floats)
+{
+	size_t bytes = (size_t)floats * sizeof(float);
+
+	if (*need < bytes)
+		*need = bytes;
+}
 
 #endif

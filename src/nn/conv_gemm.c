@@ -113,25 +113,24 @@ static bool gemm_suits(const struct cs_layer *conv, const struct cs_kernels *ker
 	return true;
 }
 
-static void raise_to(size_t *need, int64_t floats)
+static void gemm_plan(const struct cs_layer *conv, const struct cs_layer *pool, struct cs_need *need)
 {
-	size_t bytes = (size_t)floats * sizeof(float);
+	struct geometry g = measure(conv);
 
-	if (*need < bytes)
-		*need = bytes;
+	(void)pool;
+	if (!g.pointwise)
+		cs_conv_raise(&need->per_worker, g.images * g.rows * g.ow * g.k);
 }
 
-static void gemm_plan(const struct cs_layer *conv, struct cs_need *need)
+void cs_conv_gemm_plan_backward(const struct cs_layer *conv, struct cs_need *need)
 {
 	struct geometry g = measure(conv);
 
 	if (!g.pointwise)
-		raise_to(&need->per_worker, g.images * g.rows * g.ow * g.k);
-	if (!need->training)
-		return;
+		cs_conv_raise(&need->per_worker, g.images * g.rows * g.ow * g.k);
 	if (g.channel_ranges && !g.pointwise)
-		raise_to(&need->per_worker, least(GATHER_ROWS, need->batch * g.positions) * g.gather_channels);
-	raise_to(&need->shared, g.shards * g.k * g.f);
+		cs_conv_raise(&need->per_worker, least(GATHER_ROWS, need->batch * g.positions) * g.gather_channels);
+	cs_conv_raise(&need->shared, g.shards * g.k * g.f);
 }
 
 struct job {
@@ -296,7 +295,7 @@ static void backward_task(void *context, int task, int worker)
 		weights_of_shard(job, task, worker);
 }
 
-static void gemm_backward(const struct cs_layer *conv, struct cs_pass *pass)
+void cs_conv_gemm_backward(const struct cs_layer *conv, struct cs_pass *pass)
 {
 	struct job job = {.conv = conv, .pass = pass, .kernels = cs_kernels(), .g = measure(conv)};
 	const struct geometry *g = &job.g;
@@ -320,5 +319,4 @@ const struct cs_conv_algorithm cs_conv_gemm = {
 	.suits = gemm_suits,
 	.plan = gemm_plan,
 	.forward = gemm_forward,
-	.backward = gemm_backward,
 };

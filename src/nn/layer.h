@@ -97,6 +97,13 @@ struct cs_pass {
 	char *worker_scratch; /* worker w has worker_scratch + w * worker_stride */
 	size_t worker_stride;
 	char *shared;
+	/* A pass that runs the following layer as well (see fuse): that layer, where its output and switches go, and backward the
+	 * gradient with respect to its output (may be overwritten). `out` and `d_out` of the first are then NULL unless somebody
+	 * keeps them: a map that is asked for is written, its gradient never. */
+	const struct cs_layer *next;
+	float *next_out;
+	cs_switch *next_switches; /* NULL in inference */
+	float *d_next_out;
 };
 
 /* A kind of layer: one const row, one file. */
@@ -111,6 +118,10 @@ struct cs_layer_ops {
 
 	/* Fill the need for need->batch images. */
 	void (*plan)(const struct cs_layer *layer, struct cs_need *need);
+
+	/* May be NULL. Can this layer's forward (and, when need->training, backward) run the layer `next` behind it in the same
+	 * pass? Then fill the need for both, but for what `next` keeps (its switches), and answer true; else leave it alone. */
+	bool (*fuse)(const struct cs_layer *layer, const struct cs_layer *next, struct cs_need *need);
 
 	void (*forward)(const struct cs_layer *layer, struct cs_pass *pass);
 

@@ -5,6 +5,7 @@
  *            kind allows that.
  * Gradients  a layer's d_out is dead once its backward has run, so two buffers serve there as well, and kinds whose d_in may
  *            overwrite d_out stay in the same one.
+ * Steps      a layer that can run the one behind it does, and what stands between the two gets no place.
  * Scratch    lives only while one layer runs: the largest need counts.
  *
  * Every size is summed with overflow checks: one that leaves the address space makes the whole plan too large.
@@ -68,6 +69,8 @@ static void place_kept_outputs(
 	for (int i = 0; i < network->layer_count; i++) {
 		struct cs_place *p = &plan->places[i];
 
+		if (p->hidden)
+			continue;
 		if (i > 0 && p->need.view)
 			p->out = plan->places[i - 1].out;
 		else
@@ -84,6 +87,8 @@ static void place_passing_outputs(
 	for (int i = 0; i < network->layer_count; i++) {
 		struct cs_place *p = &plan->places[i];
 
+		if (p->hidden)
+			continue;
 		if (i == 0 || !(p->need.in_place || p->need.view))
 			current = 1 - current;
 		size[current] = larger(size[current], batch_bytes(sizer, &network->layers[i].out, capacity));
@@ -91,8 +96,10 @@ static void place_passing_outputs(
 	}
 	for (int b = 0; b < 2; b++)
 		offset[b] = place(sizer, size[b]);
-	for (int i = 0; i < network->layer_count; i++)
-		plan->places[i].out = offset[plan->places[i].out];
+	for (int i = 0; i < network->layer_count; i++) {
+		if (!plan->places[i].hidden)
+			plan->places[i].out = offset[plan->places[i].out];
+	}
 }
 
 static void place_gradients(struct cs_plan *plan, const struct cs_network *network, int capacity, struct sizer *sizer)
@@ -103,6 +110,8 @@ static void place_gradients(struct cs_plan *plan, const struct cs_network *netwo
 	for (int i = network->layer_count - 1; i >= 0; i--) {
 		struct cs_place *p = &plan->places[i];
 
+		if (p->hidden)
+			continue;
 		size[current] = larger(size[current], batch_bytes(sizer, &network->layers[i].out, capacity));
 		p->d_out = (size_t)current;
 		if (!(p->need.d_in_place || p->need.view))
@@ -114,7 +123,8 @@ static void place_gradients(struct cs_plan *plan, const struct cs_network *netwo
 		const struct cs_layer *layer = &network->layers[i];
 		struct cs_place *p = &plan->places[i];
 
-		p->d_out = offset[p->d_out];
+		if (!p->hidden)
+			p->d_out = offset[p->d_out];
 		for (int k = 0; k < layer->param_count; k++) {
 			if (layer->params[k].trainable)
 				p->d_params[k] = place(sizer, batch_bytes(sizer, &layer->params[k].value.shape, 1));
@@ -122,6 +132,7 @@ static void place_gradients(struct cs_plan *plan, const struct cs_network *netwo
 	}
 }
 
+/* Ask every layer what it needs, and gather layers into steps where one can run the next. */
 static void ask(struct cs_plan *plan, const struct cs_network *network, enum cs_trace_kind kind, int capacity)
 {
 	for (int i = 0; i < network->layer_count; i++) {
@@ -132,7 +143,24 @@ static void ask(struct cs_plan *plan, const struct cs_network *network, enum cs_
 			p->d_params[k] = CS_NOWHERE;
 		p->need.batch = capacity;
 		p->need.training = kind == CS_TRACE_TRAIN;
-		network->layers[i].ops->plan(&network->layers[i], &p->need);
+	}
+	for (int i = 0; i < network->layer_count; i++) {
+		const struct cs_layer *layer = &network->layers[i];
+		struct cs_place *p = &plan->places[i];
+		struct cs_step *step = &plan->steps[plan->step_count++];
+
+		*step = (struct cs_step){i, i};
+		if (i + 1 == network->layer_count || !layer->ops->fuse ||
+			!layer->ops->fuse(layer, layer + 1, &p->need)) {
+			layer->ops->plan(layer, &p->need);
+			continue;
+		}
+		p->hidden = kind != CS_TRACE_ALL;
+		step->last = ++i;
+		layer[1].ops->plan(layer + 1, &plan->places[i].need);
+		plan->places[i].need.algorithm = "fused";
+		snprintf(
+			plan->places[i].need.why, sizeof plan->places[i].need.why, "computed with the layer before it");
 	}
 }
 
@@ -174,8 +202,6 @@ enum cs_status cs_plan_new(const struct cs_network *network, enum cs_trace_kind 
 		return cs_fail_memory(error, "the plan of a pass");
 	}
 	ask(plan, network, kind, capacity);
-	for (int i = 0; i < count; i++)
-		plan->steps[plan->step_count++] = (struct cs_step){i, i};
 
 	plan->input = CS_NOWHERE;
 	if (kind == CS_TRACE_OUTPUT) {

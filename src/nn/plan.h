@@ -11,11 +11,9 @@
 /* An offset of something that was not planned. */
 #define CS_NOWHERE SIZE_MAX
 
-/* Layers first .. last, run as one. Today every layer is a step of its own.
- *
- * A step of several (convolution, activation, pool) is planned in cs_plan_new, where layers are gathered into steps, and
- * run in trace.c, where run_step and run_step_back walk them. Its inner layers' `out` and `d_out` may then be CS_NOWHERE, but not in
- * a trace of kind CS_TRACE_ALL, which promises every output. */
+/* Layers first .. last, run as one: `first` by itself, or with the layer behind it where its kind could fuse the two (see struct
+ * cs_layer_ops). Layers are gathered into steps in plan.c and walked in trace.c. What stands between the layers of a step is
+ * `hidden`: it has neither out nor d_out, but in a trace of kind CS_TRACE_ALL, which promises every output. */
 struct cs_step {
 	int first, last;
 };
@@ -24,6 +22,7 @@ struct cs_step {
 struct cs_place {
 	size_t out, d_out, switches, aux;
 	size_t d_params[CS_MAX_PARAMS];
+	bool hidden;
 	struct cs_need need;
 };
 

@@ -142,15 +142,26 @@ static struct cs_pass pass_of(const struct cs_trace *trace, int i)
 	};
 }
 
-/* One step forward: today its layers one by one. */
+/* What the first layer of a step sees; a step of two has the second's share with it. */
+static struct cs_pass pass_of_step(const struct cs_trace *trace, const struct cs_step *step)
+{
+	struct cs_pass pass = pass_of(trace, step->first);
+
+	if (step->last > step->first) {
+		pass.next = &trace->network->layers[step->last];
+		pass.next_out = at(trace, trace->plan->places[step->last].out);
+		pass.next_switches = trace->slots[step->last].switches;
+		pass.d_next_out = trace->slots[step->last].d_out;
+	}
+	return pass;
+}
+
 static void run_step(struct cs_trace *trace, const struct cs_step *step)
 {
-	for (int i = step->first; i <= step->last; i++) {
-		const struct cs_layer *layer = &trace->network->layers[i];
-		struct cs_pass pass = pass_of(trace, i);
+	const struct cs_layer *layer = &trace->network->layers[step->first];
+	struct cs_pass pass = pass_of_step(trace, step);
 
-		layer->ops->forward(layer, &pass);
-	}
+	layer->ops->forward(layer, &pass);
 }
 
 static void forward(struct cs_trace *trace, const struct cs_tensor *images, bool training, uint64_t seed, uint32_t step)
@@ -210,22 +221,21 @@ static int deepest(const struct cs_network *network, bool to_input)
 	return i;
 }
 
-/* One step back, as far as layer `first`. A step that fuses layers starts from its last layer's d_out and leaves its first's d_in
- * and all its parameters' gradients. */
+/* One step back, as far as layer `first`: from its last layer's d_out to its first's d_in and all its parameters' gradients. */
 static void run_step_back(struct cs_trace *trace, const struct cs_step *step, int first, int softmax, float *d_input)
 {
-	for (int i = step->last; i >= step->first && i >= first; i--) {
-		const struct cs_layer *layer = &trace->network->layers[i];
-		struct cs_slot *slot = &trace->slots[i];
-		struct cs_pass pass = pass_of(trace, i);
+	const struct cs_layer *layer = &trace->network->layers[step->first];
+	struct cs_slot *slot = &trace->slots[step->first];
+	struct cs_pass pass = pass_of_step(trace, step);
 
-		pass.d_out = slot->d_out;
-		pass.d_in = i > first ? trace->slots[i - 1].d_out : i == 0 ? d_input : NULL;
-		pass.d_out_is_logits = i == softmax;
-		for (int p = 0; p < CS_MAX_PARAMS; p++)
-			pass.d_params[p] = layer->frozen ? NULL : slot->d_params[p];
-		layer->ops->backward(layer, &pass);
-	}
+	if (step->first < first)
+		return;
+	pass.d_out = slot->d_out;
+	pass.d_in = step->first > first ? trace->slots[step->first - 1].d_out : step->first == 0 ? d_input : NULL;
+	pass.d_out_is_logits = step->first == softmax;
+	for (int p = 0; p < CS_MAX_PARAMS; p++)
+		pass.d_params[p] = layer->frozen ? NULL : slot->d_params[p];
+	layer->ops->backward(layer, &pass);
 }
 
 void cs_network_backward(struct cs_trace *trace, bool to_logits, float *d_input)

@@ -188,7 +188,8 @@ static bool same_decisions(const struct bench *b)
 		int64_t n = IMAGES * cs_shape_count(&l->out);
 		const double *in = i ? b->ref.out[i - 1] : b->ref.in;
 
-		for (int64_t k = 0; k < n; k++) {
+		/* of a map between fused layers, what matters shows in the pool's output */
+		for (int64_t k = 0; slot->out.data && k < n; k++) {
 			if ((b->ref.out[i][k] > 0) != (slot->out.data[k] > 0) && fabs(b->ref.out[i][k]) > 0)
 				return false;
 		}
@@ -327,8 +328,11 @@ static void check(const struct grad_case *c)
 	for (int i = 0; i < c->count; i++) {
 		const float *out = b.trace->slots[i].out.data;
 		int64_t n = IMAGES * cs_shape_count(&b.network->layers[i].out);
-		double highest = largest(out, n, 1e-3);
+		double highest;
 
+		if (!out)
+			continue; /* a map between fused layers */
+		highest = largest(out, n, 1e-3);
 		for (int64_t k = 0; k < n; k++) {
 			if (!(fabs((double)out[k] - b.ref.out[i][k]) <= 1e-5 * highest))
 				fail_msg("%s: layer %d output %lld is %.9g, expected %.9g", c->name, i, (long long)k,

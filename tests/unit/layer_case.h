@@ -11,9 +11,14 @@
 #include "core/random.h"
 #include "nn/layer.h"
 
+#include "core/cpu.h"
+
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 struct layer_case {
 	struct cs_layer layer;
@@ -248,6 +253,34 @@ static inline void case_same_bits(const struct cs_layer_spec *spec, struct cs_sh
 		case_close(&c);
 	}
 	case_close(&first);
+}
+
+/* Run a program's tests once for every instruction set of this machine, each in a process of its own (the choice is made once per
+ * process). Must be asked before anything is computed. With CONVSCOPE_ISA set, that one alone. */
+static inline int case_every_isa(int (*run)(void))
+{
+	int failed = 0;
+
+	if (getenv("CONVSCOPE_ISA"))
+		return run();
+	for (enum cs_isa isa = CS_ISA_PORTABLE; isa <= cs_cpu_isa(); isa++) {
+		int status = 0;
+		pid_t child;
+
+		fflush(stdout);
+		child = fork();
+		if (child == 0) {
+			setenv("CONVSCOPE_ISA", cs_isa_name(isa), 1);
+			printf("%s:\n", cs_isa_name(isa));
+			exit(run() ? 1 : 0);
+		}
+		if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status) ||
+			WEXITSTATUS(status) != 0) {
+			printf("%s: failed\n", cs_isa_name(isa));
+			failed++;
+		}
+	}
+	return failed;
 }
 
 #endif

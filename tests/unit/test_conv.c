@@ -311,7 +311,7 @@ static void descriptions_and_counts_are_right(void **state)
 	case_close(&c);
 }
 
-int main(void)
+static int run(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_shapes_match_double_precision),
@@ -327,4 +327,9 @@ int main(void)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int main(void)
+{
+	return case_every_isa(run);
 }

@@ -178,7 +178,7 @@ static void a_map_is_refused_with_the_advice_to_flatten(void **state)
 	assert_non_null(strstr(error.message, "0 units"));
 }
 
-int main(void)
+static int run(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_shapes_match_double_precision),
@@ -190,4 +190,9 @@ int main(void)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int main(void)
+{
+	return case_every_isa(run);
 }

@@ -436,7 +436,7 @@ static void global_maximum_keeps_its_position(void **state)
 	}
 }
 
-int main(void)
+static int run(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_windows_follow_the_definition),
@@ -459,4 +459,9 @@ int main(void)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int main(void)
+{
+	return case_every_isa(run);
 }

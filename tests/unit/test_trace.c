@@ -131,10 +131,14 @@ static void all_kinds_of_trace_give_the_same_output(void **state)
 	assert_memory_equal(cs_trace_scores(all), all->slots[13].out.data, bytes);
 	for (int i = 0; i < 14; i++) {
 		assert_null(output->slots[i].out.data);
-		assert_memory_equal(all->slots[i].out.data, train->slots[i].out.data, out_bytes(network, i, CAPACITY));
+		assert_non_null(all->slots[i].out.data);
 		assert_int_equal(all->slots[i].out.shape.dim[0], CAPACITY);
 		assert_null(all->slots[i].d_out);
-		assert_non_null(train->slots[i].d_out);
+		/* a training trace leaves out the maps between fused layers, and their gradients */
+		assert_true(!train->slots[i].out.data == !train->slots[i].d_out);
+		if (train->slots[i].out.data)
+			assert_memory_equal(
+				all->slots[i].out.data, train->slots[i].out.data, out_bytes(network, i, CAPACITY));
 	}
 	assert_non_null(all->slots[2].switches);
 	assert_memory_equal(all->slots[2].switches, train->slots[2].switches,
@@ -161,12 +165,16 @@ static void kept_outputs_and_gradients_do_not_overlap(void **state)
 	for (int i = 0; i < network->layer_count; i++) {
 		const char *a = (const char *)trace->slots[i].out.data;
 
+		if (!a)
+			continue;
 		assert_true(a >= trace->memory && a + out_bytes(network, i, CAPACITY) <= trace->memory + trace->bytes);
 		assert_int_equal((uintptr_t)a % 64, 0);
 		for (int j = 0; j < network->layer_count; j++) {
 			const char *b = (const char *)trace->slots[j].out.data,
 				   *d = (const char *)trace->slots[j].d_out;
 
+			if (!b)
+				continue;
 			if (i != j && !(i == 8 && j == 9) && !(i == 9 && j == 8))
 				assert_true(a + out_bytes(network, i, CAPACITY) <= b ||
 					b + out_bytes(network, j, CAPACITY) <= a);

@@ -5,10 +5,17 @@
  */
 #include "nn/kernels/kernels.h"
 
-#include "nn/kernels/portable.h"
+#include "nn/kernels/blocked.h"
+#include "nn/kernels/instruction_sets.h"
 
 #include <pthread.h>
 #include <stddef.h>
+
+const struct cs_filtering_size cs_filtering_sizes[CS_FILTERINGS] = {
+	[CS_F2_3] = {2, 3, 4},
+	[CS_F3_3] = {3, 3, 5},
+	[CS_F3_5] = {3, 5, 7},
+};
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static const struct cs_kernels *chosen;
@@ -32,5 +39,20 @@ const struct cs_kernels *cs_kernels(void)
 
 const struct cs_kernels *cs_kernels_for(enum cs_isa isa)
 {
-	return isa == CS_ISA_PORTABLE ? &cs_kernels_portable : NULL;
+	if (isa > cs_cpu_isa())
+		return NULL;
+	switch (isa) {
+	case CS_ISA_PORTABLE:
+		return &cs_kernels_portable;
+#if defined(__x86_64__)
+	case CS_ISA_AVX2:
+		return &cs_kernels_avx2;
+	case CS_ISA_AVX512:
+		return &cs_kernels_avx512;
+#else
+	default:
+		break;
+#endif
+	}
+	return NULL;
 }

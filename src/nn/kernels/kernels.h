@@ -10,6 +10,8 @@
 #include "core/cpu.h"
 #include "nn/layer.h"
 
+struct cs_blocked;
+
 struct cs_kernels {
 	enum cs_isa isa;
 
@@ -21,8 +23,8 @@ struct cs_kernels {
 	void (*col2im)(const struct cs_layer *conv, const float *columns, int64_t first_row, int64_t rows, float *in);
 
 	/* rows[n,width] += bias[width], then activation (all kinds but softmax). */
-	void (*bias_activate)(enum cs_activation activation, float alpha, const float *bias, float *rows, int64_t n,
-		int64_t width);
+	void (*bias_activate)(
+		enum cs_activation activation, float alpha, const float *bias, float *rows, int64_t n, int64_t width);
 
 	/* Max-pool one image, switches included; pool.h has the definition. `switches` may be NULL. */
 	void (*maxpool)(const struct cs_layer *pool, const float *in, float *out, cs_switch *switches);
@@ -31,6 +33,12 @@ struct cs_kernels {
 	void (*add)(int64_t n, const float *x, float *y);
 	void (*axpy)(int64_t n, float a, const float *x, float *y);
 	void (*column_sums)(int64_t n, int64_t width, const float *rows, float *out);
+
+	/* gradient[n] *= the activation's derivative, from its outputs[n] (all kinds but softmax). */
+	void (*derive)(enum cs_activation activation, float alpha, const float *outputs, float *gradient, int64_t n);
+
+	/* The loops of the fast convolutions (blocked.h); NULL where there are none. */
+	const struct cs_blocked *blocked;
 };
 
 /* The table for the chosen instruction set (cs_isa_chosen); falls back to portable when the environment asks for nonsense (main

@@ -5,6 +5,7 @@
  */
 #include "nn/kernels/portable.h"
 
+#include "nn/kernels/instruction_sets.h"
 #include "nn/pool.h"
 
 #include <string.h>
@@ -158,6 +159,11 @@ void cs_portable_column_sums(int64_t n, int64_t width, const float *rows, float 
 	}
 }
 
+void cs_portable_derive(enum cs_activation activation, float alpha, const float *outputs, float *gradient, int64_t n)
+{
+	cs_activate_backward(activation, alpha, outputs, gradient, 1, n);
+}
+
 const struct cs_kernels cs_kernels_portable = {
 	.isa = CS_ISA_PORTABLE,
 	.im2col = cs_portable_im2col,
@@ -167,4 +173,5 @@ const struct cs_kernels cs_kernels_portable = {
 	.add = cs_portable_add,
 	.axpy = cs_portable_axpy,
 	.column_sums = cs_portable_column_sums,
+	.derive = cs_portable_derive,
 };

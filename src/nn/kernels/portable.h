@@ -4,8 +4,6 @@
 
 #include "nn/kernels/kernels.h"
 
-extern const struct cs_kernels cs_kernels_portable;
-
 /* The single entries, for tables that replace only some. Contracts: struct cs_kernels. */
 void cs_portable_im2col(const struct cs_layer *conv, const float *in, int64_t first_row, int64_t rows, float *columns);
 void cs_portable_col2im(const struct cs_layer *conv, const float *columns, int64_t first_row, int64_t rows, float *in);
@@ -15,5 +13,6 @@ void cs_portable_maxpool(const struct cs_layer *pool, const float *in, float *ou
 void cs_portable_add(int64_t n, const float *x, float *y);
 void cs_portable_axpy(int64_t n, float a, const float *x, float *y);
 void cs_portable_column_sums(int64_t n, int64_t width, const float *rows, float *out);
+void cs_portable_derive(enum cs_activation activation, float alpha, const float *outputs, float *gradient, int64_t n);
 
 #endif

@@ -1,0 +1,50 @@
+/* avx2.c: the inner loops for processors with AVX2 and FMA. See kernels.h, blocked.h.
+ *
+ * The loops are the *_body.h files', compiled here for this instruction set alone; no flag of the build makes other files need
+ * it. The table is asked for only where the processor has it.
+ */
+#include "nn/kernels/instruction_sets.h"
+
+#if defined(__x86_64__)
+
+#pragma GCC target("avx2,fma")
+
+#include "nn/kernels/basic_body.h"
+#include "nn/kernels/filtering.h"
+#include "nn/kernels/plane_body.h"
+#include "nn/kernels/product_body.h"
+#include "nn/kernels/sparse_body.h"
+
+static const struct cs_blocked blocked = {
+	.lanes = LANES,
+	.product = product,
+	.lines_in = lines_in,
+	.lines_out = lines_out,
+	.lines_weights = lines_weights,
+	.tiles_in = tiles_in,
+	.tiles_out = tiles_out,
+	.tiles_weights = tiles_weights,
+	.rectify = rectify,
+	.unblock = unblock,
+	.block = block,
+	.maxpool_block = maxpool_block,
+	.live_count = live_count,
+	.live_list = live_list,
+	.scatter = scatter,
+	.collect = collect,
+};
+
+const struct cs_kernels cs_kernels_avx2 = {
+	.isa = CS_ISA_AVX2,
+	.im2col = cs_portable_im2col,
+	.col2im = cs_portable_col2im,
+	.bias_activate = bias_activate,
+	.maxpool = maxpool,
+	.add = add,
+	.axpy = axpy,
+	.column_sums = column_sums,
+	.derive = derive,
+	.blocked = &blocked,
+};
+
+#endif

@@ -1,0 +1,107 @@
+/* blocked.h: the inner loops of the fast convolutions, on maps cut into blocks of `lanes` channels.
+ *
+ * A *block* is a plane of cells, each `lanes` neighbouring channels wide, the last block filled up with zeros. Features are
+ * cut the same way, and computed one or two blocks at a time (`wide` = 1 or 2). The algorithms that use these loops
+ * (conv_planes.c, conv_winograd.c, conv_sparse.c) own layout and order; these only compute. Portable C has no such table:
+ * there convolutions run by im2col + GEMM.
+ */
+#ifndef CS_NN_KERNELS_BLOCKED_H
+#define CS_NN_KERNELS_BLOCKED_H
+
+#include "nn/layer.h"
+
+/* A product of a strided operand with packed weights: for each row r and feature n
+ *   out[n / lanes][r][n % lanes] = start[n] + sum over terms t and i < step of a[offsets[t] + r * step + i] * b[(t * step + i)][n]
+ * with n < wide * lanes; start NULL = 0. step is 1 (channels few: one plane each) or lanes (blocks). */
+struct cs_product {
+	int64_t rows, step, terms;
+	const float *a;
+	const int64_t *offsets; /* [terms] in floats */
+	const float *b; /* [terms * step, wide * lanes] */
+	const float *start; /* [wide * lanes] or NULL */
+	float *out; /* [wide][rows][lanes], blocks `gap` floats apart */
+	int64_t gap;
+	int wide;
+};
+
+/* One entry of the gradient that came back through a max-pool: where in the (padded) input its window begins, and how much. */
+struct cs_live {
+	uint32_t offset; /* in floats */
+	float value;
+};
+
+/* Minimal filtering (Winograd 1980; Toom-Cook points): m outputs of a kernel of r taps by m + r - 1 = `points` products. */
+enum cs_filtering { CS_F2_3, CS_F3_3, CS_F3_5, CS_FILTERINGS };
+
+struct cs_filtering_size {
+	int outputs, taps, points;
+};
+extern const struct cs_filtering_size cs_filtering_sizes[CS_FILTERINGS];
+
+struct cs_blocked {
+	int lanes;
+
+	void (*product)(const struct cs_product *product);
+
+	/* One row of pixels[., width] through the input transform, for tiles that begin `outputs` pixels apart: point p of tile t,
+	 * channel block b (of `step` channels) goes to out[p * point + b * plane + t * step]. width is a multiple of step. */
+	void (*lines_in)(enum cs_filtering f, const float *row, int64_t width, int64_t tiles, int64_t step, float *out,
+		int64_t point, int64_t plane);
+
+	/* One feature block in[points][n][lanes], points `point` floats apart, to out[n * outputs][lanes]. */
+	void (*lines_out)(enum cs_filtering f, const float *in, int64_t point, int64_t n, float *out);
+
+	/* Weights of the 1-D transform: taps[taps] rows `stride` floats apart of `n` <= lanes features, to out[p * point]. */
+	void (*lines_weights)(
+		enum cs_filtering f, const float *taps, int64_t stride, int64_t n, float *out, int64_t point);
+
+	/* All 2-D tiles of one image's channel blocks: tile t (row-major, tiles[0] x tiles[1]) of block b, point p to
+	 * out[p * point + b * plane + t * lanes]. Outside the map is zero; tile (0,0) begins `before` rows and columns outside. */
+	void (*tiles_in)(enum cs_filtering f, const float *in, const struct cs_shape *shape, const int64_t before[2],
+		const int64_t tiles[2], float *out, int64_t point, int64_t plane);
+
+	/* The 2-D tiles of one feature block, in[points * points][tiles][lanes], back to a plane
+	 * out[tiles[0] * outputs][tiles[1] * outputs][lanes]. */
+	void (*tiles_out)(enum cs_filtering f, const float *in, int64_t point, const int64_t tiles[2], float *out);
+
+	/* As lines_weights for taps x taps; rows of the kernel are `row` floats apart, columns `column`. */
+	void (*tiles_weights)(enum cs_filtering f, const float *taps, int64_t row, int64_t column, int64_t n,
+		float *out, int64_t point);
+
+	/* max(x, 0) of n cells, in place; NaN stays. */
+	void (*rectify)(float *cells, int64_t n);
+
+	/* A block's cells to a map: out[rows][columns][channels], the first `valid` lanes. pitch is the plane's columns. */
+	void (*unblock)(const float *cells, int64_t pitch, int64_t rows, int64_t columns, int64_t valid, float *out,
+		int64_t channels);
+
+	/* The reverse for one channel block: in[rows][columns][channels] into cells[.][pitch], zero lanes beyond `valid`. */
+	void (*block)(const float *in, int64_t rows, int64_t columns, int64_t channels, int64_t valid, float *cells,
+		int64_t pitch);
+
+	/* Max-pool the windows of output rows first .. end - 1 from a plane whose row 0 is the map's row `top`; `rectified`:
+	 * as if max(x, 0) had been applied to the plane first. out and switches point at the feature block of output row
+	 * 0 and have pool->out.dim[2] channels a cell; switches may be NULL. */
+	void (*maxpool_block)(const struct cs_layer *pool, const float *cells, int64_t pitch, int64_t top,
+		int64_t first, int64_t end, bool rectified, int64_t valid, float *out, cs_switch *switches);
+
+	/* How many of gradient[cells][features] are not zero, for features first .. first + valid - 1: counts[valid]. */
+	void (*live_count)(const float *gradient, int64_t cells, int64_t features, int64_t valid, uint32_t *counts);
+
+	/* List them: feature i's entries go to lists[i] on, cell by cell in the order order[0..cells). A cell q whose window
+	 * cell s won lies at base[q] + within[s]. */
+	void (*live_list)(const float *gradient, const cs_switch *switches, int64_t cells, int64_t features,
+		int64_t valid, const uint32_t *order, const int32_t *base, const int32_t *within,
+		struct cs_live *const *lists);
+
+	/* For every entry and tap (r,c) of rows x columns: map[offset + r * row + c * lanes] += value * taps[r][c], `lanes` wide;
+	 * taps are [.][columns_all][lanes]. Rows at most 5, columns at most 3. */
+	void (*scatter)(const struct cs_live *live, int64_t n, int rows, int columns, const float *taps,
+		int64_t tap_row, float *map, int64_t row);
+
+	/* The transpose: taps[r][c] += sum of value * map[offset + ...]. */
+	void (*collect)(const struct cs_live *live, int64_t n, int rows, int columns, float *taps, int64_t tap_row,
+		const float *map, int64_t row);
+};
+
+#endif

@@ -1,0 +1,299 @@
+/* filtering.h: the matrices of minimal filtering, and the code that applies them.
+ *
+ * For outputs y[i] = sum of d[i + k] * g[k], F(m, r) computes m outputs of r taps as y = A ((G g) * (B d)), with m + r - 1
+ * products instead of m r. The matrices follow from points a_j at which polynomials are evaluated, infinity the last
+ * (Toom-Cook): A[i][j] = a_j^i; B's row j holds the coefficients of the product of (x - a_l) over l != j; G[j][k] = a_j^k
+ * over that product at a_j. Rows of B are scaled to whole numbers and G's by the inverse. Points stay small, because
+ * errors grow with their powers: 0, 1, -1 | 1/2 | 2, -2.
+ *
+ * Point 1 (index 1 in every set) has A[i][1] = 1: what is added to its products is added to every output, which is how a
+ * bias comes in for nothing. Two dimensions are the same along rows and then columns; there it is index (1,1).
+ */
+#ifndef CS_NN_KERNELS_FILTERING_H
+#define CS_NN_KERNELS_FILTERING_H
+
+#include "nn/kernels/blocked.h"
+#include "nn/kernels/vector.h"
+
+enum { MOST_OUTPUTS = 3, MOST_TAPS = 5, MOST_POINTS = 7 };
+
+struct filtering {
+	float a[MOST_OUTPUTS][MOST_POINTS];
+	float b[MOST_POINTS][MOST_POINTS];
+	float g[MOST_POINTS][MOST_TAPS];
+};
+
+static const struct filtering f2_3 = {
+	.a = {{1, 1, 1, 0}, {0, 1, -1, 1}},
+	.b = {{-1, 0, 1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, -1, 0, 1}},
+	.g = {{-1, 0, 0}, {.5f, .5f, .5f}, {.5f, -.5f, .5f}, {0, 0, 1}},
+};
+
+static const struct filtering f3_3 = {
+	.a = {{1, 1, 1, 1, 0}, {0, 1, -1, .5f, 0}, {0, 1, 1, .25f, 1}},
+	.b = {{1, -2, -1, 2, 0}, {0, -1, 1, 2, 0}, {0, 1, -3, 2, 0}, {0, -1, 0, 1, 0}, {0, 1, -2, -1, 2}},
+	.g = {{1, 0, 0}, {.5f, .5f, .5f}, {-1 / 6.f, 1 / 6.f, -1 / 6.f}, {-8 / 3.f, -4 / 3.f, -2 / 3.f}, {0, 0, .5f}},
+};
+
+static const struct filtering f3_5 = {
+	.a = {{1, 1, 1, 1, 1, 1, 0}, {0, 1, -1, 2, -2, .5f, 0}, {0, 1, 1, 4, 4, .25f, 1}},
+	.b = {{-4, 8, 5, -10, -1, 2, 0}, {0, 4, -4, -9, 1, 2, 0}, {0, -4, 12, -7, -3, 2, 0}, {0, 2, -3, -4, 3, 2, 0},
+		{0, -2, 5, 0, -5, 2, 0}, {0, 4, 0, -5, 0, 1, 0}, {0, -4, 8, 5, -10, -1, 2}},
+	.g = {{-.25f, 0, 0, 0, 0}, {-1 / 6.f, -1 / 6.f, -1 / 6.f, -1 / 6.f, -1 / 6.f},
+		{1 / 18.f, -1 / 18.f, 1 / 18.f, -1 / 18.f, 1 / 18.f}, {1 / 72.f, 1 / 36.f, 1 / 18.f, 1 / 9.f, 2 / 9.f},
+		{-1 / 120.f, 1 / 60.f, -1 / 30.f, 1 / 15.f, -2 / 15.f},
+		{32 / 45.f, 16 / 45.f, 8 / 45.f, 4 / 45.f, 2 / 45.f}, {0, 0, 0, 0, .5f}},
+};
+
+/* One row of a matrix times x: sum of row[j] * x[j * step] over n. The rows are constants and the loops unrolled, so that zeros
+ * cost nothing and ones are plain additions. */
+INLINE vec combine(const float *row, int n, const vec *x, int step)
+{
+	vec sum = vset(0);
+	int begun = 0;
+
+#pragma GCC unroll 8
+	for (int j = 0; j < n; j++) {
+		if (row[j] == 0)
+			continue;
+		if (begun)
+			sum += row[j] * x[j * step];
+		else
+			sum = row[j] * x[j * step];
+		begun = 1;
+	}
+	return sum;
+}
+
+INLINE float combine_one(const float *row, int n, const float *x, int64_t step)
+{
+	float sum = 0;
+
+#pragma GCC unroll 8
+	for (int j = 0; j < n; j++) {
+		if (row[j] != 0)
+			sum += row[j] * x[j * step];
+	}
+	return sum;
+}
+
+INLINE void lines_in_one(const struct filtering *f, int m, int points, const float *row, int64_t width, int64_t tiles,
+	int64_t step, float *out, int64_t point, int64_t plane)
+{
+	if (step == 1) {
+		for (int64_t t = 0; t < tiles; t++) {
+			for (int64_t c = 0; c < width; c++) {
+#pragma GCC unroll 8
+				for (int p = 0; p < points; p++)
+					out[p * point + c * plane + t] =
+						combine_one(f->b[p], points, row + t * m * width + c, width);
+			}
+		}
+		return;
+	}
+	for (int64_t t = 0; t < tiles; t++) {
+		for (int64_t b = 0; b < width / LANES; b++) {
+			vec d[MOST_POINTS];
+
+#pragma GCC unroll 8
+			for (int p = 0; p < points; p++)
+				d[p] = vload(row + (t * m + p) * width + b * LANES);
+#pragma GCC unroll 8
+			for (int p = 0; p < points; p++)
+				vstore(out + p * point + b * plane + t * LANES, combine(f->b[p], points, d, 1));
+		}
+	}
+}
+
+static void lines_in(enum cs_filtering f, const float *row, int64_t width, int64_t tiles, int64_t step, float *out,
+	int64_t point, int64_t plane)
+{
+	if (f == CS_F3_5)
+		lines_in_one(&f3_5, 3, 7, row, width, tiles, step, out, point, plane);
+	else if (f == CS_F3_3)
+		lines_in_one(&f3_3, 3, 5, row, width, tiles, step, out, point, plane);
+	else
+		lines_in_one(&f2_3, 2, 4, row, width, tiles, step, out, point, plane);
+}
+
+INLINE void lines_out_one(
+	const struct filtering *f, int m, int points, const float *in, int64_t point, int64_t n, float *out)
+{
+	for (int64_t i = 0; i < n; i++, in += LANES, out += m * LANES) {
+		vec q[MOST_POINTS];
+
+#pragma GCC unroll 8
+		for (int p = 0; p < points; p++)
+			q[p] = vload(in + p * point);
+#pragma GCC unroll 4
+		for (int y = 0; y < m; y++)
+			vstore(out + y * LANES, combine(f->a[y], points, q, 1));
+	}
+}
+
+static void lines_out(enum cs_filtering f, const float *in, int64_t point, int64_t n, float *out)
+{
+	if (f == CS_F3_5)
+		lines_out_one(&f3_5, 3, 7, in, point, n, out);
+	else if (f == CS_F3_3)
+		lines_out_one(&f3_3, 3, 5, in, point, n, out);
+	else
+		lines_out_one(&f2_3, 2, 4, in, point, n, out);
+}
+
+INLINE void lines_weights_one(const struct filtering *f, int taps, int points, const float *g, int64_t stride,
+	int64_t n, float *out, int64_t point)
+{
+	vec w[MOST_TAPS];
+
+#pragma GCC unroll 8
+	for (int k = 0; k < taps; k++)
+		w[k] = vload_part(g + k * stride, n);
+#pragma GCC unroll 8
+	for (int p = 0; p < points; p++)
+		vstore(out + p * point, combine(f->g[p], taps, w, 1));
+}
+
+static void lines_weights(enum cs_filtering f, const float *g, int64_t stride, int64_t n, float *out, int64_t point)
+{
+	if (f == CS_F3_5)
+		lines_weights_one(&f3_5, 5, 7, g, stride, n, out, point);
+	else if (f == CS_F3_3)
+		lines_weights_one(&f3_3, 3, 5, g, stride, n, out, point);
+	else
+		lines_weights_one(&f2_3, 3, 4, g, stride, n, out, point);
+}
+
+/* One tile, in at its cell (0,0), which may lie outside the map. */
+INLINE void tile_in(const struct filtering *f, int points, const float *in, const struct cs_shape *shape, int64_t y,
+	int64_t x, float *out, int64_t point, int64_t plane)
+{
+	int64_t h = shape->dim[0], w = shape->dim[1], c = shape->dim[2];
+	int inside = y >= 0 && x >= 0 && y + points <= h && x + points <= w;
+
+	for (int64_t k = 0; k < c; k += LANES, out += plane) {
+		vec d[MOST_POINTS * MOST_POINTS], e[MOST_POINTS * MOST_POINTS];
+		int64_t valid = c - k < LANES ? c - k : LANES;
+
+		if (inside && valid == LANES) {
+			const float *from = in + (y * w + x) * c + k;
+
+#pragma GCC unroll 8
+			for (int i = 0; i < points; i++) {
+#pragma GCC unroll 8
+				for (int j = 0; j < points; j++)
+					d[i * points + j] = vload(from + (i * w + j) * c);
+			}
+		} else {
+#pragma GCC unroll 8
+			for (int i = 0; i < points; i++) {
+#pragma GCC unroll 8
+				for (int j = 0; j < points; j++) {
+					int there = y + i >= 0 && y + i < h && x + j >= 0 && x + j < w;
+
+					d[i * points + j] =
+						there ? vload_part(in + ((y + i) * w + x + j) * c + k, valid) : vset(0);
+				}
+			}
+		}
+#pragma GCC unroll 8
+		for (int i = 0; i < points; i++) {
+#pragma GCC unroll 8
+			for (int p = 0; p < points; p++)
+				e[p * points + i] = combine(f->b[p], points, d + i, points);
+		}
+#pragma GCC unroll 8
+		for (int p = 0; p < points; p++) {
+#pragma GCC unroll 8
+			for (int q = 0; q < points; q++)
+				vstore(out + (p * points + q) * point, combine(f->b[q], points, e + p * points, 1));
+		}
+	}
+}
+
+static void tiles_in(enum cs_filtering f, const float *in, const struct cs_shape *shape, const int64_t before[2],
+	const int64_t tiles[2], float *out, int64_t point, int64_t plane)
+{
+	for (int64_t t = 0; t < tiles[0] * tiles[1]; t++, out += LANES) {
+		int64_t row = t / tiles[1], column = t % tiles[1];
+
+		if (f == CS_F3_3)
+			tile_in(&f3_3, 5, in, shape, row * 3 - before[0], column * 3 - before[1], out, point, plane);
+		else
+			tile_in(&f2_3, 4, in, shape, row * 2 - before[0], column * 2 - before[1], out, point, plane);
+	}
+}
+
+INLINE void tile_out(
+	const struct filtering *f, int m, int points, const float *in, int64_t point, float *out, int64_t pitch)
+{
+	vec d[MOST_POINTS * MOST_POINTS], e[MOST_OUTPUTS * MOST_POINTS];
+
+#pragma GCC unroll 64
+	for (int p = 0; p < points * points; p++)
+		d[p] = vload(in + p * point);
+#pragma GCC unroll 8
+	for (int q = 0; q < points; q++) {
+#pragma GCC unroll 4
+		for (int y = 0; y < m; y++)
+			e[y * points + q] = combine(f->a[y], points, d + q, points);
+	}
+#pragma GCC unroll 4
+	for (int y = 0; y < m; y++) {
+#pragma GCC unroll 4
+		for (int x = 0; x < m; x++)
+			vstore(out + (y * pitch + x) * LANES, combine(f->a[x], points, e + y * points, 1));
+	}
+}
+
+static void tiles_out(enum cs_filtering f, const float *in, int64_t point, const int64_t tiles[2], float *out)
+{
+	int64_t m = cs_filtering_sizes[f].outputs;
+
+	for (int64_t row = 0; row < tiles[0]; row++) {
+		for (int64_t column = 0; column < tiles[1]; column++, in += LANES) {
+			float *to = out + (row * m * tiles[1] + column) * m * LANES;
+
+			if (f == CS_F3_3)
+				tile_out(&f3_3, 3, 5, in, point, to, tiles[1] * m);
+			else
+				tile_out(&f2_3, 2, 4, in, point, to, tiles[1] * m);
+		}
+	}
+}
+
+INLINE void tiles_weights_one(const struct filtering *f, int taps, int points, const float *g, int64_t row,
+	int64_t column, int64_t n, float *out, int64_t point)
+{
+	vec w[MOST_TAPS * MOST_TAPS], e[MOST_POINTS * MOST_TAPS];
+
+#pragma GCC unroll 4
+	for (int i = 0; i < taps; i++) {
+#pragma GCC unroll 4
+		for (int j = 0; j < taps; j++)
+			w[i * taps + j] = vload_part(g + i * row + j * column, n);
+	}
+#pragma GCC unroll 4
+	for (int j = 0; j < taps; j++) {
+#pragma GCC unroll 8
+		for (int p = 0; p < points; p++)
+			e[p * taps + j] = combine(f->g[p], taps, w + j, taps);
+	}
+#pragma GCC unroll 8
+	for (int p = 0; p < points; p++) {
+#pragma GCC unroll 8
+		for (int q = 0; q < points; q++)
+			vstore(out + (p * points + q) * point, combine(f->g[q], taps, e + p * taps, 1));
+	}
+}
+
+static void tiles_weights(
+	enum cs_filtering f, const float *g, int64_t row, int64_t column, int64_t n, float *out, int64_t point)
+{
+	if (f == CS_F3_3)
+		tiles_weights_one(&f3_3, 3, 5, g, row, column, n, out, point);
+	else
+		tiles_weights_one(&f2_3, 3, 4, g, row, column, n, out, point);
+}
+
+#endif
