@@ -1,0 +1,89 @@
+-- bench: how fast the engine is on this machine: medians, after a round to warm up.
+local cs = require "convscope"
+local cli = require "convscope.commandline"
+local common = require "convscope.common"
+local engine = cs.engine
+
+local everything = { "seed", "seed-strided", "pyramid2-256", "pyramid2-512", "pyramid3-1024", "seed-same", "seed-bn", "vgg16" }
+
+local function median(values)
+  table.sort(values)
+  return values[#values // 2 + 1]
+end
+
+-- Projections a second of each convolution: every feature's strongest unit of one image, as `project -f all` does.
+local function projections(net, rounds)
+  local out, picture = {}, cs.random(1):uniform(-1, 1, net.input)
+  local trace <close> = cli.check(net:trace(picture))
+  for _, layer in ipairs(net.layers) do
+    if layer.type == "conv" then
+      local seconds = {}
+      for round = 0, rounds do
+        local start = engine.system.clock()
+        cli.check(cs.project(trace, layer.index, { feature = "all", at = "max" }))
+        if round > 0 then seconds[round] = engine.system.clock() - start end
+      end
+      out[layer.name] = layer.features / median(seconds)
+    end
+  end
+  return out
+end
+
+local function measure(name, args, speed)
+  local net = cli.check(cs.preset(name, { classes = args.classes, size = args.size, seed = 1 }))
+  local infer = args.batch / cli.check(engine.bench_steps(net, args.batch, args.rounds, false))
+  local copy <close> = cli.check(net:copy())
+  local train = args.batch / cli.check(engine.bench_steps(copy, args.batch, args.rounds, true))
+  local machine = cs.machine()
+  return {
+    network = name, batch = args.batch, threads = cs.threads(), train_images_per_s = train, infer_images_per_s = infer,
+    projections_per_s = projections(net, math.min(args.rounds, 3)), fma_peak_gflops = speed.fma_peak_gflops,
+    isa = machine.isa, blas = machine.blas, train_gflops = train * net.macs * 6e-9, infer_gflops = infer * net.macs * 2e-9,
+  }
+end
+
+local order = { "network", "batch", "threads", "train_images_per_s", "infer_images_per_s", "projections_per_s", "fma_peak_gflops" }
+
+local function row(found)
+  local layers = {}
+  for name in pairs(found.projections_per_s) do layers[#layers + 1] = name end
+  table.sort(layers, function(a, b) return tonumber(a:match "%d+$") < tonumber(b:match "%d+$") end)
+  local rates = {}
+  for i, name in ipairs(layers) do rates[i] = ("%.0f"):format(found.projections_per_s[name]) end
+  return { found.network, ("%.1f"):format(found.train_images_per_s), ("%.1f"):format(found.infer_images_per_s),
+    ("%.0f %%"):format(100 * found.train_gflops / found.fma_peak_gflops), ("%.0f %%"):format(100 * found.infer_gflops / found.fma_peak_gflops),
+    table.concat(rates, " ") }
+end
+
+return {
+  summary = "how fast the engine trains, infers and projects here",
+  description = "Measures training steps and inference in images a second and projections a second by convolution layer, on random images: medians after a round to "
+    .. "warm up. `of peak` counts multiply-adds as a dense computation needs them.",
+  arguments = function(parser)
+    parser:argument("preset", "The network (seed)."):argname("PRESET"):args "?"
+    parser:flag("--all", "The table of networks.")
+    parser:option("--batch", "Images at a time.", "32", common.integer(1, 4096)):argname "N"
+    parser:option("--rounds", "Passes measured.", "5", common.integer(1, 1000)):argname "N"
+    parser:option("--classes", "Classes.", "200", common.integer(1)):argname "N"
+    parser:option("--size", "Input size (64).", nil, common.integer(8, 4096)):argname "N"
+    common.json(parser)
+    common.threads(parser)
+  end,
+  run = function(args)
+    if args.all and args.preset then cli.usage "either a preset or --all" end
+    local names = args.all and everything or { args.preset or "seed" }
+    local speed, all = cli.check(cs.speed()), {}
+    local rows = { { "network", "train img/s", "infer img/s", "of peak", "of peak", "projections/s by layer" } }
+    for _, name in ipairs(names) do
+      cs.progress(nil, "measuring " .. name)
+      local found = measure(name, args, speed)
+      all[#all + 1] = found
+      rows[#rows + 1] = row(found)
+    end
+    cs.progress()
+    if args.json then return cli.json(args.all and setmetatable(all, { __jsontype = "array" }) or all[1], order) end
+    cli.print(common.table(rows, { false, true, true, true, true }))
+    cli.print(("batch %d, %d threads, %s, OpenBLAS %s, multiply-add peak %.0f GFLOP/s"):format(args.batch, cs.threads(), all[1].isa, all[1].blas,
+      speed.fma_peak_gflops))
+  end,
+}

@@ -1,0 +1,89 @@
+-- info: what a network is made of.
+local cs = require "convscope"
+local cli = require "convscope.commandline"
+local common = require "convscope.common"
+
+local function find_network(args)
+  local net, message, code = cs.load(args.model, { arch = args.arch })
+  if net then return net end
+  if code ~= "not_found" or (args.model:find "[/.]" and not args.model:find "%.lua$") then cli.fail("%s", message) end
+  -- Not a model: a preset, then, as it would be trained on a data set of so many classes.
+  local preset, problem, word = cs.preset(args.model, { classes = args.classes, size = args.size })
+  if preset then return preset end
+  if word ~= "not_found" then cli.fail("%s", problem) end
+  cli.fail("%s; %s", message, problem)
+end
+
+local function plan_of(net, batch)
+  local out = {}
+  for _, kind in ipairs { "output", "all", "train" } do
+    local plan, message = net:plan { kind = kind, batch = batch }
+    if not plan then cli.fail("%s", message) end
+    out[kind] = plan
+  end
+  return out
+end
+
+local function json(net, plans, args)
+  local document = {
+    name = net.name, input = net.input, output = net.output, parameters = net.parameters, macs = net.macs,
+    dataset = net.dataset, classes = net.classes, class_names = net.class_names, layers = {},
+    memory = {
+      batch = args.batch, parameters = 4 * net.parameters, inference = plans.output.bytes, trace = plans.all.bytes,
+      training = plans.train.bytes,
+    },
+  }
+  for i, layer in ipairs(net.layers) do
+    local entry = {
+      name = layer.name, type = layer.type, description = layer.description, output = layer.output,
+      parameters = layer.parameters, macs = layer.macs, receptive_field = layer.receptive_field,
+    }
+    if args.plan then
+      entry.plan = { inference = plans.output[i].algorithm, training = plans.train[i].algorithm, why = plans.train[i].why }
+    end
+    document.layers[i] = entry
+  end
+  cli.json(document, { "name", "type", "description", "output", "parameters", "macs", "receptive_field", "input", "layers" })
+end
+
+local function text(net, plans, args)
+  local rows = { { "layer", "", "output", "parameters", "MACs", "sees", args.plan and "algorithm" or nil } }
+  rows[2] = { "input", "", common.shape(net.input), "", "", "" }
+  for i, layer in ipairs(net.layers) do
+    rows[#rows + 1] = {
+      layer.name, layer.description, common.shape(layer.output),
+      layer.parameters > 0 and common.grouped(layer.parameters) or "",
+      layer.macs > 0 and common.grouped(layer.macs) or "",
+      common.shape(layer.receptive_field),
+      args.plan and plans.train[i].algorithm .. (plans.train[i].why ~= "" and ": " .. plans.train[i].why or "") or nil,
+    }
+  end
+  cli.print(common.table(rows, { [4] = true, [5] = true }))
+  cli.print("")
+  cli.print(("%s parameters (%s), %s MACs an image"):format(common.grouped(net.parameters), common.bytes(4 * net.parameters),
+    common.grouped(net.macs)))
+  cli.print(("memory for a batch of %d: inference %s, trace %s, training %s (parameters and gradients of an optimiser come on top)")
+    :format(args.batch, common.bytes(plans.output.bytes), common.bytes(plans.all.bytes), common.bytes(plans.train.bytes)))
+  if net.dataset then cli.print(("trained on %s, %d classes"):format(net.dataset, net.classes)) end
+  if net.dead then cli.print "all weights are zero: under a rectifier this network never learns, its loss stays at ln(classes)" end
+end
+
+return {
+  summary = "layers, shapes, parameters, MACs, receptive fields, memory",
+  description = "Shows what a model or a preset is made of, layer by layer. `sees` is the receptive field in input pixels.",
+  arguments = function(parser)
+    parser:argument("model", "A model file, a run, an installed model, or the name of a preset."):argname "MODEL"
+    parser:option("--arch", "Architecture (JSON) of a file that holds weights only."):argname "FILE.json"
+    parser:option("--batch", "Images at a time, for memory.", "32", common.integer(1, 65536)):argname "N"
+    parser:option("--classes", "Classes of a preset.", "200", common.integer(1)):argname "N"
+    parser:option("--size", "Input size of a preset (64).", nil, common.integer(1, 4096)):argname "N"
+    parser:flag("--plan", "Which algorithm serves each layer, and why.")
+    common.json(parser)
+    common.threads(parser)
+  end,
+  run = function(args)
+    local net = find_network(args)
+    local plans = plan_of(net, args.batch);
+    (args.json and json or text)(net, plans, args)
+  end,
+}

@@ -1,0 +1,295 @@
+-- train: a network on a data set, into a run directory; or go on with a run.
+local cs = require "convscope"
+local cli = require "convscope.commandline"
+local common = require "convscope.common"
+local system = cs.engine.system
+
+local optimizer_keys = { momentum = true, nesterov = true, weight_decay = true, clip_norm = true, beta1 = true, beta2 = true,
+  epsilon = true }
+local schedule_keys = { warmup = "warmup", schedule_factor = "factor", schedule_every = "every", schedule_final = "final",
+  schedule_peak = "peak_at", schedule_start = "start" }
+local augment_keys = { flip = true, flip_vertical = true, shift = true, augment_val = "val" }
+local plain_keys = { patience = true, smoothing = true, checkpoint_seconds = true, keep_preprocess = true }
+
+local function copy(value)
+  if type(value) ~= "table" then return value end
+  local out = {}
+  for key, entry in pairs(value) do out[key] = copy(entry) end
+  return out
+end
+
+-- "flip,shift=4" (or "none") as cs.train takes it.
+local function augmentation(text)
+  local out = {}
+  if text == "none" then return out end
+  for word in text:gmatch "[^,]+" do
+    local key, value = word:match "^([%w_]+)=?(.*)$"
+    if key == "flip" or key == "flip_vertical" or key == "val" then
+      out[key] = true
+    elseif key == "shift" then
+      out.shift = math.tointeger(tonumber(value ~= "" and value or "4"))
+      if not out.shift then cli.usage("--augment %s: expected shift=PIXELS", word) end
+    else
+      cli.usage("--augment %s: expected none, or some of flip, flip_vertical, shift=PIXELS, val", word)
+    end
+  end
+  return out
+end
+
+-- Training options: the preset's advice, then what the command line says.
+local function training_options(args, advice, settings)
+  local out = copy(advice or {})
+  if type(out.optimizer) == "string" then out.optimizer = { kind = out.optimizer } end
+  if type(out.schedule) == "string" then out.schedule = { kind = out.schedule } end
+  if out.warmup then
+    out.schedule = out.schedule or { kind = "constant" }
+    out.schedule.warmup, out.warmup = out.warmup, nil
+  end
+  if args.optimizer and args.optimizer ~= (out.optimizer or {}).kind then
+    out.optimizer = args.optimizer == "sgd" and { kind = "sgd", momentum = 0.9 } or { kind = args.optimizer }
+  end
+  out.optimizer = out.optimizer or { kind = "sgd", momentum = 0.9 }
+  if args.rate then out.optimizer.rate = args.rate end
+  if args.schedule and args.schedule ~= (out.schedule or {}).kind then out.schedule = { kind = args.schedule } end
+  out.schedule = out.schedule or { kind = "constant" }
+  if args.augment then out.augment = augmentation(args.augment) end
+  for _, key in ipairs { "epochs", "batch", "seed" } do
+    if args[key] then out[key] = args[key] end
+  end
+  local rest = {}
+  for key, value in pairs(settings) do
+    if optimizer_keys[key] then
+      out.optimizer[key] = value
+    elseif schedule_keys[key] then
+      out.schedule[schedule_keys[key]] = value
+    elseif augment_keys[key] then
+      out.augment = out.augment or {}
+      out.augment[augment_keys[key] == true and key or augment_keys[key]] = value
+    elseif plain_keys[key] then
+      out[key] = value
+    else
+      rest[key] = value
+    end
+  end
+  return out, rest
+end
+
+local function setting_names()
+  local names = {}
+  for _, keys in ipairs { optimizer_keys, schedule_keys, augment_keys, plain_keys } do
+    for key in pairs(keys) do names[#names + 1] = key end
+  end
+  table.sort(names)
+  return table.concat(names, ", ")
+end
+
+-- runs/demo-shapes-20260131-142500
+local function default_directory(preset, spec)
+  local data = spec:gsub("/+$", ""):match "([^/]+)$":gsub("%.%w+$", ""):gsub("[^%w_.-]+", "-")
+  local model = preset:match "([^/]+)$":gsub("%.lua$", "")
+  local base = ("runs/%s-%s-%s"):format(model, data, os.date "%Y%m%d-%H%M%S")
+  local path, n = base, 1
+  while system.exists(path) do
+    n = n + 1
+    path = base .. "-" .. n
+  end
+  return path
+end
+
+local function percent(x) return x and ("%.2f %%"):format(100 * x) or "-" end
+
+-- What is told while it trains: a live line on a terminal, one line an epoch, and without a terminal one line a minute.
+local function watcher(json)
+  local told, shown = system.clock(), 0
+  local out = json and io.stderr or io.stdout
+  local function line(text)
+    cli.clear()
+    out:write(text, "\n") -- a log that went away does not end a training
+    out:flush()
+  end
+  local function on_batch(news)
+    local now = system.clock()
+    local eta = news.eta and "  ETA " .. cli.duration(news.eta) or ""
+    local state = ("epoch %d/%d  %d/%d batches  %.0f img/s%s  loss %.4f  accuracy %s"):format(news.epoch, news.epochs, news.batch,
+      news.batches, news.images_per_second or 0, eta, news.loss or 0 / 0, percent(news.accuracy))
+    if news.phase and news.phase ~= "training" then state = ("epoch %d/%d  %s"):format(news.epoch, news.epochs, news.phase) end
+    if cli.live then
+      if now - shown < 0.1 then return end
+      shown = now
+      cli.show_line(cli.bar((news.epoch + (news.batches > 0 and news.batch / news.batches or 0)) / news.epochs, 16) .. " " .. state)
+    elseif now - told >= 60 then
+      told = now
+      line(state)
+    end
+  end
+  local function on_epoch(epoch, news)
+    told = system.clock()
+    line(("epoch %d/%d  train loss %.4f accuracy %s  val loss %s accuracy %s%s  rate %.3g  %.0f img/s  %s"):format(
+      epoch.number, news.epochs, epoch.train.loss or 0 / 0, percent(epoch.train.accuracy),
+      epoch.val.loss and ("%.4f"):format(epoch.val.loss) or "-", percent(epoch.val.accuracy), epoch.best and " *" or "",
+      epoch.rate or 0, epoch.images_per_second or 0, cli.duration(epoch.seconds or 0)))
+  end
+  return on_batch, on_epoch, line
+end
+
+local function finish(run, message, code, summary, directory, json)
+  cli.clear()
+  local ended = run or summary
+  if json then
+    local document = copy(ended or {})
+    document.directory = directory
+    if not run then document.error = message end
+    cli.json(document)
+  end
+  if not run then
+    if code == "numeric" and ended and ended.best_epoch then
+      cli.fail("%s; %s/best.hdf5 holds the best model, of epoch %d", message, directory, ended.best_epoch)
+    end
+    cli.fail("%s", message)
+  end
+  if json then return end
+  cli.print(run.message)
+  if run.best_epoch then
+    cli.print(("best      epoch %d: validation accuracy %s, loss %.4f"):format(run.best_epoch, percent(run.best_val_accuracy),
+      run.best_val_loss or 0 / 0))
+  end
+  if run.last_train_accuracy then
+    cli.print(("last      training accuracy %s, loss %.4f"):format(percent(run.last_train_accuracy), run.last_train_loss))
+  end
+  if run.seconds and run.seconds > 0 then
+    cli.print(("time      %s, %.0f images a second, %.1f %% of it waiting for data"):format(cli.duration(run.seconds),
+      run.images_per_second or 0, 100 * (run.loader_wait_share or 0)))
+  end
+  cli.print(("run       %s (best.hdf5, last.hdf5, history.csv, log.txt)"):format(directory))
+  cli.print(("look      convscope browse %s"):format(directory))
+end
+
+local function go(net, data, options, args)
+  local on_batch, on_epoch, line = watcher(args.json)
+  options.on_batch, options.on_epoch = on_batch, on_epoch
+  options.threads = args.threads
+  line(("training %s on %s into %s: %d images, %d to validate, %d classes, %s parameters"):format(net.name, data.spec, options.out,
+    data.train.count, data.val.count, data.classes, common.grouped(net.parameters)))
+  local run, message, code, summary = cs.train(net, data, options)
+  finish(run, message, code, summary, options.out, args.json)
+end
+
+-- What a run was started with, from its config.json.
+local function read_config(directory)
+  local path = directory .. "/config.json"
+  if not system.exists(path) then
+    cli.fail("'%s' is no run: it has no config.json; start one with convscope train -o %s", directory, directory)
+  end
+  local config, _, problem = require("dkjson").decode(cli.check(system.read(path)))
+  if type(config) ~= "table" then cli.fail("%s is damaged: %s", path, problem or "no JSON object") end
+  if type(config.dataset) ~= "table" or type(config.train) ~= "table" then
+    cli.fail("%s does not say how to go on: it was not written by cs.train or convscope train", path)
+  end
+  return config
+end
+
+local function resume(args)
+  if not args.output then cli.usage "--resume goes on with a run: name it with -o" end
+  for _, key in ipairs { "model", "from", "size", "rate", "optimizer", "schedule", "augment", "batch", "seed", "data" } do
+    if args[key] then cli.usage("--resume goes on as the run was started; --%s cannot be changed", key) end
+  end
+  if #args.set > 0 then cli.usage "--resume goes on as the run was started; --set cannot change it" end
+  local config = read_config(args.output)
+  local state = cs.run_state(args.output)
+  if state and state.alive then cli.fail("'%s' is being trained right now by another process", args.output) end
+  local net, message
+  if system.exists(args.output .. "/last.hdf5") then
+    net, message = cs.load(args.output .. "/last.hdf5")
+  elseif config.network then -- stopped before its first checkpoint: from the beginning
+    net, message = cs.network(config.network)
+  else
+    message = ("'%s' has no last.hdf5 yet and its network was not made by cs.network; start it again"):format(args.output)
+  end
+  cli.check(net, message)
+  local data = cli.check(cs.dataset(config.dataset.spec, config.dataset.options))
+  local options = config.train
+  options.out, options.resume, options.about = args.output, true, config.about
+  if args.epochs then options.epochs = args.epochs end
+  go(net, data, options, args)
+end
+
+local function start(args)
+  local spec = args.data or "shapes"
+  local settings = common.settings(args.set)
+  local net, advice, data, size
+  local name = args.model or "demo"
+  if args.from then
+    net = cli.check(cs.load(args.from))
+    if args.size then cli.usage "--size goes with a preset; a model keeps the size it was trained with" end
+    data = cli.check(cs.dataset(spec, { height = net.input[1], width = net.input[2] }))
+    if data.classes ~= net.classes then
+      cli.fail("%s tells %d classes apart, %s has %d", args.from, net.classes, spec, data.classes)
+    end
+    name = args.model or (net.name ~= "" and net.name) or "from"
+  else
+    -- The preset says which size it wants; the data set says how many classes there are.
+    local _, probe = cli.check(cs.preset(name, { size = args.size }))
+    size = args.size or probe.size or 64
+    data = cli.check(cs.dataset(spec, { size = size }))
+  end
+  if data.train.count == 0 then cli.fail("%s has no training images", spec) end
+  local options, rest
+  if args.from then
+    options, rest = training_options(args, { keep_preprocess = net.preprocess.known }, settings)
+    if next(rest) then cli.fail("no setting '%s': there are %s", next(rest), setting_names()) end
+  else
+    local _, preset = cs.preset(name)
+    options, rest = training_options(args, preset.training, settings)
+    rest.classes, rest.size, rest.seed = data.classes, size, args.seed or 0
+    for key in pairs(rest) do
+      if key ~= "classes" and key ~= "size" and key ~= "seed" and (preset.options or {})[key] == nil then
+        local own = {}
+        for option in pairs(preset.options or {}) do own[#own + 1] = option end
+        table.sort(own)
+        cli.fail("no setting '%s': there are %s%s", key, setting_names(),
+          #own > 0 and ("; and of %s: %s"):format(name, table.concat(own, ", ")) or "")
+      end
+    end
+    net, advice = cli.check(cs.preset(name, rest))
+  end
+  options.out = args.output or default_directory(name, spec)
+  options.overwrite = args.force or nil
+  options.about = { preset = not args.from and name or nil, from = args.from, size = size, settings = settings }
+  local _ = advice
+  go(net, data, options, args)
+end
+
+local function preset_list()
+  local lines = {}
+  for _, preset in ipairs(cs.presets()) do lines[#lines + 1] = ("  %-14s %s"):format(preset.name, preset.title) end
+  return "Presets:\n" .. table.concat(lines, "\n")
+end
+
+return {
+  summary = "train a preset or a network of your own; go on with a run",
+  description = "Trains a network on a data set and fills a run directory. Interrupted (SIGINT, SIGTERM, SIGHUP), it finishes its batch, saves, and says how to go on. "
+    .. "--seed is that of the weights, the order of the images and the augmentation; the split of a data set is the data set's own (shapes:seed=S).",
+  arguments = function(parser)
+    parser:option("-m --model", "A preset, or a file that returns one (demo)."):argname "PRESET|FILE.lua"
+    parser:option("-d --data", "Data set (shapes)."):argname "DATASET"
+    parser:option("-o --output", "The run's directory (runs/PRESET-DATASET-DATE)."):argname "RUN"
+    parser:flag("--resume", "Go on with the run of -o, bit for bit.")
+    parser:flag("--force", "Replace a run that is there already.")
+    parser:option("--epochs", "Passes over the training images.", nil, common.integer(1)):argname "N"
+    parser:option("--batch", "Images a step.", nil, common.integer(1, 65536)):argname "N"
+    parser:option("--seed", "Seed of the training.", nil, common.integer(0)):argname "S"
+    parser:option("--size", "Input size of a preset, in pixels.", nil, common.integer(8, 4096)):argname "N"
+    parser:option("--from", "Begin with the weights of a model instead of a preset."):argname "MODEL"
+    parser:option("--rate", "Learning rate.", nil, common.number):argname "R"
+    parser:option("--optimizer", "sgd or adam."):choices({ "sgd", "adam" }):argname "NAME"
+    parser:option("--schedule", "constant, step, cosine or one-cycle."):choices({ "constant", "step", "cosine", "one-cycle" }):argname "NAME"
+    parser:option("--augment", "none, or some of flip, flip_vertical, shift=PIXELS, val (validation images too)."):argname "LIST"
+    common.set_option(parser, "Any other setting: " .. setting_names() .. ", and what the preset can be told.")
+    common.json(parser)
+    common.threads(parser)
+    parser:epilog(preset_list())
+  end,
+  run = function(args);
+    (args.resume and resume or start)(args)
+  end,
+}

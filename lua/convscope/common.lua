@@ -1,0 +1,189 @@
+-- common.lua: what several commands share: models and data sets as arguments, options written key=value, layers by name.
+local cs = require "convscope"
+local cli = require "convscope.commandline"
+local system = cs.engine.system
+
+local common = {}
+
+local function number(text)
+  local value = tonumber(text)
+  if not value then return nil, ("expected a number, not '%s'"):format(text) end
+  return value
+end
+
+function common.integer(low, high)
+  return function(text)
+    local value = math.tointeger(tonumber(text))
+    if not value then return nil, ("expected a whole number, not '%s'"):format(text) end
+    if value < low then return nil, ("expected %d or more, not %d"):format(low, value) end
+    if high and value > high then return nil, ("expected %d or less, not %d"):format(high, value) end
+    return value
+  end
+end
+
+common.number = number
+
+function common.threads(parser)
+  parser:option("--threads", "Threads to use (all processors).", nil, common.integer(0, 4096)):argname "N"
+end
+
+function common.json(parser)
+  parser:flag("--json", "Print one JSON document and nothing else.")
+end
+
+-- MODEL and what goes with it.
+function common.model_arguments(parser)
+  parser:argument("model", "A model file, a run directory (its best), or an installed model."):argname "MODEL"
+  common.model_options(parser)
+end
+
+function common.model_options(parser)
+  parser:option("--arch", "Architecture (JSON) of a file that holds weights only."):argname "FILE.json"
+  parser:option("--scale", "For models that say nothing: pixels 0-255 are multiplied by this (1/255).", nil, number):argname "S"
+  parser:option("--mean", "... then this is subtracted: one number, or R,G,B."):argname "M"
+  parser:option("--std", "... then divided by this: one number, or R,G,B."):argname "D"
+  parser:flag("--bgr", "... and channels go in as B, G, R.")
+end
+
+local function numbers(name, text)
+  local out = {}
+  for word in text:gmatch "[^,]+" do
+    out[#out + 1] = tonumber(word) or cli.usage("%s is '%s'; expected a number, or three with commas between", name, text)
+  end
+  if #out ~= 1 and #out ~= 3 then
+    cli.usage("%s is '%s'; expected a number, or three with commas between", name, text)
+  end
+  return #out == 1 and out[1] or out
+end
+
+function common.load_model(args)
+  local net = cli.check(cs.load(args.model, { arch = args.arch }))
+  local given = args.scale or args.mean or args.std or args.bgr
+  if given and net.preprocess.known then
+    cli.say("note: %s says itself how pixels go in; --scale, --mean, --std and --bgr are not used", args.model)
+  elseif given then
+    if args.scale == 0 then cli.usage "--scale is 0; every picture would be black" end
+    net:set_preprocess {
+      scale = args.scale or 1 / 255,
+      mean = args.mean and numbers("--mean", args.mean),
+      std = args.std and numbers("--std", args.std),
+      bgr = args.bgr,
+    }
+  elseif not net.preprocess.known then
+    cli.say("note: %s does not say how pixels go in; they are divided by 255 (--scale, --mean, --std, --bgr say otherwise)", args.model)
+  end
+  return net
+end
+
+function common.data_option(parser, text)
+  parser:option("-d --data", text or "Data set (the one the model was trained on)."):argname "DATASET"
+end
+
+-- The data set of -d, else the one that the model was trained on, in the size the network takes.
+function common.open_data(args, net)
+  local spec, size = args.data, {}
+  if not spec then
+    spec = net and net.dataset
+    if not spec then
+      cli.fail "which data set? name one with -d: shapes, a folder of class folders, tiny-imagenet-200.zip or an .h5 file"
+    end
+    if not spec:find "^shapes" and not system.exists(spec) then
+      cli.fail("the data set the model was trained on is not here any more: %s; name one with -d", spec)
+    end
+  end
+  if net and #net.input == 3 then size = { height = net.input[1], width = net.input[2] } end
+  return cli.check(cs.dataset(spec, size)), spec
+end
+
+function common.split_option(parser)
+  parser:option("--split", "Which images: train, val, test or all.", "test"):argname "SPLIT"
+end
+
+function common.choose_split(args, data)
+  if args.split == "all" then return data:images() end
+  local images = cli.check(data:split(args.split))
+  if images.count == 0 then cli.fail("the %s split of %s is empty; --split names another", args.split, data.spec) end
+  if args.images then images = images:sample(args.images, args.seed or 0) end
+  return images
+end
+
+-- The layer of that name, or the end with the names there are.
+function common.layer(net, name)
+  return cli.check(net:layer(math.tointeger(tonumber(name)) and common.layer_number(net, math.tointeger(tonumber(name))) or name))
+end
+
+function common.layer_number(net, index)
+  if index < 0 or index >= #net.layers then
+    cli.fail("layer %d is out of range: the network has layers 0 to %d", index, #net.layers - 1)
+  end
+  return index
+end
+
+-- Words "key=value" into a table; numbers, true and false become what they look like.
+function common.settings(words)
+  local out = {}
+  for _, word in ipairs(words or {}) do
+    local key, value = word:match "^([%w_.]+)=(.*)$"
+    if not key then cli.usage("--set %s: expected key=value", word) end
+    if value == "true" or value == "false" then
+      out[key] = value == "true"
+    else
+      out[key] = math.tointeger(tonumber(value)) or tonumber(value) or value
+    end
+  end
+  return out
+end
+
+function common.set_option(parser, text)
+  parser:option("--set", text):argname("KEY=VALUE"):count "*"
+end
+
+function common.shape(list)
+  return table.concat(list, "x")
+end
+
+-- 1234567 as 1,234,567.
+function common.grouped(n)
+  local text = ("%d"):format(n)
+  local sign, digits = text:match "^(%-?)(%d+)$"
+  return sign .. digits:reverse():gsub("(%d%d%d)", "%1,"):reverse():gsub("^,", "")
+end
+
+function common.bytes(n)
+  if n >= 1e9 then return ("%.2f GB"):format(n / 1e9) end
+  if n >= 1e6 then return ("%.1f MB"):format(n / 1e6) end
+  return ("%.0f kB"):format(n / 1e3)
+end
+
+-- Rows of texts with aligned columns; those named in `right` flush right.
+function common.table(rows, right)
+  local widths, lines = {}, {}
+  for _, row in ipairs(rows) do
+    for k, cell in ipairs(row) do
+      row[k] = tostring(cell)
+      widths[k] = math.max(widths[k] or 0, utf8.len(row[k]) or #row[k])
+    end
+  end
+  for _, row in ipairs(rows) do
+    local line = {}
+    for k, cell in ipairs(row) do
+      local gap = (" "):rep(widths[k] - (utf8.len(cell) or #cell))
+      line[k] = right and right[k] and gap .. cell or cell .. gap
+    end
+    lines[#lines + 1] = (table.concat(line, "  "):gsub("%s+$", ""))
+  end
+  return table.concat(lines, "\n")
+end
+
+-- "file.h5:/name" into its parts.
+function common.h5_place(text, option)
+  local path, name = text:match "^(.+):(/?[^:]+)$"
+  if not path then cli.usage("%s is '%s'; expected FILE.h5:/NAME", option, text) end
+  return path, name
+end
+
+function common.percent(x)
+  return ("%.2f %%"):format(100 * x)
+end
+
+return common

@@ -1,0 +1,10 @@
+-- pyramid2-256: the paper's first try, two convolutions and no dropout.
+return {
+  title = "the paper's first try: two convolutions, 256-128",
+  options = { dropout = 0, activation = "relu" },
+  training = require("convscope.recipes").pyramid(),
+  network = function(options)
+    options.widths = { 256, 128 }
+    return require("convscope.pyramid")(options)
+  end,
+}

@@ -1,0 +1,10 @@
+-- pyramid2-512: the paper's second try, wider.
+return {
+  title = "the paper's second try: two convolutions, 512-256",
+  options = { dropout = 0, activation = "relu" },
+  training = require("convscope.recipes").pyramid(),
+  network = function(options)
+    options.widths = { 512, 256 }
+    return require("convscope.pyramid")(options)
+  end,
+}

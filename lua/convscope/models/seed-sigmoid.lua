@@ -1,0 +1,10 @@
+-- seed-sigmoid: the paper's network with sigmoid units, whose activation can be inverted exactly.
+return {
+  title = "the paper's network with sigmoid in place of ReLU",
+  options = { dropout = 0.5 },
+  training = require("convscope.recipes").pyramid(),
+  network = function(options)
+    options.widths, options.activation = { 512, 256, 128 }, "sigmoid"
+    return require("convscope.pyramid")(options)
+  end,
+}

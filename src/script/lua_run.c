@@ -1,0 +1,366 @@
+/* lua_run.c: training in Lua: one call that runs to the end, calling back after each batch and epoch; and what runs left on disk.
+ *
+ * The callbacks run in the calling thread, between batches. What they raise stops the run as a signal would, saved and
+ * resumable, and is raised again with its own traceback when the run has ended. cs.train in the Lua library fills the options.
+ */
+#include "script/images.h"
+#include "script/longcall.h"
+#include "script/network.h"
+#include "script/rooms.h"
+#include "script/value.h"
+
+#include "run/run.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static void set_number(lua_State *L, const char *key, double value)
+{
+	if (isnan(value)) /* nothing known: no field */
+		return;
+	lua_pushnumber(L, value);
+	lua_setfield(L, -2, key);
+}
+
+static void set_integer(lua_State *L, const char *key, int64_t value)
+{
+	lua_pushinteger(L, value);
+	lua_setfield(L, -2, key);
+}
+
+static void set_boolean(lua_State *L, const char *key, bool value)
+{
+	lua_pushboolean(L, value);
+	lua_setfield(L, -2, key);
+}
+
+static void set_text(lua_State *L, const char *key, const char *value)
+{
+	lua_pushstring(L, value);
+	lua_setfield(L, -2, key);
+}
+
+/* { number = 3, train = { loss, accuracy }, val = { loss, accuracy, top5 }, rate, images_per_second, seconds, time } */
+static void push_epoch(lua_State *L, const struct cs_epoch *epoch)
+{
+	lua_createtable(L, 0, 10);
+	set_integer(L, "number", (int64_t)epoch->epoch);
+	lua_createtable(L, 0, 2);
+	set_number(L, "loss", epoch->train_loss);
+	set_number(L, "accuracy", epoch->train_accuracy);
+	lua_setfield(L, -2, "train");
+	lua_createtable(L, 0, 3);
+	set_number(L, "loss", epoch->val_loss);
+	set_number(L, "accuracy", epoch->val_accuracy);
+	set_number(L, "top5", epoch->val_top5);
+	lua_setfield(L, -2, "val");
+	set_number(L, "rate", epoch->rate);
+	set_number(L, "images_per_second", epoch->images_per_second);
+	set_number(L, "seconds", epoch->seconds);
+	set_number(L, "time", epoch->time);
+}
+
+static void push_news(lua_State *L, const struct cs_run_news *news)
+{
+	lua_createtable(L, 0, 16);
+	set_integer(L, "epoch", news->epoch);
+	set_integer(L, "epochs", news->epochs);
+	set_integer(L, "batch", news->batch);
+	set_integer(L, "batches", news->batches);
+	set_integer(L, "step", news->step);
+	set_number(L, "loss", news->loss);
+	set_number(L, "accuracy", news->accuracy);
+	set_number(L, "rate", news->rate);
+	set_number(L, "images_per_second", news->images_per_second);
+	if (news->eta >= 0)
+		set_number(L, "eta", news->eta);
+	set_boolean(L, "best", news->best);
+	set_integer(L, "since_best", news->since_best);
+	set_integer(L, "patience", news->patience);
+	set_text(L, "phase", news->phase);
+}
+
+struct watching {
+	lua_State *L;
+	int on_batch, on_epoch, raised; /* stack positions; nil where there is nothing */
+	bool failed;
+};
+
+static int add_traceback(lua_State *L)
+{
+	if (lua_type(L, 1) == LUA_TSTRING)
+		luaL_traceback(L, L, lua_tostring(L, 1), 1);
+	return 1;
+}
+
+static bool watch(void *context, const struct cs_run_news *news)
+{
+	struct watching *w = context;
+	lua_State *L = w->L;
+	int base = lua_gettop(L);
+	bool go_on = true;
+
+	if (lua_isnil(L, news->finished ? w->on_epoch : w->on_batch))
+		return true;
+	lua_pushcfunction(L, add_traceback);
+	lua_pushvalue(L, news->finished ? w->on_epoch : w->on_batch);
+	push_news(L, news);
+	if (news->finished) { /* what a script wants first: the epoch; the news besides */
+		push_epoch(L, news->finished);
+		set_boolean(L, "best", news->best);
+		lua_insert(L, -2);
+	}
+	if (lua_pcall(L, news->finished ? 2 : 1, 1, base + 1)) {
+		lua_replace(L, w->raised);
+		w->failed = true;
+		go_on = false;
+	} else if (lua_isboolean(L, -1) && !lua_toboolean(L, -1)) {
+		go_on = false;
+	}
+	lua_settop(L, base);
+	return go_on;
+}
+
+static void read_optimizer(lua_State *L, int arg, struct cs_optimizer_spec *spec)
+{
+	static const char *const names[] = {"kind", "rate", "momentum", "nesterov", "beta1", "beta2", "epsilon", "weight_decay",
+		"clip_norm", NULL};
+	static const char *const kinds[] = {"sgd", "adam", NULL};
+	int at;
+
+	if (lua_getfield(L, arg, "optimizer") != LUA_TNIL) {
+		at = lua_gettop(L);
+		luaL_checktype(L, at, LUA_TTABLE);
+		cs_value_options(L, at, names);
+		*spec = cs_optimizer_default((enum cs_optimizer_kind)cs_value_choice(L, at, "kind", "sgd", kinds));
+		spec->rate = (float)cs_value_number(L, at, "rate", (double)spec->rate);
+		spec->momentum = (float)cs_value_number(L, at, "momentum", (double)spec->momentum);
+		spec->nesterov = cs_value_boolean(L, at, "nesterov", spec->nesterov);
+		spec->beta1 = (float)cs_value_number(L, at, "beta1", (double)spec->beta1);
+		spec->beta2 = (float)cs_value_number(L, at, "beta2", (double)spec->beta2);
+		spec->epsilon = (float)cs_value_number(L, at, "epsilon", (double)spec->epsilon);
+		spec->weight_decay = (float)cs_value_number(L, at, "weight_decay", (double)spec->weight_decay);
+		spec->clip_norm = (float)cs_value_number(L, at, "clip_norm", (double)spec->clip_norm);
+	}
+	lua_pop(L, 1);
+}
+
+static void read_schedule(lua_State *L, int arg, struct cs_schedule *schedule)
+{
+	static const char *const names[] = {"kind", "warmup", "factor", "every", "final", "peak_at", "start", NULL};
+	static const char *const kinds[] = {"constant", "step", "cosine", "one-cycle", NULL};
+	int at;
+
+	if (lua_getfield(L, arg, "schedule") != LUA_TNIL) {
+		at = lua_gettop(L);
+		luaL_checktype(L, at, LUA_TTABLE);
+		cs_value_options(L, at, names);
+		*schedule = cs_schedule_default((enum cs_schedule_kind)cs_value_choice(L, at, "kind", "constant", kinds));
+		schedule->warmup = cs_value_integer(L, at, "warmup", schedule->warmup, 0, INT64_MAX);
+		schedule->factor = cs_value_number(L, at, "factor", schedule->factor);
+		schedule->every = cs_value_integer(L, at, "every", schedule->every, 1, INT64_MAX);
+		schedule->final = cs_value_number(L, at, "final", schedule->final);
+		schedule->peak_at = cs_value_number(L, at, "peak_at", schedule->peak_at);
+		schedule->start = cs_value_number(L, at, "start", schedule->start);
+	}
+	lua_pop(L, 1);
+}
+
+static void read_augment(lua_State *L, int arg, struct cs_run_options *options)
+{
+	static const char *const names[] = {"flip", "flip_vertical", "shift", "val", NULL};
+	int at;
+
+	if (lua_getfield(L, arg, "augment") != LUA_TNIL) {
+		at = lua_gettop(L);
+		luaL_checktype(L, at, LUA_TTABLE);
+		cs_value_options(L, at, names);
+		options->augment.flip = cs_value_boolean(L, at, "flip", false);
+		options->augment.flip_vertical = cs_value_boolean(L, at, "flip_vertical", false);
+		options->augment.shift = (int)cs_value_integer(L, at, "shift", 0, 0, 4096);
+		options->augment_val = cs_value_boolean(L, at, "val", false);
+	}
+	lua_pop(L, 1);
+}
+
+/* A function, or nil; left on the stack. */
+static int push_callback(lua_State *L, int arg, const char *key)
+{
+	int type = lua_getfield(L, arg, key);
+
+	if (type != LUA_TNIL && type != LUA_TFUNCTION)
+		luaL_argerror(L, arg, lua_pushfstring(L, "option '%s' must be a function, not a %s", key, lua_typename(L, type)));
+	return lua_gettop(L);
+}
+
+static const char *const ends[] = {
+	[CS_RUN_COMPLETE] = "complete", [CS_RUN_PATIENCE] = "patience", [CS_RUN_STOPPED] = "stopped", [CS_RUN_DIVERGED] = "diverged"};
+
+static void push_summary(lua_State *L, const struct cs_run_summary *summary, const char *directory)
+{
+	lua_createtable(L, 0, 14);
+	set_text(L, "finish", ends[summary->end]);
+	set_integer(L, "epochs", summary->epochs);
+	if (summary->best_epoch >= 0) {
+		set_integer(L, "best_epoch", summary->best_epoch);
+		set_number(L, "best_val_accuracy", summary->best_val_accuracy);
+		set_number(L, "best_val_loss", summary->best_val_loss);
+	}
+	set_number(L, "last_train_accuracy", summary->last_train_accuracy);
+	set_number(L, "last_train_loss", summary->last_train_loss);
+	set_number(L, "seconds", summary->seconds);
+	set_number(L, "images_per_second", summary->images_per_second);
+	set_number(L, "loader_wait_share", summary->loader_wait_share);
+	set_text(L, "message", summary->message);
+	set_text(L, "directory", directory);
+}
+
+/* engine.train(net, data, options): see cs.train in init.lua. */
+static int l_train(lua_State *L)
+{
+	static const char *const names[] = {"out", "epochs", "batch", "patience", "optimizer", "schedule", "augment", "smoothing", "seed",
+		"threads", "overwrite", "keep_preprocess", "checkpoint_seconds", "config", "resume", "on_batch", "on_epoch", NULL};
+	struct cs_model *model = cs_lua_network_check(L, 1);
+	struct cs_dataset *data = cs_handle_check(L, 2, &cs_lua_dataset_type);
+	struct cs_run_options options = cs_run_options_default();
+	struct cs_run_summary summary = {.best_epoch = -1};
+	struct watching watching = {.L = L};
+	struct cs_handle *network = cs_handle_at(L, 1, &cs_lua_network_type), *set = cs_handle_at(L, 2, &cs_lua_dataset_type);
+	struct cs_error error = {0};
+	enum cs_status status;
+	bool resume;
+
+	lua_settop(L, 3);
+	cs_value_options(L, 3, names);
+	if (network->busy)
+		return luaL_argerror(L, 1, "this network is being trained already");
+	options.directory = cs_value_string(L, 3, "out", NULL);
+	options.epochs = (int)cs_value_integer(L, 3, "epochs", options.epochs, 1, INT32_MAX);
+	options.batch = (int)cs_value_integer(L, 3, "batch", options.batch, 1, 1 << 16);
+	options.patience = (int)cs_value_integer(L, 3, "patience", options.patience, 0, INT32_MAX);
+	options.smoothing = (float)cs_value_number(L, 3, "smoothing", (double)options.smoothing);
+	luaL_argcheck(L, options.smoothing >= 0 && options.smoothing < 1, 3, "option 'smoothing' must be 0 or more and below 1");
+	options.seed = (uint64_t)cs_value_integer(L, 3, "seed", (int64_t)options.seed, 0, INT64_MAX);
+	options.threads = (int)cs_value_integer(L, 3, "threads", cs_value_threads(L), 0, 4096);
+	options.overwrite = cs_value_boolean(L, 3, "overwrite", options.overwrite);
+	options.fixed_preprocess = cs_value_boolean(L, 3, "keep_preprocess", options.fixed_preprocess);
+	options.checkpoint_seconds = cs_value_number(L, 3, "checkpoint_seconds", options.checkpoint_seconds);
+	options.config = cs_value_string(L, 3, "config", NULL);
+	resume = cs_value_boolean(L, 3, "resume", false);
+	luaL_argcheck(L, !resume || options.directory, 3, "option 'resume' needs 'out', the run to go on with");
+	read_optimizer(L, 3, &options.optimizer);
+	read_schedule(L, 3, &options.schedule);
+	read_augment(L, 3, &options);
+	watching.on_batch = push_callback(L, 3, "on_batch");
+	watching.on_epoch = push_callback(L, 3, "on_epoch");
+	lua_pushnil(L);
+	watching.raised = lua_gettop(L);
+	luaL_checkstack(L, 20, NULL);
+	options.watch = watch;
+	options.context = &watching;
+	cs_handle_orphan(L, 1); /* traces of the weights that are about to change */
+	network->busy++;
+	set->busy++;
+	cs_longcall_guard(NULL);
+	status = cs_run_train(model, data, &options, resume, NULL, &summary, &error);
+	cs_longcall_unguard();
+	network->busy--;
+	set->busy--;
+	if (watching.failed) {
+		lua_pushvalue(L, watching.raised);
+		return lua_error(L);
+	}
+	if (status) {
+		int pushed = cs_value_fail(L, &error);
+
+		push_summary(L, &summary, options.directory);
+		return pushed + 1;
+	}
+	if (summary.end == CS_RUN_STOPPED && cs_longcall_signal()) {
+		lua_pushnil(L);
+		lua_pushstring(L, summary.message);
+		lua_pushstring(L, cs_status_name(CS_ERR_CANCELLED));
+		push_summary(L, &summary, options.directory);
+		return 4;
+	}
+	push_summary(L, &summary, options.directory);
+	return 1;
+}
+
+/*** cs.run_state(directory)
+ * What is known of a run, finished or not: a table with `path`, `model`, `dataset`, `finished`, `alive` (a process is writing it now),
+ * `epoch`, `epochs`, `best_epoch`, `best_val_accuracy`, `modified` (seconds since 1970). nil, message, code when the directory holds
+ * none.
+ */
+static int l_run_state(lua_State *L)
+{
+	struct cs_run_state state;
+	struct cs_error error;
+
+	if (cs_run_inspect(luaL_checkstring(L, 1), &state, &error))
+		return cs_value_fail(L, &error);
+	lua_createtable(L, 0, 10);
+	set_text(L, "path", state.path);
+	set_text(L, "model", state.model);
+	set_text(L, "dataset", state.dataset);
+	set_boolean(L, "finished", state.finished);
+	set_boolean(L, "alive", state.alive);
+	set_integer(L, "epoch", state.epoch);
+	set_integer(L, "epochs", state.epochs);
+	if (state.best_epoch >= 0)
+		set_integer(L, "best_epoch", state.best_epoch);
+	set_number(L, "best_val_accuracy", state.best_val_accuracy);
+	set_number(L, "modified", state.modified);
+	return 1;
+}
+
+/*** cs.history(directory)
+ * The learning curves of a run, also while another process writes it: a table with `epochs` (a list of epochs as on_epoch gets them) and
+ * `points` (running means inside the epochs: `step`, `epoch` with its fraction, `loss`, `accuracy`, `rate`,
+ * `images_per_second`).
+ */
+static int l_history(lua_State *L)
+{
+	const char *directory = luaL_checkstring(L, 1);
+	struct cs_curves curves;
+	struct cs_error error;
+
+	if (cs_history_read(directory, &curves, &error))
+		return cs_value_fail(L, &error);
+	lua_createtable(L, 0, 2);
+	lua_createtable(L, (int)curves.epoch_count, 0);
+	for (int64_t i = 0; i < curves.epoch_count; i++) {
+		push_epoch(L, &curves.epochs[i]);
+		lua_rawseti(L, -2, i + 1);
+	}
+	lua_setfield(L, -2, "epochs");
+	lua_createtable(L, (int)curves.point_count, 0);
+	for (int64_t i = 0; i < curves.point_count; i++) {
+		const struct cs_point *point = &curves.points[i];
+
+		lua_createtable(L, 0, 6);
+		set_number(L, "step", point->step);
+		set_number(L, "epoch", point->epoch);
+		set_number(L, "loss", point->loss);
+		set_number(L, "accuracy", point->accuracy);
+		set_number(L, "rate", point->rate);
+		set_number(L, "images_per_second", point->images_per_second);
+		lua_rawseti(L, -2, i + 1);
+	}
+	lua_setfield(L, -2, "points");
+	cs_curves_fini(&curves);
+	return 1;
+}
+
+static const luaL_Reg functions[] = {
+	{"train", l_train},
+	{"run_state", l_run_state},
+	{"history", l_history},
+	{NULL, NULL},
+};
+
+void cs_lua_open_run(lua_State *L)
+{
+	luaL_setfuncs(L, functions, 0);
+}

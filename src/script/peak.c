@@ -1,0 +1,163 @@
+/* peak.c: multiply-adds that never leave the registers, timed. See peak.h.
+ *
+ * Twelve independent chains hide the latency of a fused multiply-add (4 cycles, 2 a cycle, on all processors with these
+ * instruction sets); the values converge, so that neither overflow nor denormal numbers disturb.
+ */
+#include "script/peak.h"
+
+#include "core/alloc.h"
+#include "core/gemm.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+enum { CHAINS = 12, TURNS = 1 << 16, ROUNDS = 5 };
+
+struct spin {
+	enum cs_isa isa;
+	int turns; /* in units of TURNS */
+	float sink[64];
+};
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2,fma"))) static float spin_avx2(long turns)
+{
+	__m256 x[CHAINS], a = _mm256_set1_ps(0.999f), b = _mm256_set1_ps(0.001f), sum = _mm256_setzero_ps();
+	float out[8], total = 0;
+
+	for (int i = 0; i < CHAINS; i++)
+		x[i] = _mm256_set1_ps((float)i);
+	for (long t = 0; t < turns; t++) {
+#pragma GCC unroll 12
+		for (int i = 0; i < CHAINS; i++)
+			x[i] = _mm256_fmadd_ps(x[i], a, b);
+	}
+	for (int i = 0; i < CHAINS; i++)
+		sum = _mm256_add_ps(sum, x[i]);
+	_mm256_storeu_ps(out, sum);
+	for (int i = 0; i < 8; i++)
+		total += out[i];
+	return total;
+}
+
+__attribute__((target("avx512f"))) static float spin_avx512(long turns)
+{
+	__m512 x[CHAINS], a = _mm512_set1_ps(0.999f), b = _mm512_set1_ps(0.001f), sum = _mm512_setzero_ps();
+
+	for (int i = 0; i < CHAINS; i++)
+		x[i] = _mm512_set1_ps((float)i);
+	for (long t = 0; t < turns; t++) {
+#pragma GCC unroll 12
+		for (int i = 0; i < CHAINS; i++)
+			x[i] = _mm512_fmadd_ps(x[i], a, b);
+	}
+	for (int i = 0; i < CHAINS; i++)
+		sum = _mm512_add_ps(sum, x[i]);
+	return _mm512_reduce_add_ps(sum);
+}
+#endif
+
+static float spin_portable(long turns)
+{
+	float x[CHAINS], total = 0;
+
+	for (int i = 0; i < CHAINS; i++)
+		x[i] = (float)i;
+	for (long t = 0; t < turns; t++) {
+		for (int i = 0; i < CHAINS; i++)
+			x[i] = x[i] * 0.999f + 0.001f;
+	}
+	for (int i = 0; i < CHAINS; i++)
+		total += x[i];
+	return total;
+}
+
+static int width_of(enum cs_isa isa)
+{
+	return isa == CS_ISA_AVX512 ? 16 : isa == CS_ISA_AVX2 ? 8 : 1;
+}
+
+static void spin(void *context, int task, int worker)
+{
+	struct spin *spin = context;
+	long turns = (long)spin->turns * TURNS;
+	float result;
+
+	(void)worker;
+#if defined(__x86_64__)
+	if (spin->isa == CS_ISA_AVX512)
+		result = spin_avx512(turns);
+	else if (spin->isa == CS_ISA_AVX2)
+		result = spin_avx2(turns);
+	else
+#endif
+		result = spin_portable(turns);
+	spin->sink[task % 64] = result; /* keeps the loops from being removed */
+}
+
+double cs_peak_fma(enum cs_isa isa, struct cs_workers *workers)
+{
+	int threads = workers ? cs_workers_count(workers) : 1;
+	struct spin work = {.isa = isa, .turns = 1};
+	double rates[ROUNDS], start, seconds;
+
+	start = now();
+	spin(&work, 0, 0);
+	seconds = now() - start;
+	work.turns = seconds > 0 && seconds < 0.02 ? (int)(0.02 / seconds) + 1 : 1;
+	for (int i = 0; i < ROUNDS; i++) {
+		start = now();
+		cs_workers_run(workers, threads, spin, &work);
+		seconds = now() - start;
+		rates[i] = 2e-9 * CHAINS * width_of(isa) * (double)work.turns * TURNS * threads / seconds;
+	}
+	qsort(rates, ROUNDS, sizeof *rates, by_value);
+	return rates[ROUNDS / 2];
+}
+
+double cs_peak_gemm(int n)
+{
+	size_t count = (size_t)n * (size_t)n;
+	float *a = cs_alloc_large(sizeof *a * count), *b = cs_alloc_large(sizeof *b * count), *c = cs_alloc_large(sizeof *c * count);
+	double rates[ROUNDS], rate = 0;
+
+	if (!a || !b || !c)
+		goto out;
+	for (size_t i = 0; i < count; i++) {
+		a[i] = (float)(i % 7) - 3;
+		b[i] = (float)(i % 5) - 2;
+	}
+	cs_gemm(false, false, n, n, n, a, n, b, n, 0, c, n);
+	for (int i = 0; i < ROUNDS; i++) {
+		double start = now();
+
+		cs_gemm(false, false, n, n, n, a, n, b, n, 0, c, n);
+		rates[i] = 2e-9 * (double)n * n * n / (now() - start);
+	}
+	qsort(rates, ROUNDS, sizeof *rates, by_value);
+	rate = rates[ROUNDS / 2];
+out:
+	cs_free(a);
+	cs_free(b);
+	cs_free(c);
+	return rate;
+}

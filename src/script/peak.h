@@ -1,0 +1,15 @@
+/* peak.h: how fast this machine multiplies and adds: the yardstick behind `convscope doctor` and `convscope bench`. */
+#ifndef CS_SCRIPT_PEAK_H
+#define CS_SCRIPT_PEAK_H
+
+#include "core/cpu.h"
+#include "core/workers.h"
+
+/* GFLOP/s of fused multiply-adds that stay in registers, on all threads of the pool, with the vector width of `isa`: the median of five
+ * rounds of about 20 ms. The portable form is what the compiler makes of plain C: no peak. */
+double cs_peak_fma(enum cs_isa isa, struct cs_workers *workers);
+
+/* GFLOP/s of a single-threaded product of two n x n matrices by OpenBLAS: the median of five. 0 without memory. */
+double cs_peak_gemm(int n);
+
+#endif
