@@ -6,7 +6,6 @@
 #include "deconv/walk.h"
 
 #include <math.h>
-#include <string.h>
 
 static void identity(struct cs_walk *walk, const struct cs_layer *layer)
 {

@@ -5,8 +5,6 @@
  */
 #include "deconv/walk.h"
 
-#include <math.h>
-
 enum { AT_ONCE = 256 };
 
 bool cs_rectify_drops(const struct cs_walk *walk, int index)
