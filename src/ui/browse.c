@@ -206,7 +206,7 @@ static void draw(struct browser *browser)
 	cs_chrome_draw(session);
 	if (session->tiles)
 		cs_tiles_end(session->tiles);
-	refresh();
+	cs_terminal_refresh(cs_graphics_has_pixels(session->graphics));
 	cs_graphics_end(session->graphics);
 	browser->drawn = cs_ui_clock();
 }

@@ -223,7 +223,7 @@ void cs_graphics_pixels(const struct cs_graphics *graphics, struct cs_area area,
 
 int cs_graphics_columns(const struct cs_graphics *graphics, int rows)
 {
-	int columns = (rows * graphics->cell_height + graphics->cell_width / 2) / graphics->cell_width;
+	int columns = (rows * graphics->cell_height + graphics->cell_width - 1) / graphics->cell_width;
 
 	return columns < 1 ? 1 : columns;
 }

@@ -1,5 +1,7 @@
 /* terminal.c: the screen, signals, and the way back after a crash. See terminal.h.
  *
+ * leaveok() stays off: only then does curscr say where the cursor really is, to which the pictures put it back.
+ *
  * ncurses is read through a pad, because reading from a window draws it first, and drawing is the main loop's business. The
  * handler for crashes may use nothing but write() and tcsetattr(), so the bytes that restore the terminal are laid out
  * beforehand.
@@ -194,8 +196,8 @@ enum cs_status cs_terminal_open(struct cs_error *error)
 	noecho();
 	nonl();
 	curs_set(0);
-	idcok(stdscr, FALSE); /* inserting characters would not move the pictures along */
-	leaveok(stdscr, TRUE);
+	idlok(stdscr, FALSE); /* moving lines or characters about would not move the pictures */
+	idcok(stdscr, FALSE);
 	set_escdelay(25);
 	keypad(input, TRUE);
 	nodelay(input, TRUE);
@@ -274,6 +276,25 @@ void cs_terminal_suspend(void)
 	sigaction(SIGTSTP, &stop, &ours);
 	raise(SIGTSTP); /* returns when continued */
 	sigaction(SIGTSTP, &ours, NULL);
+}
+
+/* This ncurses scrolls regions of the screen where it finds lines of the new screen elsewhere on the old one, also with idlok()
+ * off; it takes the marked holes of pictures for blank lines then, and the pictures go astray. Line by line it cannot: what it looks
+ * for are lines that occur once before and once after. */
+void cs_terminal_refresh(bool line_by_line)
+{
+	int rows = getmaxy(stdscr);
+
+	if (!line_by_line || is_cleared(curscr)) {
+		refresh();
+		return;
+	}
+	for (int row = 0; row < rows; row++) {
+		untouchwin(stdscr);
+		touchline(stdscr, row, 1);
+		wnoutrefresh(stdscr);
+		doupdate();
+	}
 }
 
 void cs_terminal_repaint(void)

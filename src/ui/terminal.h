@@ -36,6 +36,9 @@ unsigned cs_terminal_wait(int milliseconds);
  * waits and never draws. */
 int cs_terminal_read(wint_t *key);
 
+/* Send what changed. `line_by_line` while there are pictures that ncurses does not know of. */
+void cs_terminal_refresh(bool line_by_line);
+
 /* Stop as SIGTSTP wants it, with the terminal as the shell expects it; returns when continued. */
 void cs_terminal_suspend(void);
 

@@ -187,7 +187,7 @@ static void draw_title(struct cs_view *view)
 	cs_screen_put(screen, 0, used + 2, -1, CS_STYLE_TEXT, "%s", text);
 	if (used + 3 + cs_screen_width(screen, text) + 34 < screen->columns)
 		cs_screen_put_right(screen, 0, screen->columns - 1, CS_STYLE_DIM, "sort: %s ▾  page %d/%d",
-			cs_order_name(state->sort), page, pages - 1);
+			cs_order_name(state->sort), page + 1, pages);
 	if (state->kind == FILTERS)
 		cs_screen_put(screen, 1, 1, -1, CS_STYLE_DIM, "the filters themselves%s",
 			session->shared ? " · one scale" : "");
@@ -548,7 +548,7 @@ static void label_layer(struct cs_view *view, char *text, size_t size)
 	const struct layer *state = view->state;
 
 	snprintf(text, size, "%s-%s-page%d", layer_of(view)->spec.name, kind_names[state->kind],
-		(int)(state->cursor / ((int64_t)state->across * state->down)));
+		(int)(state->cursor / ((int64_t)state->across * state->down)) + 1);
 }
 
 static void close_layer(struct cs_view *view)

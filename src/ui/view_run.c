@@ -259,6 +259,7 @@ static void draw_numbers(struct cs_view *view, const struct cs_followed *latest,
 	char text[300] = "", number[40];
 	size_t used = 0;
 	double rate = NAN, speed = NAN;
+	int64_t since = curves->epoch_count - 1 - state->best_epoch;
 
 	if (curves->epoch_count) {
 		rate = curves->epochs[curves->epoch_count - 1].rate;
@@ -277,8 +278,8 @@ static void draw_numbers(struct cs_view *view, const struct cs_followed *latest,
 		used += (size_t)snprintf(text + used, sizeof text - used, "%srate %s", used ? " · " : "",
 			cs_words_value(rate, number, sizeof number));
 	if (state->best_epoch >= 0 && curves->epoch_count && used < sizeof text)
-		snprintf(text + used, sizeof text - used, " · %lld epochs since",
-			(long long)(curves->epoch_count - 1 - state->best_epoch));
+		snprintf(text + used, sizeof text - used, " · %lld epoch%s since", (long long)since,
+			since == 1 ? "" : "s");
 	cs_screen_put(screen, row, 1, -1, CS_STYLE_TEXT, "%s", text);
 }
 
