@@ -13,7 +13,7 @@ allowed() { # the rooms that room $1 may include
 	deconv) echo "deconv nn core" ;;
 	measure) echo "measure io core" ;;
 	model) echo "model nn io core" ;;
-	run) echo "run data nn model core" ;;
+	run) echo "run data nn model io core" ;;
 	script) echo "script core io figure data nn deconv measure model run" ;;
 	ui) echo "ui core io figure data nn deconv measure model run" ;;
 	esac
