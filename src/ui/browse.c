@@ -95,6 +95,25 @@ static void conclude(struct browser *browser)
 	}
 }
 
+static void take_key(struct browser *browser, int key)
+{
+	cs_chrome_key(&browser->session, key);
+}
+
+/* Cursor keys as a terminal sends them that was not told of application mode, or does not heed it. */
+static void take_plain_key(struct browser *browser, const struct cs_reply *reply)
+{
+	static const struct {
+		char kind;
+		int key;
+	} keys[] = {{'A', KEY_UP}, {'B', KEY_DOWN}, {'C', KEY_RIGHT}, {'D', KEY_LEFT}, {'H', KEY_HOME}, {'F', KEY_END}};
+
+	for (size_t i = 0; i < sizeof keys / sizeof *keys && !reply->text[0]; i++) {
+		if (keys[i].kind == reply->kind)
+			take_key(browser, cs_key_of((unsigned)keys[i].key, true));
+	}
+}
+
 /* An answer arrived among the keys. DA1 is the fence of the older of the two questions that may be open. */
 static void take_answer(struct browser *browser, const struct cs_reply *reply)
 {
@@ -109,11 +128,8 @@ static void take_answer(struct browser *browser, const struct cs_reply *reply)
 	}
 	if (cs_probe_answer(&session->probe, reply))
 		conclude(browser);
-}
-
-static void take_key(struct browser *browser, int key)
-{
-	cs_chrome_key(&browser->session, key);
+	else
+		take_plain_key(browser, reply);
 }
 
 static void take_character(struct browser *browser, unsigned character)

@@ -101,9 +101,9 @@ static void print_held(void)
 }
 
 /* A crash: give the terminal back, then let the one who handled this before have it (returning repeats the fault). */
-static void on_fatal(int number)
+static void on_fatal(int number, siginfo_t *info, void *context)
 {
-	(void)number;
+	(void)context;
 	if (taken) {
 		taken = 0;
 		if (write(1, restore, restore_length) < 0) {
@@ -114,6 +114,8 @@ static void on_fatal(int number)
 	}
 	for (int i = 0; i < FATAL; i++)
 		sigaction(fatal[i], &fatal_before[i], NULL);
+	if (info->si_code <= 0) /* sent, not a fault: nothing will repeat it */
+		raise(number);
 }
 
 /* A terminfo string without its padding ("$<5>"). */
@@ -135,7 +137,7 @@ static void add_restore(const char *name)
 static void set_handlers(void)
 {
 	struct sigaction watch = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-	struct sigaction crash = {.sa_handler = on_fatal, .sa_flags = SA_NODEFER};
+	struct sigaction crash = {.sa_sigaction = on_fatal, .sa_flags = SA_NODEFER | SA_SIGINFO};
 
 	sigemptyset(&watch.sa_mask);
 	sigemptyset(&crash.sa_mask);

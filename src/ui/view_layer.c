@@ -192,10 +192,9 @@ static void draw_title(struct cs_view *view)
 		cs_screen_put(screen, 1, 1, -1, CS_STYLE_DIM, "the filters themselves%s",
 			session->shared ? " · one scale" : "");
 	else if (state->kind == PATCHES)
-		cs_screen_put(screen, 1, 1, -1, CS_STYLE_DIM, "what excites each feature most: the patch of the image");
+		cs_screen_put(screen, 1, 1, -1, CS_STYLE_DIM, "strongest image, the patch that the unit sees");
 	else
-		cs_screen_put(screen, 1, 1, -1, CS_STYLE_DIM,
-			"what excites each feature most, projected back · rule %s · signal %s%s",
+		cs_screen_put(screen, 1, 1, -1, CS_STYLE_DIM, "strongest image, projected back · rule %s · signal %s%s",
 			cs_rule_names[session->rule], session->signal == CS_SIGNAL_VALUE ? "value" : "one",
 			session->shared ? " · one scale" : "");
 }
