@@ -42,7 +42,7 @@ struct planes {
 	int64_t weights; /* floats of one group's weights at one point */
 	int64_t pixels; /* of a padded input row */
 	struct cs_bands bands;
-	int64_t gap; /* floats from one block's products to the next's, or from point to point */
+	int64_t gap; /* floats from one block's products to the next's */
 	int64_t splits;
 };
 
@@ -55,6 +55,7 @@ static struct planes measure(const struct cs_layer *conv, const struct cs_layer 
 
 	p.lanes = p.blocked->lanes;
 	p.step = c < p.lanes ? 1 : p.lanes;
+	p.wide = f > p.lanes ? 2 : 1;
 	p.blocks = cs_divide_up(c, p.step);
 	p.width = p.blocks * p.step;
 	p.phases[0] = p.phases[1] = 1;
@@ -62,13 +63,11 @@ static struct planes measure(const struct cs_layer *conv, const struct cs_layer 
 		p.filtering = kernel[1] == 5 ? CS_F3_5 : CS_F3_3;
 		p.m = cs_filtering_sizes[p.filtering].outputs;
 		p.points = cs_filtering_sizes[p.filtering].points;
-		p.wide = 1; /* so that a band's products stay in cache */
 		p.columns = cs_divide_up(ow, p.m);
 		p.rows = oh + kernel[0] - 1;
 		p.pixels = (p.columns - 1) * p.m + p.points;
 		p.terms = p.blocks * kernel[0];
 	} else {
-		p.wide = f > p.lanes ? 2 : 1;
 		p.phases[0] = stride[0];
 		p.phases[1] = stride[1];
 		p.columns = ow + (kernel[1] - 1) / stride[1];
@@ -129,7 +128,7 @@ static int64_t input_size(const struct planes *p)
 
 static int64_t products_size(const struct planes *p)
 {
-	return p->gap * (p->lines ? p->points : p->wide);
+	return p->points * p->wide * p->gap;
 }
 
 static int64_t cells_size(const struct planes *p)
@@ -310,22 +309,23 @@ static void image_task(void *context, int task, int worker)
 					.offsets = job->offsets,
 					.b = job->weights + (group * p->points + point) * p->weights,
 					.start = !p->lines || point == 1 ? job->bias + group * width : NULL,
-					.out = products + point * p->gap,
+					.out = products + point * p->wide * p->gap,
 					.gap = p->gap,
 					.wide = (int)p->wide,
 				};
 
 				p->blocked->product(&product);
 			}
-			if (p->lines) {
-				p->blocked->lines_out(p->filtering, products, p->gap, n, cells);
-				cs_conv_emit(&p->bands, &band, p->blocked, job->pass, image, group * width, cells,
-					p->columns * p->m);
-				continue;
-			}
-			for (int64_t w = 0; w < p->wide && group * width + w * p->lanes < f; w++)
+			for (int64_t w = 0; w < p->wide && group * width + w * p->lanes < f; w++) {
+				float *block = products + w * p->gap;
+
+				if (p->lines) {
+					p->blocked->lines_out(p->filtering, block, p->wide * p->gap, n, cells);
+					block = cells;
+				}
 				cs_conv_emit(&p->bands, &band, p->blocked, job->pass, image,
-					group * width + w * p->lanes, products + w * p->gap, p->columns);
+					group * width + w * p->lanes, block, p->columns * p->m);
+			}
 		}
 	}
 }

@@ -10,6 +10,9 @@
  * No sum is shared between tasks. With fewer channels than lanes, the pixels of one kernel row stand in for channels: they lie
  * together in memory, and only the kernel's rows remain as taps ("folded"). Strides cost nothing: they are in the offsets.
  *
+ * Where so many cells are live that listing them costs more than it saves, and no data gradient asks for the lists, a feature block's cells
+ * are walked as they stand, zeros included: each image decides by its own count.
+ *
  * Lists take room for the worst case, so images go through in groups that bound it. Entries are listed in an order that
  * keeps neighbouring windows apart: they would otherwise wait for each other's sums on their way through memory.
  */
@@ -22,6 +25,7 @@
 enum {
 	LIST_BYTES = 16 << 20, /* all lists of a group of images, at worst */
 	WEIGHT_TASKS = 16, /* at least, where features allow it */
+	DENSE = 40, /* percent of cells that live, from which on they are not listed */
 	ROWS_AT_ONCE = 5, /* taps of a list that stay in registers: 5x1 or 3x3 */
 };
 
@@ -38,7 +42,7 @@ struct sparse {
 	int64_t pixel, row, plane; /* floats */
 	int64_t cells, window; /* of the pool's output plane, of its window */
 	int64_t images; /* a group */
-	int64_t ranges; /* of features */
+	int64_t feature_blocks, ranges; /* features by lanes; ranges of those blocks */
 };
 
 static struct sparse measure(const struct cs_layer *conv, const struct cs_layer *pool, int count)
@@ -67,7 +71,8 @@ static struct sparse measure(const struct cs_layer *conv, const struct cs_layer 
 	s.row = s.width * s.pixel;
 	s.plane = cs_divide_up(s.height * s.row, 16) * 16 + s.lanes; /* folded taps reach past the last pixel */
 	s.images = cs_most(1, cs_least(count, LIST_BYTES / (s.cells * s.f * (int64_t)sizeof(struct cs_live))));
-	s.ranges = cs_least(cs_divide_up(WEIGHT_TASKS, s.blocks), cs_divide_up(s.f, s.lanes));
+	s.feature_blocks = cs_divide_up(s.f, s.lanes);
+	s.ranges = cs_least(cs_divide_up(WEIGHT_TASKS, s.blocks), s.feature_blocks);
 	return s;
 }
 
@@ -83,17 +88,17 @@ bool cs_conv_sparse_suits(const struct cs_layer *conv, const struct cs_layer *po
 
 /* What lies in the layer's shared memory, in floats; end is its size. */
 struct layout {
-	int64_t order, base, within, heads, lists, bias, inputs, kernel, gradient, end;
+	int64_t order, base, within, heads, dense, lists, bias, inputs, kernel, gradient, end;
 };
 
 static struct layout lay_out(const struct sparse *s, int count)
 {
 	struct layout at = {0};
-	int64_t size[] = {s->cells, s->cells, s->window, s->images * (s->f + 1), 2 * s->images * s->cells * s->f,
-		count * s->f, s->folded ? s->images * s->plane : 0, s->blocks * s->f * s->taps,
-		s->blocks * s->f * s->taps};
-	int64_t *to[] = {
-		&at.order, &at.base, &at.within, &at.heads, &at.lists, &at.bias, &at.inputs, &at.kernel, &at.gradient};
+	int64_t size[] = {s->cells, s->cells, s->window, s->images * (s->f + 1), s->images * s->feature_blocks,
+		2 * s->images * s->cells * s->f, count * s->f, s->folded ? s->images * s->plane : 0,
+		s->blocks * s->f * s->taps, s->blocks * s->f * s->taps};
+	int64_t *to[] = {&at.order, &at.base, &at.within, &at.heads, &at.dense, &at.lists, &at.bias, &at.inputs,
+		&at.kernel, &at.gradient};
 
 	for (size_t i = 0; i < sizeof size / sizeof *size; i++) {
 		*to[i] = at.end;
@@ -107,7 +112,8 @@ void cs_conv_sparse_plan_backward(const struct cs_layer *conv, const struct cs_l
 	struct sparse s = measure(conv, pool, need->batch);
 
 	cs_conv_raise(&need->shared, lay_out(&s, need->batch).end);
-	cs_conv_raise(&need->per_worker, s.plane);
+	/* a plane of channels, or a feature block as it stands: values and offsets */
+	cs_conv_raise(&need->per_worker, cs_most(s.plane, s.folded ? 2 * s.cells * s.lanes : 0));
 }
 
 struct job {
@@ -199,6 +205,9 @@ static void prepare_task(void *context, int task, int worker)
 	uint32_t *heads = (uint32_t *)(job->memory + job->at.heads) + task * (s->f + 1);
 	struct cs_live *lists = (struct cs_live *)(job->memory + job->at.lists) + task * s->cells * s->f;
 
+	uint32_t *dense = (uint32_t *)(job->memory + job->at.dense) + task * s->feature_blocks;
+	bool may_be_dense = s->folded && !pass->d_in;
+
 	(void)worker;
 	s->kernels->derive(
 		s->conv->spec.activation, s->conv->spec.alpha, pass->next_out + pooled, gradient, s->cells * s->f);
@@ -207,12 +216,19 @@ static void prepare_task(void *context, int task, int worker)
 	for (int64_t k = 0; k < s->f; k += s->lanes) {
 		int64_t valid = cs_least(s->lanes, s->f - k);
 		struct cs_live *to[16];
+		int64_t live;
 
 		s->blocked->live_count(gradient + k, s->cells, s->f, valid, heads + k + 1);
+		live = 0;
+		for (int64_t i = k; i < k + valid; i++)
+			live += heads[i + 1];
+		dense[k / s->lanes] = may_be_dense && live * 100 >= s->cells * valid * DENSE;
 		for (int64_t i = k; i < k + valid; i++) {
-			heads[i + 1] += heads[i];
+			heads[i + 1] = heads[i] + (dense[k / s->lanes] ? 0 : heads[i + 1]);
 			to[i - k] = lists + heads[i];
 		}
+		if (dense[k / s->lanes])
+			continue;
 		s->blocked->live_list(gradient + k, pass->next_switches + pooled + k, s->cells, s->f, valid,
 			(const uint32_t *)(job->memory + job->at.order), (const int32_t *)(job->memory + job->at.base),
 			(const int32_t *)(job->memory + job->at.within), to);
@@ -244,16 +260,53 @@ static bool next_piece(const struct sparse *s, struct piece *piece)
 	return piece->r < s->rows;
 }
 
+/* Features k .. k + valid of the group's image i, which hardly rest: without lists. */
+static void collect_dense(
+	const struct job *job, int64_t i, int64_t k, int64_t valid, const float *plane, float *gradient, int worker)
+{
+	const struct sparse *s = &job->s;
+	int64_t pooled = (job->first + i) * s->cells * s->f + k;
+	float *values = scratch(job, worker);
+	int32_t *offsets = (int32_t *)(values + s->cells * s->lanes);
+
+	s->blocked->live_block(job->pass->d_next_out + pooled, job->pass->next_switches + pooled, s->cells, s->f, valid,
+		(const int32_t *)(job->memory + job->at.base), (const int32_t *)(job->memory + job->at.within), values,
+		offsets);
+	for (int64_t lane = 0; lane < valid; lane++) {
+		struct piece p = {0};
+
+		while (next_piece(s, &p))
+			s->blocked->collect_block(values + lane, offsets + lane, s->cells, (int)p.rows, (int)p.columns,
+				gradient + lane * s->taps + (p.r * s->columns + p.c) * s->lanes, s->columns * s->lanes,
+				plane + p.r * s->row + p.c * s->lanes, s->row);
+	}
+}
+
+static void collect_listed(const struct job *job, int64_t i, int64_t k, const float *plane, float *gradient)
+{
+	const struct sparse *s = &job->s;
+	struct piece p = {0};
+	int64_t n;
+	const struct cs_live *live = list_of(job, i, k, &n);
+
+	while (n && next_piece(s, &p))
+		s->blocked->collect(live, n, (int)p.rows, (int)p.columns,
+			gradient + (p.r * s->columns + p.c) * s->lanes, s->columns * s->lanes,
+			plane + p.r * s->row + p.c * s->lanes, s->row);
+}
+
 static void weights_task(const struct job *job, int64_t task, int worker)
 {
 	const struct sparse *s = &job->s;
 	int64_t block = task / s->ranges, range = task % s->ranges;
-	int64_t first = s->f * range / s->ranges, end = s->f * (range + 1) / s->ranges;
+	int64_t first = s->feature_blocks * range / s->ranges * s->lanes;
+	int64_t end = cs_least(s->f, s->feature_blocks * (range + 1) / s->ranges * s->lanes);
 	float *gradient = job->memory + job->at.gradient + (block * s->f + first) * s->taps;
 
 	if (job->first == 0)
 		memset(gradient, 0, (size_t)((end - first) * s->taps) * sizeof *gradient);
 	for (int64_t i = 0; i < job->images; i++) {
+		const uint32_t *dense = (const uint32_t *)(job->memory + job->at.dense) + i * s->feature_blocks;
 		const float *plane = job->memory + job->at.inputs + i * s->plane;
 
 		if (!s->folded) {
@@ -261,15 +314,16 @@ static void weights_task(const struct job *job, int64_t task, int worker)
 				scratch(job, worker));
 			plane = scratch(job, worker);
 		}
-		for (int64_t k = first; k < end; k++) {
-			struct piece p = {0};
-			int64_t n;
-			const struct cs_live *live = list_of(job, i, k, &n);
+		for (int64_t k = first; k < end; k += s->lanes) {
+			int64_t valid = cs_least(s->lanes, s->f - k);
+			float *taps = gradient + (k - first) * s->taps;
 
-			while (n && next_piece(s, &p))
-				s->blocked->collect(live, n, (int)p.rows, (int)p.columns,
-					gradient + (k - first) * s->taps + (p.r * s->columns + p.c) * s->lanes,
-					s->columns * s->lanes, plane + p.r * s->row + p.c * s->lanes, s->row);
+			if (dense[k / s->lanes]) {
+				collect_dense(job, i, k, valid, plane, taps, worker);
+				continue;
+			}
+			for (int64_t lane = 0; lane < valid; lane++)
+				collect_listed(job, i, k + lane, plane, taps + lane * s->taps);
 		}
 	}
 }

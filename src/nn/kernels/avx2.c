@@ -32,6 +32,8 @@ static const struct cs_blocked blocked = {
 	.live_list = live_list,
 	.scatter = scatter,
 	.collect = collect,
+	.live_block = live_block,
+	.collect_block = collect_block,
 };
 
 const struct cs_kernels cs_kernels_avx2 = {

@@ -102,6 +102,15 @@ struct cs_blocked {
 	/* The transpose: taps[r][c] += sum of value * map[offset + ...]. */
 	void (*collect)(const struct cs_live *live, int64_t n, int rows, int columns, float *taps, int64_t tap_row,
 		const float *map, int64_t row);
+
+	/* Where nearly every cell is live, without lists: one block's gradient to values[cells][lanes] and the places of its cells,
+	 * base[q] + within[switch], to offsets[cells][lanes]; lanes beyond `valid` mean nothing. */
+	void (*live_block)(const float *gradient, const cs_switch *switches, int64_t cells, int64_t features,
+		int64_t valid, const int32_t *base, const int32_t *within, float *values, int32_t *offsets);
+
+	/* collect() of one lane of such a block: n entries values[0], values[lanes], ... */
+	void (*collect_block)(const float *values, const int32_t *offsets, int64_t n, int rows, int columns,
+		float *taps, int64_t tap_row, const float *map, int64_t row);
 };
 
 #endif

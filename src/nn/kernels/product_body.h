@@ -14,7 +14,10 @@ enum { ROWS_OF_TWO = LANES == 16 ? 12 : 6, ROWS_OF_ONE = LANES == 16 ? 16 : 12 }
 
 INLINE void product_tile(const struct cs_product *p, const int R, const int W, const int64_t step, int64_t row)
 {
-	const float *b = p->b;
+	/* the output may lie anywhere for all the compiler knows: what is read after the first store stands in registers */
+	const float *b = p->b, *in = p->a + row * step;
+	const int64_t *offsets = p->offsets, terms = p->terms, gap = p->gap;
+	float *out = p->out + row * LANES;
 	vec sum[16][2];
 
 #pragma GCC unroll 16
@@ -23,8 +26,8 @@ INLINE void product_tile(const struct cs_product *p, const int R, const int W, c
 		for (int w = 0; w < W; w++)
 			sum[r][w] = p->start ? vload(p->start + w * LANES) : vset(0);
 	}
-	for (int64_t t = 0; t < p->terms; t++) {
-		const float *a = p->a + p->offsets[t] + row * step;
+	for (int64_t t = 0; t < terms; t++) {
+		const float *a = in + offsets[t];
 
 #pragma GCC unroll 4
 		for (int64_t i = 0; i < step; i++, b += W * LANES) {
@@ -47,7 +50,7 @@ INLINE void product_tile(const struct cs_product *p, const int R, const int W, c
 	for (int r = 0; r < R; r++) {
 #pragma GCC unroll 2
 		for (int w = 0; w < W; w++)
-			vstore(p->out + w * p->gap + (row + r) * LANES, sum[r][w]);
+			vstore(out + w * gap + r * LANES, sum[r][w]);
 	}
 }
 

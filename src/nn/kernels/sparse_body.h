@@ -9,16 +9,17 @@
 #include "nn/kernels/blocked.h"
 #include "nn/kernels/vector.h"
 
+#include <string.h>
+
 static void live_count(const float *gradient, int64_t cells, int64_t features, int64_t valid, uint32_t *counts)
 {
-	for (int64_t i = 0; i < valid; i++)
-		counts[i] = 0;
-	for (int64_t q = 0; q < cells; q++) {
-		unsigned live = vlive(vload_part(gradient + q * features, valid));
+	vcell count = vcell_set(0);
+	uint32_t all[LANES];
 
-		for (; live; live &= live - 1)
-			counts[__builtin_ctz(live)]++;
-	}
+	for (int64_t q = 0; q < cells; q++)
+		count = vcell_count(count, vload_part(gradient + q * features, valid));
+	memcpy(all, &count, sizeof all);
+	memcpy(counts, all, (size_t)valid * sizeof *counts);
 }
 
 static void live_list(const float *gradient, const cs_switch *switches, int64_t cells, int64_t features, int64_t valid,
@@ -97,6 +98,45 @@ INLINE void collect_one(const int rows, const int columns, const struct cs_live 
 	}
 }
 
+static void live_block(const float *gradient, const cs_switch *switches, int64_t cells, int64_t features, int64_t valid,
+	const int32_t *base, const int32_t *within, float *values, int32_t *offsets)
+{
+	for (int64_t q = 0; q < cells; q++, values += LANES, offsets += LANES) {
+		vstore(values, vload_part(gradient + q * features, valid));
+		vcell_places(within, vcell_load(switches + q * features, valid), base[q], offsets);
+	}
+}
+
+INLINE void collect_block_one(const int rows, const int columns, const float *values, const int32_t *offsets, int64_t n,
+	float *taps, int64_t tap_row, const float *map, int64_t row)
+{
+	vec sum[16];
+
+#pragma GCC unroll 5
+	for (int r = 0; r < rows; r++) {
+#pragma GCC unroll 3
+		for (int c = 0; c < columns; c++)
+			sum[r * columns + c] = vload(taps + r * tap_row + c * LANES);
+	}
+	for (int64_t i = 0; i < n; i++) {
+		vec value = vset(values[i * LANES]);
+		const float *from = map + offsets[i * LANES];
+
+#pragma GCC unroll 5
+		for (int r = 0; r < rows; r++) {
+#pragma GCC unroll 3
+			for (int c = 0; c < columns; c++)
+				sum[r * columns + c] += value * vload(from + r * row + c * LANES);
+		}
+	}
+#pragma GCC unroll 5
+	for (int r = 0; r < rows; r++) {
+#pragma GCC unroll 3
+		for (int c = 0; c < columns; c++)
+			vstore(taps + r * tap_row + c * LANES, sum[r * columns + c]);
+	}
+}
+
 #define SIZES(call) \
 	switch (columns * 8 + rows) { \
 	case 8 + 1: \
@@ -146,6 +186,14 @@ static void collect(const struct cs_live *live, int64_t n, int rows, int columns
 	const float *map, int64_t row)
 {
 #define CALL(r, c) collect_one(r, c, live, n, taps, tap_row, map, row)
+	SIZES(CALL)
+#undef CALL
+}
+
+static void collect_block(const float *values, const int32_t *offsets, int64_t n, int rows, int columns, float *taps,
+	int64_t tap_row, const float *map, int64_t row)
+{
+#define CALL(r, c) collect_block_one(r, c, values, offsets, n, taps, tap_row, map, row)
 	SIZES(CALL)
 #undef CALL
 }

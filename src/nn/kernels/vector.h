@@ -87,6 +87,24 @@ INLINE void vcell_store(uint16_t *p, vcell cells, int64_t n)
 	_mm256_mask_storeu_epi16(p, (__mmask16)((1u << n) - 1), _mm512_cvtepi32_epi16(cells));
 }
 
+/* n cell numbers, the other lanes 0. */
+INLINE vcell vcell_load(const uint16_t *p, int64_t n)
+{
+	return _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16((__mmask16)((1u << n) - 1), p));
+}
+
+/* table[cell] + base of every lane. */
+INLINE void vcell_places(const int32_t *table, vcell cells, int32_t base, int32_t *out)
+{
+	_mm512_storeu_si512(out, _mm512_add_epi32(_mm512_i32gather_epi32(cells, table, 4), _mm512_set1_epi32(base)));
+}
+
+/* One more where x is not zero. */
+INLINE vcell vcell_count(vcell count, vec x)
+{
+	return _mm512_mask_add_epi32(count, (__mmask16)vlive(x), count, _mm512_set1_epi32(1));
+}
+
 #elif defined(__AVX2__)
 
 enum { LANES = 8 };
@@ -153,6 +171,26 @@ INLINE vcell vcell_set(int cell)
 INLINE vcell vcell_choose(vmask mask, vcell yes, vcell no)
 {
 	return (vcell)_mm256_blendv_ps((__m256)no, (__m256)yes, mask);
+}
+
+INLINE vcell vcell_load(const uint16_t *p, int64_t n)
+{
+	uint16_t cells[LANES] = {0};
+
+	for (int64_t i = 0; i < n; i++)
+		cells[i] = p[i];
+	return _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)cells));
+}
+
+INLINE void vcell_places(const int32_t *table, vcell cells, int32_t base, int32_t *out)
+{
+	_mm256_storeu_si256(
+		(__m256i *)out, _mm256_add_epi32(_mm256_i32gather_epi32(table, cells, 4), _mm256_set1_epi32(base)));
+}
+
+INLINE vcell vcell_count(vcell count, vec x)
+{
+	return _mm256_sub_epi32(count, _mm256_castps_si256(_mm256_cmp_ps((__m256)x, _mm256_setzero_ps(), _CMP_NEQ_UQ)));
 }
 
 INLINE void vcell_store(uint16_t *p, vcell cells, int64_t n)
