@@ -273,6 +273,23 @@ int cs_screen_put(
 	return put_text(screen, row, column, width, style, text);
 }
 
+/* Blank so far? What lies left of the screen counts as blank. */
+static bool is_free(const struct cs_screen *screen, int row, int column, int width)
+{
+	cchar_t cell;
+
+	for (int i = column < 0 ? 0 : column; i < column + width && i < screen->columns; i++) {
+		wchar_t text[CCHARW_MAX + 1];
+		attr_t attributes;
+		short pair;
+
+		if (mvin_wch(row, i, &cell) != OK || getcchar(&cell, text, &attributes, &pair, NULL) != OK ||
+			text[0] != L' ')
+			return false;
+	}
+	return true;
+}
+
 void cs_screen_put_right(struct cs_screen *screen, int row, int column, enum cs_style style, const char *format, ...)
 {
 	char text[1024];
@@ -283,7 +300,8 @@ void cs_screen_put_right(struct cs_screen *screen, int row, int column, enum cs_
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
 	width = cs_screen_width(screen, text);
-	put_text(screen, row, column > width ? column - width : 0, width < column ? width : column, style, text);
+	if (width <= column && is_free(screen, row, column - width - 1, width + 1))
+		put_text(screen, row, column - width, width, style, text);
 }
 
 void cs_screen_shade(struct cs_screen *screen, int row, int column, int width, enum cs_style style)

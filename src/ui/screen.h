@@ -44,7 +44,7 @@ void cs_screen_measure(struct cs_screen *screen);
 int cs_screen_put(struct cs_screen *screen, int row, int column, int width, enum cs_style style, const char *format,
 	...) __attribute__((format(printf, 6, 7)));
 
-/* The same, ending at `column` (exclusive). */
+/* The same, ending at `column` (exclusive); nothing where that would come too close to what stands there already. */
 void cs_screen_put_right(struct cs_screen *screen, int row, int column, enum cs_style style, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
 

@@ -87,13 +87,13 @@ struct columns {
 
 static struct columns lay_out(int width)
 {
-	struct columns at = {.type = 18};
+	struct columns at = {.type = 15};
 
 	at.silent = width >= 60 ? width - 2 : 0;
-	at.field = at.silent ? at.silent - 9 : width - 2;
-	at.macs = width >= 72 ? at.field - 9 : 0;
-	at.params = width >= 50 ? (at.macs ? at.macs : at.field) - 10 : 0;
-	at.shape = (at.params ? at.params : at.field) - 12;
+	at.field = at.silent ? at.silent - 7 : width - 1;
+	at.macs = width >= 72 ? at.field - 7 : 0;
+	at.params = width >= 50 ? (at.macs ? at.macs : at.field) - 8 : 0;
+	at.shape = (at.params ? at.params : at.field) - (width >= 72 ? 11 : 9);
 	return at;
 }
 
@@ -113,7 +113,8 @@ static void draw_layer(struct cs_view *view, int row, int i, bool selected)
 		cs_screen_put(screen, row, 1, 2, CS_STYLE_KEY, "%d", digit + 1);
 	cs_screen_put(screen, row, 4, at.type - 5, style, "%s", layer->spec.name);
 	cs_layer_describe(layer, text, sizeof text);
-	cs_screen_put(screen, row, at.type, at.shape - at.type - 13, style, "%s", text);
+	if (at.shape - at.type > 18)
+		cs_screen_put(screen, row, at.type, at.shape - at.type - 10, style, "%s", text);
 	shape_text(&layer->out, text, sizeof text);
 	cs_screen_put_right(screen, row, at.shape, style, "%s", text);
 	if (at.params && cs_layer_params(layer))
@@ -141,7 +142,7 @@ static void draw_title(struct cs_view *view)
 	for (int i = 0; i < network->layer_count; i++)
 		total += cs_layer_macs(&network->layers[i]);
 	shape_text(&network->input, shape, sizeof shape);
-	cs_screen_put(screen, 0, 1, screen->columns / 2 - 2, CS_STYLE_TITLE, "network  %s",
+	cs_screen_put(screen, 0, 1, -1, CS_STYLE_TITLE, "network  %s",
 		network->name[0] ? network->name : session->opened->target);
 	cs_screen_put_right(screen, 0, screen->columns - 1, CS_STYLE_TEXT, "sees %s · %s parameters · %s MACs an image",
 		shape, cs_words_short((double)cs_network_params(network), params, sizeof params),
@@ -173,7 +174,8 @@ static void draw_network(struct cs_view *view)
 	if (page < 1)
 		return;
 	cs_screen_put(screen, 2, 4, -1, CS_STYLE_DIM, "layer");
-	cs_screen_put(screen, 2, at.type, -1, CS_STYLE_DIM, "type");
+	if (at.shape - at.type > 18)
+		cs_screen_put(screen, 2, at.type, -1, CS_STYLE_DIM, "type");
 	cs_screen_put_right(screen, 2, at.shape, CS_STYLE_DIM, "output");
 	if (at.params)
 		cs_screen_put_right(screen, 2, at.params, CS_STYLE_DIM, "params");

@@ -432,6 +432,8 @@ static inline void harness_start(struct harness *h, struct terminal_kind kind, i
 	fflush(NULL);
 	h->child = forkpty(&h->master, NULL, NULL, &size);
 	if (h->child == 0) {
+		for (int i = 1; i < NSIG; i++)
+			signal(i, SIG_DFL); /* cmocka's handlers would go on with its tests in the child */
 		harness_environment(&kind);
 		exit(run(context));
 	}

@@ -1,0 +1,160 @@
+/* The browser and its terminal: refusals, endings, signals. */
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "tests/tui/tiny.h"
+
+static struct harness h;
+
+static void start(struct terminal_kind kind)
+{
+	harness_start(&h, kind, tiny_browse, (char[]){"runs/tiny/best.hdf5"});
+}
+
+static void quit(void)
+{
+	harness_keys(&h, "Q");
+	assert_int_equal(harness_end(&h, 10), 0);
+	harness_close(&h);
+}
+
+#define expect(text) assert_true(harness_wait(&h, text, 15))
+
+static void terminals_that_cannot_do_it_are_refused_in_one_line(void **state)
+{
+	(void)state;
+	start((struct terminal_kind){.term = "dumb", .columns = 200});
+	assert_int_equal(harness_end(&h, 10), 1);
+	assert_true(harness_has(&h, "convscope: the terminal 'dumb' cannot place the cursor"));
+	assert_false(h.alternate);
+	harness_close(&h);
+	start((struct terminal_kind){.term = "no-such-terminal", .columns = 200});
+	assert_int_equal(harness_end(&h, 10), 1);
+	assert_true(harness_has(&h, "the terminal 'no-such-terminal' is not known here"));
+	harness_close(&h);
+}
+
+static void without_a_terminal_it_says_what_to_use_instead(void **state)
+{
+	char path[128], line[400] = "";
+	FILE *file;
+	pid_t child;
+	int status;
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/refusal", tiny_directory);
+	child = fork();
+	if (child == 0) {
+		if (!freopen("/dev/null", "r", stdin) || !freopen(path, "w", stdout) || dup2(1, 2) < 0)
+			_exit(98);
+		_exit(tiny_browse((char[]){"runs/tiny"}));
+	}
+	waitpid(child, &status, 0);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+	file = fopen(path, "r");
+	assert_non_null(fgets(line, sizeof line, file));
+	fclose(file);
+	assert_non_null(strstr(line, "the browser needs a terminal"));
+}
+
+static void nothing_to_browse_is_said_before_the_screen_is_taken(void **state)
+{
+	(void)state;
+	harness_start(&h, (struct terminal_kind){.columns = 200}, tiny_browse, (char[]){"runs/nonesuch"});
+	assert_int_equal(harness_end(&h, 10), 1);
+	assert_true(harness_has(&h, "convscope: "));
+	assert_true(harness_has(&h, "nonesuch"));
+	assert_false(h.alternate);
+	harness_close(&h);
+}
+
+static void signals_that_end_it_restore_the_terminal(void **state)
+{
+	static const int signals[] = {SIGHUP, SIGTERM, SIGINT};
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		start((struct terminal_kind){.sixel = i == 1});
+		expect("network  tiny");
+		harness_keys(&h, "2"); /* with work in the background */
+		expect("20 features");
+		assert_true(h.alternate);
+		kill(h.child, signals[i]);
+		assert_int_equal(harness_end(&h, 10), 0);
+		assert_false(h.alternate);
+		harness_close(&h);
+	}
+}
+
+static void a_crash_restores_the_terminal_too(void **state)
+{
+	static const int signals[] = {SIGSEGV, SIGABRT};
+	int status;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		start((struct terminal_kind){0});
+		expect("network  tiny");
+		assert_true(h.alternate);
+		kill(h.child, signals[i]);
+		status = harness_end(&h, 10);
+		assert_true(status != 0 && status != -1);
+		assert_false(h.alternate);
+		harness_close(&h);
+	}
+}
+
+static void a_terminal_that_goes_away_ends_it(void **state)
+{
+	int status = 0, waited = 0;
+
+	(void)state;
+	start((struct terminal_kind){0});
+	expect("network  tiny");
+	close(h.master);
+	h.master = open("/dev/null", O_RDWR);
+	while (waitpid(h.child, &status, WNOHANG) == 0 && waited++ < 1000)
+		usleep(10000);
+	assert_true(waited < 1000);
+	h.child = 0;
+	harness_close(&h);
+}
+
+static void continuing_paints_the_screen_again(void **state)
+{
+	(void)state;
+	start((struct terminal_kind){.sixel = true});
+	expect("network  tiny");
+	expect("silent: features");
+	vterm_input_write(h.vt, "\033[2J\033[HSOMETHING ELSE", 21); /* a shell wrote over it meanwhile */
+	assert_true(harness_has(&h, "SOMETHING ELSE"));
+	kill(h.child, SIGCONT);
+	expect("network  tiny");
+	expect("silent: features");
+	assert_false(harness_has(&h, "SOMETHING ELSE"));
+	vterm_input_write(h.vt, "\033[2J", 4);
+	harness_keys(&h, "\014"); /* Ctrl-L does the same */
+	expect("network  tiny");
+	quit();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(terminals_that_cannot_do_it_are_refused_in_one_line),
+		cmocka_unit_test(without_a_terminal_it_says_what_to_use_instead),
+		cmocka_unit_test(nothing_to_browse_is_said_before_the_screen_is_taken),
+		cmocka_unit_test(signals_that_end_it_restore_the_terminal),
+		cmocka_unit_test(a_crash_restores_the_terminal_too),
+		cmocka_unit_test(a_terminal_that_goes_away_ends_it),
+		cmocka_unit_test(continuing_paints_the_screen_again),
+	};
+
+	return cmocka_run_group_tests(tests, tiny_set_up, tiny_tear_down);
+}
