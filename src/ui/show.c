@@ -48,6 +48,7 @@ static int count_colours(void)
 	if (direct && (strcmp(direct, "truecolor") == 0 || strcmp(direct, "24bit") == 0))
 		return 1 << 24;
 	colours = tigetnum("colors");
+	del_curterm(cur_term);
 	return colours > 256 ? 1 << 24 : colours >= 256 ? 256 : colours >= 8 ? 8 : 0;
 }
 

@@ -41,6 +41,7 @@ enum cs_status cs_terminal_check(struct cs_error *error)
 	const char *term = getenv("TERM");
 	const char *address;
 	int found = 0;
+	bool can;
 
 	if (!isatty(0) || !isatty(1))
 		return cs_fail(error, CS_ERR_UNSUPPORTED,
@@ -60,7 +61,9 @@ enum cs_status cs_terminal_check(struct cs_error *error)
 		return cs_fail(error, CS_ERR_UNSUPPORTED, "the terminal '%s' cannot be used for a full screen", term);
 	}
 	address = tigetstr("cup");
-	if (!address || address == (char *)-1 || tigetflag("hc") > 0 || tigetflag("gn") > 0)
+	can = address && address != (char *)-1 && tigetflag("hc") <= 0 && tigetflag("gn") <= 0;
+	del_curterm(cur_term);
+	if (!can)
 		return cs_fail(error, CS_ERR_UNSUPPORTED,
 			"the terminal '%s' cannot place the cursor, so the browser cannot run in it; use convscope "
 			"info, project and "

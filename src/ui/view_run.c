@@ -314,25 +314,22 @@ static void draw_layers(struct cs_view *view, int row)
 
 static void draw_log(struct cs_view *view, const struct cs_followed *latest, int row, int rows)
 {
-	const char *end, *at;
+	const char *log = latest->log ? latest->log : "";
+	size_t from = strlen(log), end;
 
-	if (!latest->log || rows < 1)
-		return;
-	end = latest->log + strlen(latest->log);
-	while (end > latest->log && end[-1] == '\n')
-		end--;
-	at = end;
-	for (int lines = 0; at > latest->log; at--) {
-		if (at[-1] == '\n' && ++lines == rows)
+	while (from > 0 && log[from - 1] == '\n')
+		from--;
+	end = from;
+	for (int lines = 0; from > 0; from--) {
+		if (log[from - 1] == '\n' && ++lines >= rows)
 			break;
 	}
-	for (int i = 0; i < rows && at < end; i++) {
-		int length = (int)strcspn(at, "\n");
+	for (int i = 0; i < rows && from < end; i++) {
+		size_t length = strcspn(log + from, "\n");
 
-		cs_screen_put(
-			&view->session->screen, row + i, 1, -1, CS_STYLE_DIM, "%.*s", length > 900 ? 900 : length, at);
-		at += strcspn(at, "\n");
-		at += *at == '\n';
+		cs_screen_put(&view->session->screen, row + i, 1, -1, CS_STYLE_DIM, "%.*s",
+			length > 900 ? 900 : (int)length, log + from);
+		from += length + 1;
 	}
 }
 
