@@ -27,6 +27,13 @@ cs.write_file = engine.system.write
 -- Layers: cs.conv, cs.maxpool, ... (layers.lua)
 for name, make in pairs(layers.makers) do cs[name] = make end
 
+-- Raise unless `value` is a handle of that kind.
+local function expect(name, position, value, kind)
+  local meta = type(value) == "userdata" and getmetatable(value)
+  local found = meta and meta.__name or type(value)
+  if found ~= kind then error(("bad argument #%d to '%s' (%s expected, got %s)"):format(position, name, kind, found), 3) end
+end
+
 -- What Lua remembers of handles beside what the engine knows: how a data set was opened, what a network was built from.
 local opened = setmetatable({}, { __mode = "k" })
 local built = setmetatable({}, { __mode = "k" })
@@ -142,6 +149,8 @@ end
 -- `last_train_accuracy`, `last_train_loss`, `seconds`, `images_per_second`, `loader_wait_share`, `message`, `directory`. nil, message, code and
 -- the summary when it could not be done, when the loss was no number any more ("numeric"), or when a signal stopped it ("cancelled").
 function cs.train(net, data, options)
+  expect("cs.train", 1, net, "network")
+  expect("cs.train", 2, data, "data set")
   options = options or {}
   local out = training_options(options)
   if not out.resume and data.classes == net.classes then
@@ -165,6 +174,8 @@ end
 -- What a layer saw in each of the images, one projection an image: a tensor [images,height,width,channels] and a list of what was found. Options as
 -- for cs.project (the whole layer unless `feature` is named), and `batch` (32 images are traced at a time).
 function cs.project_layer(net, images, layer, options)
+  expect("cs.project_layer", 1, net, "network")
+  expect("cs.project_layer", 2, images, "images")
   local given, parts, infos = {}, {}, {}
   for key, value in pairs(options or {}) do given[key] = value end
   local batch = given.batch or 32

@@ -149,7 +149,8 @@ static int l_close(lua_State *L)
 		return luaL_error(L, "a progress function cannot close a %s: a call is in work", handle->type->name);
 	busy = find_busy(L, 1);
 	if (busy)
-		return luaL_error(L, "this %s is in use by a call that has not returned; it cannot be closed now", busy->type->name);
+		return luaL_error(L, "this %s is in use by a call that has not returned; it cannot be closed now",
+			busy->type->name);
 	close_all(L, 1);
 	return 0;
 }
@@ -189,10 +190,12 @@ static int l_index(lua_State *L)
 			lua_settop(L, 1);
 			return getter(L); /* not through lua_call: errors then name the script's line */
 		}
-		return luaL_error(L, "a %s has no member '%s'", lua_tostring(L, lua_upvalueindex(4)), lua_tostring(L, 2));
+		return luaL_error(
+			L, "a %s has no member '%s'", lua_tostring(L, lua_upvalueindex(4)), lua_tostring(L, 2));
 	}
 	if (lua_isnil(L, lua_upvalueindex(3)))
-		return luaL_error(L, "a %s cannot be indexed with a %s", lua_tostring(L, lua_upvalueindex(4)), luaL_typename(L, 2));
+		return luaL_error(L, "a %s cannot be indexed with a %s", lua_tostring(L, lua_upvalueindex(4)),
+			luaL_typename(L, 2));
 	return lua_tocfunction(L, lua_upvalueindex(3))(L);
 }
 

@@ -18,8 +18,8 @@ struct cs_handle_type {
 	void (*close)(void *object);
 	const luaL_Reg *methods; /* object:name(...) */
 	const luaL_Reg *getters; /* object.name; called with the object; may be NULL */
-	const luaL_Reg *meta;    /* further metamethods; may be NULL */
-	lua_CFunction index;     /* object[key] for keys that are not strings; may be NULL */
+	const luaL_Reg *meta; /* further metamethods; may be NULL */
+	lua_CFunction index; /* object[key] for keys that are not strings; may be NULL */
 };
 
 struct cs_handle {

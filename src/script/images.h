@@ -12,10 +12,10 @@
 
 struct cs_lua_images {
 	const struct cs_dataset *data; /* of the parent handle; NULL when the pixels are held and came from elsewhere */
-	char name[16];                 /* "train", "val", "test" for whole splits, else "" */
-	int64_t *numbers;              /* [count] in the data set; from 0 on where there is none */
-	int *labels;                   /* [count] when held, else NULL: the data set knows */
-	struct cs_tensor held;         /* [count,h,w,3] pixels, or empty */
+	char name[16]; /* "train", "val", "test" for whole splits, else "" */
+	int64_t *numbers; /* [count] in the data set; from 0 on where there is none */
+	int *labels; /* [count] when held, else NULL: the data set knows */
+	struct cs_tensor held; /* [count,h,w,3] pixels, or empty */
 	int64_t count;
 	int width, height;
 };
@@ -33,10 +33,11 @@ enum cs_status cs_lua_images_read(const struct cs_lua_images *images, int64_t fi
 	const struct cs_model *model, float *out, int *labels, struct cs_error *error);
 
 /* Raw pixels [count,h,w,3], 0 .. 255. */
-enum cs_status cs_lua_images_pixels(const struct cs_lua_images *images, int64_t first, int64_t count, float *out,
-	struct cs_error *error);
+enum cs_status cs_lua_images_pixels(
+	const struct cs_lua_images *images, int64_t first, int64_t count, float *out, struct cs_error *error);
 
 /* The size check alone, before anything is allocated. */
-enum cs_status cs_lua_images_fit(const struct cs_lua_images *images, const struct cs_model *model, struct cs_error *error);
+enum cs_status cs_lua_images_fit(
+	const struct cs_lua_images *images, const struct cs_model *model, struct cs_error *error);
 
 #endif

@@ -12,8 +12,8 @@
 #include <string.h>
 
 /* Fit the pictures at the stack positions or in the list at `arg` into a new tensor. */
-static enum cs_status fit_pictures(lua_State *L, int arg, const struct cs_model *model, struct cs_lua_input *input,
-	struct cs_error *error)
+static enum cs_status fit_pictures(
+	lua_State *L, int arg, const struct cs_model *model, struct cs_lua_input *input, struct cs_error *error)
 {
 	const struct cs_shape *in = &model->network->input;
 	bool single = cs_lua_picture_test(L, arg);
@@ -21,7 +21,8 @@ static enum cs_status fit_pictures(lua_State *L, int arg, const struct cs_model 
 	char text[CS_SHAPE_TEXT];
 
 	if (in->rank != 3 || (in->dim[2] != 3 && in->dim[2] != 1))
-		return cs_fail(error, CS_ERR_SHAPE, "the network takes %s, and pictures are height x width x 3; give it a tensor",
+		return cs_fail(error, CS_ERR_SHAPE,
+			"the network takes %s, and pictures are height x width x 3; give it a tensor",
 			cs_shape_text(in, text, sizeof text));
 	input->tensor = *cs_lua_tensor_push(L, CS_SHAPE(count, in->dim[0], in->dim[1], in->dim[2]));
 	input->tensor.owned = false;
@@ -46,8 +47,8 @@ static enum cs_status fit_pictures(lua_State *L, int arg, const struct cs_model 
 	return CS_OK;
 }
 
-enum cs_status cs_lua_input_get(lua_State *L, int arg, const struct cs_model *model, struct cs_lua_input *input,
-	struct cs_error *error)
+enum cs_status cs_lua_input_get(
+	lua_State *L, int arg, const struct cs_model *model, struct cs_lua_input *input, struct cs_error *error)
 {
 	const struct cs_shape *in = &model->network->input;
 	struct cs_tensor *tensor = cs_lua_tensor_test(L, arg);
@@ -59,7 +60,8 @@ enum cs_status cs_lua_input_get(lua_State *L, int arg, const struct cs_model *mo
 		batch.dim[0] = cs_shape_equal(&tensor->shape, in) ? 1 : tensor->shape.dim[0];
 		memcpy(batch.dim + 1, in->dim, sizeof *in->dim * (size_t)in->rank);
 		if (!cs_shape_equal(&tensor->shape, in) && !cs_shape_equal(&tensor->shape, &batch))
-			return cs_fail(error, CS_ERR_SHAPE, "the network takes %s (or several of them), the tensor is %s",
+			return cs_fail(error, CS_ERR_SHAPE,
+				"the network takes %s (or several of them), the tensor is %s",
 				cs_shape_text(in, a, sizeof a), cs_shape_text(&tensor->shape, b, sizeof b));
 		input->tensor = cs_tensor_view(tensor->data, batch);
 		input->count = batch.dim[0];
@@ -75,8 +77,8 @@ enum cs_status cs_lua_input_get(lua_State *L, int arg, const struct cs_model *mo
 	return fit_pictures(L, arg, model, input, error);
 }
 
-enum cs_status cs_lua_input_read(const struct cs_lua_input *input, const struct cs_model *model, int64_t first, int64_t count,
-	float *out, int *labels, struct cs_error *error)
+enum cs_status cs_lua_input_read(const struct cs_lua_input *input, const struct cs_model *model, int64_t first,
+	int64_t count, float *out, int *labels, struct cs_error *error)
 {
 	int64_t size = cs_shape_count(&model->network->input);
 

@@ -1,10 +1,10 @@
 /* lua_dataset.c: data sets in Lua. Choices of their images are in lua_images.c. */
 #include "script/images.h"
+#include "script/longcall.h"
 #include "script/picture.h"
 #include "script/rooms.h"
 #include "script/tensor.h"
 #include "script/value.h"
-#include "script/longcall.h"
 
 #include "core/alloc.h"
 
@@ -269,7 +269,8 @@ static int l_picture(lua_State *L)
 	struct cs_picture *picture = cs_lua_picture_push(L);
 	struct cs_error error;
 
-	if (cs_picture_init(picture, data->width, data->height, &error) || cs_dataset_pixels(data, image, picture->rgb, &error))
+	if (cs_picture_init(picture, data->width, data->height, &error) ||
+		cs_dataset_pixels(data, image, picture->rgb, &error))
 		return cs_value_fail(L, &error);
 	return 1;
 }
@@ -340,8 +341,7 @@ struct exporting {
 	const char *path;
 };
 
-static enum cs_status export(struct cs_job *job, void *context, struct cs_error *error)
-{
+static enum cs_status export(struct cs_job *job, void *context, struct cs_error *error) {
 	struct exporting *e = context;
 
 	return cs_dataset_export(e->data, e->path, job, error);

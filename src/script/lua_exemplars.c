@@ -62,7 +62,8 @@ static enum cs_status search(struct cs_job *job, void *context, struct cs_error 
 		struct cs_tensor images = cs_tensor_slice(&s->batch, 0, count);
 		enum cs_status status;
 
-		cs_job_progress(job, (double)first / (double)total, "searching %" PRId64 " of %" PRId64 " images", first, total);
+		cs_job_progress(job, (double)first / (double)total, "searching %" PRId64 " of %" PRId64 " images",
+			first, total);
 		if (cs_job_cancelled(job))
 			return cs_fail(error, CS_ERR_CANCELLED, "cancelled");
 		status = cs_lua_images_read(s->images, first, count, s->model, s->batch.data, NULL, error);
@@ -87,7 +88,8 @@ static struct cs_shape batch_shape(int64_t count, const struct cs_shape *shape)
 }
 
 /* Push a handle of exemplars of one layer, tied to network (1) and images (2). */
-static struct cs_exemplars *push_layer(lua_State *L, const struct cs_model *model, int layer, int top, struct cs_error *error)
+static struct cs_exemplars *push_layer(
+	lua_State *L, const struct cs_model *model, int layer, int top, struct cs_error *error)
 {
 	struct cs_handle *handle = cs_handle_push(L, &exemplars_type);
 	struct cs_exemplars *exemplars = cs_calloc(1, sizeof *exemplars);
@@ -294,12 +296,12 @@ struct viewing {
 	int64_t winner_count;
 	struct place *places;
 	int64_t place_count;
-	int64_t first_slot;          /* of the first feature viewed: row 0 of the results */
-	struct cs_field field;       /* clipped to the image */
-	struct cs_tensor batch;      /* [capacity,h,w,c] */
-	struct cs_tensor pixels;     /* [capacity,h,w,3] raw */
-	struct cs_tensor chunk;      /* [CHUNK,h,w,c] */
-	struct cs_tensor patches;    /* [features*top,fh,fw,3] */
+	int64_t first_slot; /* of the first feature viewed: row 0 of the results */
+	struct cs_field field; /* clipped to the image */
+	struct cs_tensor batch; /* [capacity,h,w,c] */
+	struct cs_tensor pixels; /* [capacity,h,w,3] raw */
+	struct cs_tensor chunk; /* [CHUNK,h,w,c] */
+	struct cs_tensor patches; /* [features*top,fh,fw,3] */
 	struct cs_tensor projections; /* [features*top,fh,fw,c] */
 };
 
@@ -315,8 +317,8 @@ static void cut(const struct viewing *v, const float *image, int64_t channels, i
 
 			if (iy < 0 || ix < 0 || iy >= input->dim[0] || ix >= input->dim[1])
 				continue;
-			memcpy(out + (y * v->field.size[1] + x) * channels, image + (iy * input->dim[1] + ix) * channels,
-				sizeof(float) * (size_t)channels);
+			memcpy(out + (y * v->field.size[1] + x) * channels,
+				image + (iy * input->dim[1] + ix) * channels, sizeof(float) * (size_t)channels);
 		}
 	}
 }
@@ -324,7 +326,8 @@ static void cut(const struct viewing *v, const float *image, int64_t channels, i
 /* Project and cut the places first .. first+count-1, whose images stand in the trace from `base` on (as a position among the winners). */
 static enum cs_status view_places(struct viewing *v, int64_t first, int64_t count, int64_t base, struct cs_error *error)
 {
-	int64_t size = cs_shape_count(&v->model->network->input), pixels = (int64_t)v->images->width * v->images->height * 3;
+	int64_t size = cs_shape_count(&v->model->network->input),
+		pixels = (int64_t)v->images->width * v->images->height * 3;
 	int64_t channels = v->model->network->input.dim[2], field = v->field.size[0] * v->field.size[1];
 	struct cs_target targets[CHUNK];
 	int64_t winner = base;
@@ -364,12 +367,14 @@ static enum cs_status view_places(struct viewing *v, int64_t first, int64_t coun
 /* Bring the winners first .. first+count-1 into the trace, and their pixels beside it. */
 static enum cs_status read_winners(struct viewing *v, int64_t first, int64_t count, struct cs_error *error)
 {
-	int64_t size = cs_shape_count(&v->model->network->input), raw = (int64_t)v->images->width * v->images->height * 3;
+	int64_t size = cs_shape_count(&v->model->network->input),
+		raw = (int64_t)v->images->width * v->images->height * 3;
 	struct cs_tensor images = cs_tensor_slice(&v->batch, 0, count);
 
 	for (int64_t i = 0; i < count; i++) {
 		int64_t at = v->winners[first + i];
-		enum cs_status status = cs_lua_images_read(v->images, at, 1, v->model, v->batch.data + i * size, NULL, error);
+		enum cs_status status =
+			cs_lua_images_read(v->images, at, 1, v->model, v->batch.data + i * size, NULL, error);
 
 		if (!status)
 			status = cs_lua_images_pixels(v->images, at, 1, v->pixels.data + i * raw, error);
@@ -390,8 +395,8 @@ static enum cs_status view(struct cs_job *job, void *context, struct cs_error *e
 		int64_t last = v->winners[first + count - 1];
 		enum cs_status status;
 
-		cs_job_progress(job, (double)first / (double)v->winner_count, "projecting from %" PRId64 " of %" PRId64 " images", first,
-			v->winner_count);
+		cs_job_progress(job, (double)first / (double)v->winner_count,
+			"projecting from %" PRId64 " of %" PRId64 " images", first, v->winner_count);
 		if (cs_job_cancelled(job))
 			return cs_fail(error, CS_ERR_CANCELLED, "cancelled");
 		status = read_winners(v, first, count, error);
@@ -434,7 +439,8 @@ static void list_places(lua_State *L, struct viewing *v, int64_t first, int64_t 
 		for (int i = 0; i < exemplars->counts[feature]; i++) {
 			int64_t slot = feature * exemplars->top + i;
 
-			v->places[v->place_count++] = (struct place){.image = exemplars->items[slot].image, .slot = slot};
+			v->places[v->place_count++] =
+				(struct place){.image = exemplars->items[slot].image, .slot = slot};
 		}
 	}
 	qsort(v->places, (size_t)v->place_count, sizeof *v->places, by_image);

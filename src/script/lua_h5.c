@@ -63,7 +63,10 @@ static int l_open(lua_State *L)
 		return cs_value_fail(L, &error);
 	}
 	file->writable = mode != 0;
-	if (cs_h5_open(mode == 1 ? file->temporary : path, mode == 0 ? CS_H5_READ : mode == 1 ? CS_H5_CREATE : CS_H5_WRITE,
+	if (cs_h5_open(mode == 1 ? file->temporary : path,
+		    mode == 0           ? CS_H5_READ
+			    : mode == 1 ? CS_H5_CREATE
+					: CS_H5_WRITE,
 		    &file->h5, &error))
 		return cs_value_fail(L, &error);
 	return 1;
@@ -104,7 +107,8 @@ static int fail_read_only(lua_State *L, const struct file *file)
 {
 	struct cs_error error;
 
-	cs_fail(&error, CS_ERR_ARGUMENT, "'%s' is open for reading; open it with mode \"create\" or \"write\"", file->path);
+	cs_fail(&error, CS_ERR_ARGUMENT, "'%s' is open for reading; open it with mode \"create\" or \"write\"",
+		file->path);
 	return cs_value_fail(L, &error);
 }
 
@@ -114,8 +118,8 @@ static int fail_read_only(lua_State *L, const struct file *file)
 static int l_write(lua_State *L)
 {
 	struct file *file = check(L);
-	const char *path = check_path(L, 2);
 	struct cs_tensor *tensor = cs_lua_tensor_check(L, 3);
+	const char *path = check_path(L, 2);
 	struct cs_error error;
 
 	if (!file->writable)
@@ -183,12 +187,14 @@ static int l_has(lua_State *L)
 static int l_attribute(lua_State *L)
 {
 	struct file *file = check(L);
-	const char *path = check_path(L, 2), *attribute = luaL_checkstring(L, 3);
+	const char *path, *attribute = luaL_checkstring(L, 3);
 	struct cs_error error;
 	enum cs_status status;
 	double number;
 	char *text;
 
+	lua_settop(L, 4);
+	path = check_path(L, 2);
 	if (!lua_isnoneornil(L, 4)) {
 		if (!file->writable)
 			return fail_read_only(L, file);
@@ -222,10 +228,12 @@ static int l_attribute(lua_State *L)
 static int l_text(lua_State *L)
 {
 	struct file *file = check(L);
-	const char *path = check_path(L, 2);
 	struct cs_error error;
+	const char *path;
 	char *text;
 
+	lua_settop(L, 3);
+	path = check_path(L, 2);
 	if (!lua_isnoneornil(L, 3)) {
 		if (!file->writable)
 			return fail_read_only(L, file);

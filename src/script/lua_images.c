@@ -71,7 +71,8 @@ static int label_of(const struct cs_lua_images *images, int64_t i)
 }
 
 /* Push the images at `positions` of the images at stack position 1. */
-static struct cs_lua_images *push_chosen(lua_State *L, const struct cs_lua_images *from, const int64_t *positions, int64_t count)
+static struct cs_lua_images *push_chosen(
+	lua_State *L, const struct cs_lua_images *from, const int64_t *positions, int64_t count)
 {
 	bool held = from->held.data;
 	struct cs_lua_images *images = push_empty(L, count, held);
@@ -92,7 +93,8 @@ static struct cs_lua_images *push_chosen(lua_State *L, const struct cs_lua_image
 			luaL_error(L, "%s", error.message);
 		for (int64_t i = 0; i < count; i++) {
 			images->labels[i] = from->labels[positions[i]];
-			memcpy((char *)images->held.data + (size_t)i * size, (char *)from->held.data + (size_t)positions[i] * size, size);
+			memcpy((char *)images->held.data + (size_t)i * size,
+				(char *)from->held.data + (size_t)positions[i] * size, size);
 		}
 	}
 	if (lua_getiuservalue(L, 1, CS_HANDLE_PARENT) == LUA_TUSERDATA)
@@ -245,8 +247,8 @@ out:
 	return status;
 }
 
-enum cs_status cs_lua_images_pixels(const struct cs_lua_images *images, int64_t first, int64_t count, float *out,
-	struct cs_error *error)
+enum cs_status cs_lua_images_pixels(
+	const struct cs_lua_images *images, int64_t first, int64_t count, float *out, struct cs_error *error)
 {
 	int64_t size = (int64_t)images->height * images->width * 3;
 
@@ -283,8 +285,9 @@ static int l_with(lua_State *L)
 	struct cs_error error;
 
 	if (pixels->shape.rank != 4 || pixels->shape.dim[0] != images->count || pixels->shape.dim[3] != 3)
-		return luaL_argerror(L, 2, lua_pushfstring(L, "expected pixels [%I,height,width,3], not %s", (LUAI_UACINT)images->count,
-						   cs_shape_text(&pixels->shape, text, sizeof text)));
+		return luaL_argerror(L, 2,
+			lua_pushfstring(L, "expected pixels [%I,height,width,3], not %s", (LUAI_UACINT)images->count,
+				cs_shape_text(&pixels->shape, text, sizeof text)));
 	out = push_empty(L, images->count, true);
 	out->data = images->data;
 	out->height = (int)pixels->shape.dim[1];
@@ -390,24 +393,28 @@ static int get_data(lua_State *L)
 	return 1;
 }
 
-enum cs_status cs_lua_images_fit(const struct cs_lua_images *images, const struct cs_model *model, struct cs_error *error)
+enum cs_status cs_lua_images_fit(
+	const struct cs_lua_images *images, const struct cs_model *model, struct cs_error *error)
 {
 	const struct cs_shape *input = &model->network->input;
 	char text[CS_SHAPE_TEXT];
 
 	if (input->rank != 3 || (input->dim[2] != 3 && input->dim[2] != 1))
-		return cs_fail(error, CS_ERR_SHAPE, "the network takes %s, and images are height x width x 3 (or 1); give it a tensor",
+		return cs_fail(error, CS_ERR_SHAPE,
+			"the network takes %s, and images are height x width x 3 (or 1); give it a tensor",
 			cs_shape_text(input, text, sizeof text));
 	if (images->height != input->dim[0] || images->width != input->dim[1])
 		return cs_fail(error, CS_ERR_SHAPE,
-			"the network takes images of %" PRId64 "x%" PRId64 ", these are %dx%d (height x width); open the data set with "
+			"the network takes images of %" PRId64 "x%" PRId64
+			", these are %dx%d (height x width); open the data set with "
 			"width = %" PRId64 ", height = %" PRId64,
 			input->dim[0], input->dim[1], images->height, images->width, input->dim[1], input->dim[0]);
 	return CS_OK;
 }
 
 /* As cs_preprocess_apply, for pixels that are not bytes. */
-static void preprocess_numbers(const struct cs_preprocess *pre, const float *pixels, int64_t count, int channels, float *out)
+static void preprocess_numbers(
+	const struct cs_preprocess *pre, const float *pixels, int64_t count, int channels, float *out)
 {
 	for (int64_t i = 0; i < count; i++, pixels += 3, out += channels) {
 		if (channels == 1) {

@@ -3,12 +3,12 @@
  * A network in Lua is a model: what a file holds besides weights goes with it.
  */
 #include "script/images.h"
+#include "script/longcall.h"
 #include "script/network.h"
 #include "script/rooms.h"
 #include "script/tensor.h"
 #include "script/trace.h"
 #include "script/value.h"
-#include "script/longcall.h"
 
 #include "core/alloc.h"
 #include "io/file.h"
@@ -95,7 +95,8 @@ static int l_copy(lua_State *L)
 	handle->object = copy;
 	copy->preprocess = model->preprocess;
 	copy->preprocess_known = model->preprocess_known;
-	if ((model->class_names && cs_model_set_classes(copy, model->class_count, model->class_ids, model->class_names, &error)) ||
+	if ((model->class_names &&
+		    cs_model_set_classes(copy, model->class_count, model->class_ids, model->class_names, &error)) ||
 		(model->dataset && cs_model_set_dataset(copy, model->dataset, &error)))
 		return cs_value_fail(L, &error);
 	return 1;
@@ -157,7 +158,7 @@ static int l_class_name(lua_State *L)
 	if (model->class_names && class < model->class_count)
 		lua_pushstring(L, model->class_names[class]);
 	else
-		lua_pushfstring(L, "class %I", (LUAI_UACINT)class);
+		lua_pushfstring(L, "class %I", (LUAI_UACINT) class);
 	return 1;
 }
 
@@ -173,8 +174,9 @@ static int l_set_classes(lua_State *L)
 
 	luaL_checktype(L, 2, LUA_TTABLE);
 	if (luaL_len(L, 2) != count)
-		return luaL_argerror(L, 2, lua_pushfstring(L, "the network tells %d classes apart, here are %d names", count,
-						   (int)luaL_len(L, 2)));
+		return luaL_argerror(L, 2,
+			lua_pushfstring(L, "the network tells %d classes apart, here are %d names", count,
+				(int)luaL_len(L, 2)));
 	names = cs_value_scratch(L, (size_t)count, sizeof *names);
 	ids = cs_value_scratch(L, (size_t)count, sizeof *ids);
 	luaL_checkstack(L, 2 * count + 4, "class names");
@@ -232,7 +234,9 @@ static void read_three(lua_State *L, const char *key, bool divides, float out[3]
 		out[i] = (float)lua_tonumberx(L, -1, &ok);
 		lua_pop(L, 1);
 		if (!ok || !isfinite(out[i]) || (divides && out[i] == 0))
-			luaL_argerror(L, 2, lua_pushfstring(L, "option '%s' must be a number or three%s", key, divides ? ", not 0" : ""));
+			luaL_argerror(L, 2,
+				lua_pushfstring(
+					L, "option '%s' must be a number or three%s", key, divides ? ", not 0" : ""));
 	}
 	lua_pop(L, 1);
 }
@@ -315,7 +319,8 @@ static enum cs_status predict(struct cs_job *job, void *context, struct cs_error
 		float *out = p->out.data + first * width;
 		enum cs_status status;
 
-		cs_job_progress(job, (double)first / (double)p->input.count, "%" PRId64 " of %" PRId64 " images", first, p->input.count);
+		cs_job_progress(job, (double)first / (double)p->input.count, "%" PRId64 " of %" PRId64 " images", first,
+			p->input.count);
 		if (cs_job_cancelled(job))
 			return cs_fail(error, CS_ERR_CANCELLED, "cancelled");
 		status = cs_lua_input_read(&p->input, p->model, first, count, p->batch.data, NULL, error);
@@ -374,7 +379,8 @@ static int l_predict(lua_State *L)
 	}
 	lua_settop(L, 3);
 	if (p.wish != WISH_OUTPUT && !class_count(model)) {
-		cs_fail(&error, CS_ERR_SHAPE, "the network is no classifier: it puts out a map; ask for output = \"output\"");
+		cs_fail(&error, CS_ERR_SHAPE,
+			"the network is no classifier: it puts out a map; ask for output = \"output\"");
 		return cs_value_fail(L, &error);
 	}
 	if (cs_lua_input_get(L, 2, model, &p.input, &error))
@@ -385,7 +391,8 @@ static int l_predict(lua_State *L)
 	if (batch == 0)
 		return 1;
 	p.batch = *cs_lua_tensor_push(L, batch_shape(batch, &model->network->input));
-	trace = cs_lua_trace_push(L, 1, p.layer == model->network->layer_count - 1 ? CS_TRACE_OUTPUT : CS_TRACE_ALL, batch, &error);
+	trace = cs_lua_trace_push(
+		L, 1, p.layer == model->network->layer_count - 1 ? CS_TRACE_OUTPUT : CS_TRACE_ALL, batch, &error);
 	if (!trace)
 		return cs_value_fail(L, &error);
 	p.trace = trace->trace;
@@ -438,7 +445,8 @@ static enum cs_status evaluate(struct cs_job *job, void *context, struct cs_erro
 		if (status)
 			return status;
 		cs_network_forward(e->trace, &images);
-		memcpy(e->scores.data + first * classes, cs_trace_scores(e->trace), sizeof(float) * (size_t)(count * classes));
+		memcpy(e->scores.data + first * classes, cs_trace_scores(e->trace),
+			sizeof(float) * (size_t)(count * classes));
 		status = cs_loss_cross_entropy(e->trace, &batch, 0, &loss, error);
 		if (status)
 			return status;
@@ -469,7 +477,8 @@ static int push_result(lua_State *L, const struct evaluating *e, struct cs_error
 
 	for (int64_t i = 0; i < images * classes; i++) {
 		if (isnan(e->scores.data[i])) {
-			cs_fail(error, CS_ERR_NUMERIC, "the scores of image %" PRId64 " are not numbers (NaN): the weights are broken",
+			cs_fail(error, CS_ERR_NUMERIC,
+				"the scores of image %" PRId64 " are not numbers (NaN): the weights are broken",
 				e->images->numbers[i / classes]);
 			return cs_value_fail(L, error);
 		}
@@ -533,8 +542,8 @@ static int l_evaluate(lua_State *L)
 	if (cs_lua_images_fit(e.images, model, &error))
 		return cs_value_fail(L, &error);
 	if (e.images->data && !e.images->held.data && e.images->data->class_count != class_count(model)) {
-		cs_fail(&error, CS_ERR_SHAPE, "the network tells %d classes apart, the data set '%s' has %d", class_count(model),
-			e.images->data->spec, e.images->data->class_count);
+		cs_fail(&error, CS_ERR_SHAPE, "the network tells %d classes apart, the data set '%s' has %d",
+			class_count(model), e.images->data->spec, e.images->data->class_count);
 		return cs_value_fail(L, &error);
 	}
 	if (e.images->count == 0) {

@@ -61,10 +61,11 @@ int cs_lua_network_layer(lua_State *L, int arg, const struct cs_model *model, st
 /* Options every layer has, then those of each kind. */
 static const char *const *options_of(const char *type)
 {
-	static const char *const conv[] = {"type", "name", "features", "kernel", "stride", "padding", "activation", "alpha", "bias",
-		"init", "deviation", NULL};
+	static const char *const conv[] = {"type", "name", "features", "kernel", "stride", "padding", "activation",
+		"alpha", "bias", "init", "deviation", NULL};
 	static const char *const pool[] = {"type", "name", "window", "stride", "padding", NULL};
-	static const char *const dense[] = {"type", "name", "features", "activation", "alpha", "bias", "init", "deviation", NULL};
+	static const char *const dense[] = {
+		"type", "name", "features", "activation", "alpha", "bias", "init", "deviation", NULL};
 	static const char *const activation[] = {"type", "name", "activation", "alpha", NULL};
 	static const char *const dropout[] = {"type", "name", "rate", NULL};
 	static const char *const batchnorm[] = {"type", "name", "epsilon", "momentum", "centre", "scale", NULL};
@@ -138,7 +139,8 @@ static struct cs_layer_spec read_spec(lua_State *L, int at)
 	spec.padding = (enum cs_padding)cs_value_choice(L, at, "padding", paddings[spec.padding], paddings);
 	activation = cs_value_string(L, at, "activation", cs_activation_name(spec.activation));
 	if (!cs_activation_parse(activation, &spec.activation))
-		luaL_error(L, "no activation '%s'; there are linear, relu, leaky_relu, elu, sigmoid, tanh and softmax", activation);
+		luaL_error(L, "no activation '%s'; there are linear, relu, leaky_relu, elu, sigmoid, tanh and softmax",
+			activation);
 	spec.alpha = (float)cs_value_number(L, at, "alpha", (double)spec.alpha); /* NaN: the activation's own */
 	spec.bias = cs_value_boolean(L, at, "bias", spec.bias);
 	spec.rate = (float)cs_value_number(L, at, "rate", (double)spec.rate);
@@ -148,7 +150,8 @@ static struct cs_layer_spec read_spec(lua_State *L, int at)
 	spec.scale = cs_value_boolean(L, at, "scale", spec.scale);
 	spec.factor = (float)cs_value_number(L, at, "factor", (double)spec.factor);
 	spec.offset = (float)cs_value_number(L, at, "offset", (double)spec.offset);
-	spec.initialiser = (enum cs_initialiser)cs_value_choice(L, at, "init", initialisers[spec.initialiser], initialisers);
+	spec.initialiser =
+		(enum cs_initialiser)cs_value_choice(L, at, "init", initialisers[spec.initialiser], initialisers);
 	spec.deviation = (float)cs_value_number(L, at, "deviation", (double)spec.deviation);
 	if (!strcmp(type, "zeropad"))
 		read_border(L, at, spec.border);
@@ -384,7 +387,8 @@ static struct cs_param *find_param(lua_State *L, const struct cs_model *model, s
 		return NULL;
 	param = cs_layer_param(&model->network->layers[layer], name);
 	if (!param)
-		cs_fail(error, CS_ERR_NOT_FOUND, "layer %s has no weights '%s'", model->network->layers[layer].spec.name, name);
+		cs_fail(error, CS_ERR_NOT_FOUND, "layer %s has no weights '%s'",
+			model->network->layers[layer].spec.name, name);
 	return param;
 }
 

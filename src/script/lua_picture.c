@@ -101,11 +101,11 @@ static enum cs_status magnify(struct cs_picture *picture, int zoom, struct cs_er
 static enum cs_status from_photo(const struct cs_tensor *image, struct cs_picture *picture, struct cs_error *error)
 {
 	const struct cs_preprocess raw = {.scale = 1, .deviation = {1, 1, 1}};
-	enum cs_status status =
-		cs_picture_init(picture, (int)image->shape.dim[1], (int)image->shape.dim[0], error);
+	enum cs_status status = cs_picture_init(picture, (int)image->shape.dim[1], (int)image->shape.dim[0], error);
 
 	if (!status)
-		cs_preprocess_undo(&raw, image->data, image->shape.dim[0] * image->shape.dim[1], (int)image->shape.dim[2], picture->rgb);
+		cs_preprocess_undo(&raw, image->data, image->shape.dim[0] * image->shape.dim[1],
+			(int)image->shape.dim[2], picture->rgb);
 	return status;
 }
 
@@ -121,8 +121,9 @@ static struct cs_tensor check_image(lua_State *L, int arg)
 	if (image.shape.rank == 4 && image.shape.dim[0] == 1)
 		image.shape = CS_SHAPE(image.shape.dim[1], image.shape.dim[2], image.shape.dim[3]);
 	if (image.shape.rank != 3 || cs_tensor_count(&image) == 0)
-		luaL_argerror(L, arg, lua_pushfstring(L, "a picture is made of a tensor [height,width,channels], not %s",
-				      cs_shape_text(&image.shape, text, sizeof text)));
+		luaL_argerror(L, arg,
+			lua_pushfstring(L, "a picture is made of a tensor [height,width,channels], not %s",
+				cs_shape_text(&image.shape, text, sizeof text)));
 	return image;
 }
 
@@ -184,8 +185,9 @@ static int mosaic_of_pictures(lua_State *L, int columns, int zoom, int gap)
 		pictures[i] = *cs_lua_picture_check(L, -1);
 		lua_pop(L, 1);
 		if (pictures[i].width != pictures[0].width || pictures[i].height != pictures[0].height)
-			return luaL_argerror(L, 1, lua_pushfstring(L, "pictures of one size: picture %d is %dx%d, the first %dx%d", i + 1,
-							   pictures[i].width, pictures[i].height, pictures[0].width, pictures[0].height));
+			return luaL_argerror(L, 1,
+				lua_pushfstring(L, "pictures of one size: picture %d is %dx%d, the first %dx%d", i + 1,
+					pictures[i].width, pictures[i].height, pictures[0].width, pictures[0].height));
 	}
 	out = cs_lua_picture_push(L);
 	if (cs_montage_pictures(pictures, count, columns, zoom, gap, out, &error))
@@ -238,7 +240,8 @@ static int l_mosaic(lua_State *L)
 	if (lua_type(L, 1) == LUA_TTABLE)
 		return mosaic_of_pictures(L, columns, zoom, gap);
 	images = cs_lua_tensor_check(L, 1);
-	luaL_argcheck(L, images->shape.rank == 4 && cs_tensor_count(images) > 0, 1, "expected a tensor [n,height,width,channels]");
+	luaL_argcheck(L, images->shape.rank == 4 && cs_tensor_count(images) > 0, 1,
+		"expected a tensor [n,height,width,channels]");
 	if (cs_value_boolean(L, 2, "photo", false)) {
 		int64_t n = images->shape.dim[0];
 
@@ -247,7 +250,8 @@ static int l_mosaic(lua_State *L)
 			struct cs_tensor one = cs_tensor_slice(images, i, 1);
 
 			one.shape = CS_SHAPE(images->shape.dim[1], images->shape.dim[2], images->shape.dim[3]);
-			luaL_argcheck(L, one.shape.dim[2] == 3 || one.shape.dim[2] == 1, 1, "a photo has 3 channels, or 1");
+			luaL_argcheck(
+				L, one.shape.dim[2] == 3 || one.shape.dim[2] == 1, 1, "a photo has 3 channels, or 1");
 			picture = cs_lua_picture_push(L);
 			if (from_photo(&one, picture, &error))
 				return cs_value_fail(L, &error);
@@ -326,7 +330,8 @@ static int l_save(lua_State *L)
 static int l_get(lua_State *L)
 {
 	struct cs_picture *picture = cs_lua_picture_check(L, 1);
-	int64_t row = cs_value_index(L, 2, picture->height, "row"), column = cs_value_index(L, 3, picture->width, "column");
+	int64_t row = cs_value_index(L, 2, picture->height, "row"),
+		column = cs_value_index(L, 3, picture->width, "column");
 
 	for (int i = 0; i < 3; i++)
 		lua_pushinteger(L, picture->rgb[(row * picture->width + column) * 3 + i]);

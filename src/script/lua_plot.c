@@ -26,7 +26,8 @@ static double *numbers(lua_State *L, int at, const char *key, long *count)
 		return NULL;
 	tensor = cs_lua_tensor_test(L, -1);
 	if (!tensor && type != LUA_TTABLE)
-		luaL_error(L, "'%s' of a series must be a list of numbers or a vector, not a %s", key, luaL_typename(L, -1));
+		luaL_error(L, "'%s' of a series must be a list of numbers or a vector, not a %s", key,
+			luaL_typename(L, -1));
 	n = tensor ? (long)cs_tensor_count(tensor) : (long)luaL_len(L, -1);
 	if (*count >= 0 && n != *count)
 		luaL_error(L, "'%s' of a series has %d numbers, y has %d", key, (int)n, (int)*count);
@@ -73,8 +74,8 @@ static void read_series(lua_State *L, int at, int i, struct cs_series *series)
 /* The table at stack position 1 as a plot; what it points to stays on the stack. */
 static struct cs_plot read_plot(lua_State *L)
 {
-	static const char *const names[] = {"title", "x_label", "y_label", "series", "log_y", "zero", "x_low", "x_high", "y_low",
-		"y_high", "categories", "cells", "map", "dark", NULL};
+	static const char *const names[] = {"title", "x_label", "y_label", "series", "log_y", "zero", "x_low", "x_high",
+		"y_low", "y_high", "categories", "cells", "map", "dark", NULL};
 	static const char *const maps[] = {"heat", "diverging", "grey", NULL};
 	struct cs_plot plot = {0};
 	struct cs_series *series;
@@ -204,7 +205,9 @@ static int l_text(lua_State *L)
 	for (int y = 0; y < rows; y++) {
 		int last = columns;
 
-		while (last > 0 && (cells[y * columns + last - 1].character == ' ' || cells[y * columns + last - 1].character == 0))
+		while (last > 0 &&
+			(cells[y * columns + last - 1].character == ' ' ||
+				cells[y * columns + last - 1].character == 0))
 			last--;
 		for (int x = 0; x < last; x++)
 			add_utf8(&out, cells[y * columns + x].character);

@@ -1,9 +1,9 @@
 /* lua_project.c: projections in Lua: from an activation back to pixels. See deconv/project.h. */
+#include "script/longcall.h"
 #include "script/rooms.h"
 #include "script/tensor.h"
 #include "script/trace.h"
 #include "script/value.h"
-#include "script/longcall.h"
 
 #include "deconv/project.h"
 
@@ -47,14 +47,17 @@ static void read_at(lua_State *L, int arg, struct cs_target *target)
 			*(i == 1 ? &target->row : &target->column) = lua_tointegerx(L, -1, &ok);
 			lua_pop(L, 1);
 			if (!ok)
-				luaL_argerror(L, arg, "option 'at' must be \"max\", \"map\", {row, column} or what trace:strongest() found");
+				luaL_argerror(L, arg,
+					"option 'at' must be \"max\", \"map\", {row, column} or what trace:strongest() "
+					"found");
 		}
 	} else if (lua_isstring(L, -1) && !strcmp(lua_tostring(L, -1), "map")) {
 		target->at = CS_AT_MAP;
 	} else if (lua_isstring(L, -1) && !strcmp(lua_tostring(L, -1), "max")) {
 		target->at = CS_AT_MAX;
 	} else {
-		luaL_argerror(L, arg, "option 'at' must be \"max\", \"map\", {row, column} or what trace:strongest() found");
+		luaL_argerror(
+			L, arg, "option 'at' must be \"max\", \"map\", {row, column} or what trace:strongest() found");
 	}
 }
 
@@ -67,7 +70,8 @@ static void check_target(lua_State *L, int arg, const struct cs_trace *trace, co
 	if (target->feature != -1)
 		cs_value_check_index(L, arg, target->feature, shape->dim[shape->rank - 1], "feature");
 	else if (target->at != CS_AT_MAP)
-		luaL_argerror(L, arg, "a whole layer is projected with at = \"map\"; name a feature to project one position");
+		luaL_argerror(
+			L, arg, "a whole layer is projected with at = \"map\"; name a feature to project one position");
 	if (target->at == CS_AT_POSITION) {
 		cs_value_check_index(L, arg, target->row, shape->rank == 3 ? shape->dim[0] : 1, "row");
 		cs_value_check_index(L, arg, target->column, shape->rank == 3 ? shape->dim[1] : 1, "column");
@@ -147,7 +151,8 @@ static int count_targets(lua_State *L, const struct cs_layer *layer, bool *list)
 	return count;
 }
 
-static void read_targets(lua_State *L, const struct cs_trace *trace, struct cs_target standard, struct cs_target *targets, int count)
+static void read_targets(
+	lua_State *L, const struct cs_trace *trace, struct cs_target standard, struct cs_target *targets, int count)
 {
 	int feature;
 
@@ -194,7 +199,8 @@ static void read_targets(lua_State *L, const struct cs_trace *trace, struct cs_t
 		if (!ok)
 			luaL_argerror(L, 3, "option 'feature' must be a number, a list of numbers or \"all\"");
 		if (feature != LUA_TNIL && targets[i].feature < 0)
-			targets[i].feature = INT32_MIN; /* -1 means the whole layer to the engine, but not to a script */
+			targets[i].feature =
+				INT32_MIN; /* -1 means the whole layer to the engine, but not to a script */
 		lua_getfield(L, 3, "at");
 		read_at(L, 3, &targets[i]);
 		lua_pop(L, 1);
@@ -236,7 +242,8 @@ static int l_project(lua_State *L)
 	if (standard.layer < 0)
 		return cs_value_fail(L, &error);
 	if (trace->trace->kind == CS_TRACE_OUTPUT) {
-		cs_fail(&error, CS_ERR_ARGUMENT, "this trace kept the network's output alone; trace with kind = \"all\" to project");
+		cs_fail(&error, CS_ERR_ARGUMENT,
+			"this trace kept the network's output alone; trace with kind = \"all\" to project");
 		return cs_value_fail(L, &error);
 	}
 	cs_value_options(L, 3, names);

@@ -124,8 +124,8 @@ static bool watch(void *context, const struct cs_run_news *news)
 
 static void read_optimizer(lua_State *L, int arg, struct cs_optimizer_spec *spec)
 {
-	static const char *const names[] = {"kind", "rate", "momentum", "nesterov", "beta1", "beta2", "epsilon", "weight_decay",
-		"clip_norm", NULL};
+	static const char *const names[] = {
+		"kind", "rate", "momentum", "nesterov", "beta1", "beta2", "epsilon", "weight_decay", "clip_norm", NULL};
 	static const char *const kinds[] = {"sgd", "adam", NULL};
 	int at;
 
@@ -156,7 +156,8 @@ static void read_schedule(lua_State *L, int arg, struct cs_schedule *schedule)
 		at = lua_gettop(L);
 		luaL_checktype(L, at, LUA_TTABLE);
 		cs_value_options(L, at, names);
-		*schedule = cs_schedule_default((enum cs_schedule_kind)cs_value_choice(L, at, "kind", "constant", kinds));
+		*schedule =
+			cs_schedule_default((enum cs_schedule_kind)cs_value_choice(L, at, "kind", "constant", kinds));
 		schedule->warmup = cs_value_integer(L, at, "warmup", schedule->warmup, 0, INT64_MAX);
 		schedule->factor = cs_value_number(L, at, "factor", schedule->factor);
 		schedule->every = cs_value_integer(L, at, "every", schedule->every, 1, INT64_MAX);
@@ -190,12 +191,15 @@ static int push_callback(lua_State *L, int arg, const char *key)
 	int type = lua_getfield(L, arg, key);
 
 	if (type != LUA_TNIL && type != LUA_TFUNCTION)
-		luaL_argerror(L, arg, lua_pushfstring(L, "option '%s' must be a function, not a %s", key, lua_typename(L, type)));
+		luaL_argerror(L, arg,
+			lua_pushfstring(L, "option '%s' must be a function, not a %s", key, lua_typename(L, type)));
 	return lua_gettop(L);
 }
 
-static const char *const ends[] = {
-	[CS_RUN_COMPLETE] = "complete", [CS_RUN_PATIENCE] = "patience", [CS_RUN_STOPPED] = "stopped", [CS_RUN_DIVERGED] = "diverged"};
+static const char *const ends[] = {[CS_RUN_COMPLETE] = "complete",
+	[CS_RUN_PATIENCE] = "patience",
+	[CS_RUN_STOPPED] = "stopped",
+	[CS_RUN_DIVERGED] = "diverged"};
 
 static void push_summary(lua_State *L, const struct cs_run_summary *summary, const char *directory)
 {
@@ -219,14 +223,16 @@ static void push_summary(lua_State *L, const struct cs_run_summary *summary, con
 /* engine.train(net, data, options): see cs.train in init.lua. */
 static int l_train(lua_State *L)
 {
-	static const char *const names[] = {"out", "epochs", "batch", "patience", "optimizer", "schedule", "augment", "smoothing", "seed",
-		"threads", "overwrite", "keep_preprocess", "checkpoint_seconds", "config", "resume", "on_batch", "on_epoch", NULL};
+	static const char *const names[] = {"out", "epochs", "batch", "patience", "optimizer", "schedule", "augment",
+		"smoothing", "seed", "threads", "overwrite", "keep_preprocess", "checkpoint_seconds", "config",
+		"resume", "on_batch", "on_epoch", NULL};
 	struct cs_model *model = cs_lua_network_check(L, 1);
 	struct cs_dataset *data = cs_handle_check(L, 2, &cs_lua_dataset_type);
 	struct cs_run_options options = cs_run_options_default();
 	struct cs_run_summary summary = {.best_epoch = -1};
 	struct watching watching = {.L = L};
-	struct cs_handle *network = cs_handle_at(L, 1, &cs_lua_network_type), *set = cs_handle_at(L, 2, &cs_lua_dataset_type);
+	struct cs_handle *network = cs_handle_at(L, 1, &cs_lua_network_type),
+			 *set = cs_handle_at(L, 2, &cs_lua_dataset_type);
 	struct cs_error error = {0};
 	enum cs_status status;
 	bool resume;
@@ -240,7 +246,8 @@ static int l_train(lua_State *L)
 	options.batch = (int)cs_value_integer(L, 3, "batch", options.batch, 1, 1 << 16);
 	options.patience = (int)cs_value_integer(L, 3, "patience", options.patience, 0, INT32_MAX);
 	options.smoothing = (float)cs_value_number(L, 3, "smoothing", (double)options.smoothing);
-	luaL_argcheck(L, options.smoothing >= 0 && options.smoothing < 1, 3, "option 'smoothing' must be 0 or more and below 1");
+	luaL_argcheck(L, options.smoothing >= 0 && options.smoothing < 1, 3,
+		"option 'smoothing' must be 0 or more and below 1");
 	options.seed = (uint64_t)cs_value_integer(L, 3, "seed", (int64_t)options.seed, 0, INT64_MAX);
 	options.threads = (int)cs_value_integer(L, 3, "threads", cs_value_threads(L), 0, 4096);
 	options.overwrite = cs_value_boolean(L, 3, "overwrite", options.overwrite);

@@ -232,28 +232,28 @@ static int l_browse(lua_State *L)
 
 	if (!hooks || !hooks->browse)
 		return fail_no_hook(L, "the browser");
-	if (hooks->browse(hooks->context, luaL_optstring(L, 1, NULL), luaL_optstring(L, 2, NULL), luaL_optstring(L, 3, NULL),
-		    (int)luaL_optinteger(L, 4, 0), &error))
+	if (hooks->browse(hooks->context, luaL_optstring(L, 1, NULL), luaL_optstring(L, 2, NULL),
+		    luaL_optstring(L, 3, NULL), (int)luaL_optinteger(L, 4, 0), &error))
 		return cs_value_fail(L, &error);
 	lua_pushboolean(L, true);
 	return 1;
 }
 
-/*** picture:show([caption[, graphics]])
- * Draw the picture in the terminal where the cursor stands, with a line of text below. `graphics`: "auto", "sixel", "symbols" or "ascii". true,
- * or nil, message, code when standard output is no terminal or this is not the convscope program.
+/*** picture:show([graphics])
+ * Draw the picture in the terminal where the cursor stands; what is printed next comes below it. `graphics`: "auto", "sixel", "symbols" or
+ * "ascii". true, or nil, message, code when standard output is no terminal or this is not the convscope program.
  */
 static int l_show(lua_State *L)
 {
 	const struct cs_script_hooks *hooks = cs_state_hooks(L);
 	struct cs_picture *picture = cs_lua_picture_check(L, 1);
-	const char *caption = luaL_optstring(L, 2, ""), *graphics = luaL_optstring(L, 3, NULL);
+	const char *graphics = luaL_optstring(L, 2, NULL);
 	struct cs_error error = {0};
 
 	if (!hooks || !hooks->show)
 		return fail_no_hook(L, "drawing in the terminal");
 	fflush(stdout);
-	if (hooks->show(hooks->context, picture, caption, graphics, &error))
+	if (hooks->show(hooks->context, picture, graphics, &error))
 		return cs_value_fail(L, &error);
 	lua_pushboolean(L, true);
 	return 1;
@@ -268,8 +268,11 @@ static int l_terminal(lua_State *L)
 
 	if (!hooks || !hooks->terminal)
 		return fail_no_hook(L, "a report on the terminal");
-	if (hooks->terminal(hooks->context, &text, &error))
+	text = hooks->terminal(hooks->context);
+	if (!text) {
+		cs_fail_memory(&error, "a report on the terminal");
 		return cs_value_fail(L, &error);
+	}
 	lua_pushstring(L, text);
 	cs_free(text);
 	return 1;

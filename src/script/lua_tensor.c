@@ -60,8 +60,9 @@ void cs_lua_tensor_push_view(lua_State *L, float *data, struct cs_shape shape, i
 static float *fill(lua_State *L, const struct cs_shape *shape, int depth, float *out)
 {
 	if (lua_type(L, -1) != LUA_TTABLE || (int64_t)luaL_len(L, -1) != shape->dim[depth])
-		luaL_error(L, "a list of lists for a tensor must be even: dimension %d has %d entries here and elsewhere not", depth,
-			(int)shape->dim[depth]);
+		luaL_error(L,
+			"a list of lists for a tensor must be even: dimension %d has %d entries here and elsewhere not",
+			depth, (int)shape->dim[depth]);
 	luaL_checkstack(L, 3, "lists inside lists");
 	for (int64_t i = 1; i <= shape->dim[depth]; i++) {
 		lua_geti(L, -1, i);
@@ -125,7 +126,8 @@ static int64_t locate(lua_State *L, const struct cs_tensor *tensor, int arg, int
 	int count = lua_istable(L, arg) ? (int)luaL_len(L, arg) : 1;
 
 	if (count < 1 || count > tensor->shape.rank)
-		luaL_argerror(L, arg, lua_pushfstring(L, "%d indices for a tensor of %d dimensions", count, tensor->shape.rank));
+		luaL_argerror(L, arg,
+			lua_pushfstring(L, "%d indices for a tensor of %d dimensions", count, tensor->shape.rank));
 	for (int i = 0; i < count; i++) {
 		int64_t dim = tensor->shape.dim[i], at;
 		int ok;
@@ -136,7 +138,8 @@ static int64_t locate(lua_State *L, const struct cs_tensor *tensor, int arg, int
 			lua_pushvalue(L, arg);
 		at = lua_tointegerx(L, -1, &ok);
 		if (!ok)
-			luaL_argerror(L, arg, lua_pushfstring(L, "an index must be an integer, not a %s", luaL_typename(L, -1)));
+			luaL_argerror(L, arg,
+				lua_pushfstring(L, "an index must be an integer, not a %s", luaL_typename(L, -1)));
 		lua_pop(L, 1);
 		cs_value_check_index(L, arg, at, dim, "index");
 		step /= dim;
@@ -187,8 +190,9 @@ static void assign(lua_State *L, struct cs_tensor *tensor, int64_t offset, int g
 		char a[CS_SHAPE_TEXT], b[CS_SHAPE_TEXT];
 
 		if (!cs_shape_equal(&from->shape, &rest))
-			luaL_argerror(L, value, lua_pushfstring(L, "a tensor of %s does not fit a part of %s",
-							cs_shape_text(&from->shape, a, sizeof a), cs_shape_text(&rest, b, sizeof b)));
+			luaL_argerror(L, value,
+				lua_pushfstring(L, "a tensor of %s does not fit a part of %s",
+					cs_shape_text(&from->shape, a, sizeof a), cs_shape_text(&rest, b, sizeof b)));
 		memmove(tensor->data + offset, from->data, sizeof(float) * (size_t)count);
 	} else {
 		float x = (float)luaL_checknumber(L, value);
@@ -285,7 +289,8 @@ static int l_slice(lua_State *L)
 	around(&shape, axis, &outer, &inner);
 	out = cs_lua_tensor_push(L, shape);
 	for (int64_t i = 0; i < outer; i++)
-		memcpy(out->data + i * count * inner, tensor->data + (i * dim + first) * inner, sizeof(float) * (size_t)(count * inner));
+		memcpy(out->data + i * count * inner, tensor->data + (i * dim + first) * inner,
+			sizeof(float) * (size_t)(count * inner));
 	return 1;
 }
 
@@ -321,8 +326,9 @@ static int l_reshape(lua_State *L)
 	if (open >= 0 && known > 0)
 		shape.dim[open] = cs_tensor_count(tensor) / known;
 	if (cs_shape_count(&shape) != cs_tensor_count(tensor))
-		return luaL_argerror(L, 2, lua_pushfstring(L, "%s numbers cannot be seen as %s",
-						   cs_shape_text(&tensor->shape, a, sizeof a), cs_shape_text(&shape, b, sizeof b)));
+		return luaL_argerror(L, 2,
+			lua_pushfstring(L, "%s numbers cannot be seen as %s",
+				cs_shape_text(&tensor->shape, a, sizeof a), cs_shape_text(&shape, b, sizeof b)));
 	out = cs_lua_tensor_push(L, shape);
 	memcpy(out->data, tensor->data, sizeof(float) * (size_t)cs_tensor_count(tensor));
 	return 1;
@@ -451,7 +457,8 @@ static int l_concat(lua_State *L)
 		if (!cs_shape_equal(&rest, &shape))
 			return luaL_argerror(L, 1,
 				lua_pushfstring(L, "a tensor of %s does not fit behind one of %s",
-					cs_shape_text(&tensor->shape, a, sizeof a), cs_shape_text(&shape, b, sizeof b)));
+					cs_shape_text(&tensor->shape, a, sizeof a),
+					cs_shape_text(&shape, b, sizeof b)));
 		if (i > 1)
 			shape.dim[0] += tensor->shape.dim[0];
 	}

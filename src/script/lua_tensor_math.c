@@ -334,8 +334,8 @@ static int l_dot(lua_State *L)
 		return raise_misfit(L, a, b);
 	out = cs_lua_tensor_push(L, CS_SHAPE(a->shape.dim[0], b->shape.dim[1]));
 	if (cs_tensor_count(out) && a->shape.dim[1])
-		cs_gemm(false, false, a->shape.dim[0], b->shape.dim[1], a->shape.dim[1], a->data, a->shape.dim[1], b->data,
-			b->shape.dim[1], 0, out->data, b->shape.dim[1]);
+		cs_gemm(false, false, a->shape.dim[0], b->shape.dim[1], a->shape.dim[1], a->data, a->shape.dim[1],
+			b->data, b->shape.dim[1], 0, out->data, b->shape.dim[1]);
 	return 1;
 }
 

@@ -6,10 +6,10 @@
 #include "script/trace.h"
 
 #include "script/images.h"
+#include "script/longcall.h"
 #include "script/rooms.h"
 #include "script/tensor.h"
 #include "script/value.h"
-#include "script/longcall.h"
 
 #include "core/alloc.h"
 #include "deconv/project.h"
@@ -31,7 +31,8 @@ struct cs_lua_trace *cs_lua_trace_check(lua_State *L, int arg)
 	return cs_handle_check(L, arg, &cs_lua_trace_type);
 }
 
-struct cs_lua_trace *cs_lua_trace_push(lua_State *L, int network, enum cs_trace_kind kind, int capacity, struct cs_error *error)
+struct cs_lua_trace *cs_lua_trace_push(
+	lua_State *L, int network, enum cs_trace_kind kind, int capacity, struct cs_error *error)
 {
 	const struct cs_model *model = cs_lua_network_check(L, network);
 	struct cs_workers *workers;
@@ -77,7 +78,8 @@ struct tracing {
 static enum cs_status run_pass(struct cs_job *job, void *context, struct cs_error *error)
 {
 	struct tracing *t = context;
-	enum cs_status status = cs_lua_input_read(&t->input, t->trace->model, 0, t->input.count, t->batch.data, NULL, error);
+	enum cs_status status =
+		cs_lua_input_read(&t->input, t->trace->model, 0, t->input.count, t->batch.data, NULL, error);
 
 	(void)job;
 	if (!status)
@@ -137,7 +139,8 @@ static int find_layer(lua_State *L, const struct cs_lua_trace *trace, struct cs_
 	int layer = cs_lua_network_layer(L, 2, trace->model, error);
 
 	if (layer >= 0 && !trace->trace->slots[layer].out.data) {
-		cs_fail(error, CS_ERR_ARGUMENT, "this trace kept the network's output alone; trace with kind = \"all\" to see layer %s",
+		cs_fail(error, CS_ERR_ARGUMENT,
+			"this trace kept the network's output alone; trace with kind = \"all\" to see layer %s",
 			trace->model->network->layers[layer].spec.name);
 		return -1;
 	}
@@ -175,7 +178,8 @@ static int l_input(lua_State *L)
 	struct cs_shape shape;
 
 	if (trace->trace->kind == CS_TRACE_OUTPUT) {
-		cs_fail(&error, CS_ERR_ARGUMENT, "this trace kept the network's output alone; trace with kind = \"all\" to see the input");
+		cs_fail(&error, CS_ERR_ARGUMENT,
+			"this trace kept the network's output alone; trace with kind = \"all\" to see the input");
 		return cs_value_fail(L, &error);
 	}
 	shape = trace->trace->input.shape;
@@ -203,8 +207,8 @@ static int l_switches(lua_State *L)
 	layer = &trace->trace->network->layers[at];
 	switches = trace->trace->slots[at].switches;
 	if (!switches) {
-		cs_fail(&error, CS_ERR_ARGUMENT, "layer %s is a %s layer; only max-pool layers have switches", layer->spec.name,
-			layer->ops->type);
+		cs_fail(&error, CS_ERR_ARGUMENT, "layer %s is a %s layer; only max-pool layers have switches",
+			layer->spec.name, layer->ops->type);
 		return cs_value_fail(L, &error);
 	}
 	shape = trace->trace->slots[at].out.shape;
@@ -213,7 +217,8 @@ static int l_switches(lua_State *L)
 	for (int64_t i = 0, n = cs_tensor_count(out); i < n; i++) {
 		int64_t cell = i / shape.dim[3];
 
-		out->data[i] = (float)cs_pool_position(layer, cell / shape.dim[2] % shape.dim[1], cell % shape.dim[2], switches[i]);
+		out->data[i] = (float)cs_pool_position(
+			layer, cell / shape.dim[2] % shape.dim[1], cell % shape.dim[2], switches[i]);
 	}
 	return 1;
 }

@@ -27,10 +27,10 @@ struct cs_lua_input {
 	struct cs_tensor tensor; /* a view; memory belongs to the value, or to scratch on the stack */
 	int64_t count;
 };
-enum cs_status cs_lua_input_get(lua_State *L, int arg, const struct cs_model *model, struct cs_lua_input *input,
-	struct cs_error *error);
+enum cs_status cs_lua_input_get(
+	lua_State *L, int arg, const struct cs_model *model, struct cs_lua_input *input, struct cs_error *error);
 /* `count` of them from `first` on, into out. */
-enum cs_status cs_lua_input_read(const struct cs_lua_input *input, const struct cs_model *model, int64_t first, int64_t count,
-	float *out, int *labels, struct cs_error *error);
+enum cs_status cs_lua_input_read(const struct cs_lua_input *input, const struct cs_model *model, int64_t first,
+	int64_t count, float *out, int *labels, struct cs_error *error);
 
 #endif

@@ -137,7 +137,8 @@ double cs_peak_fma(enum cs_isa isa, struct cs_workers *workers)
 double cs_peak_gemm(int n)
 {
 	size_t count = (size_t)n * (size_t)n;
-	float *a = cs_alloc_large(sizeof *a * count), *b = cs_alloc_large(sizeof *b * count), *c = cs_alloc_large(sizeof *c * count);
+	float *a = cs_alloc_large(sizeof *a * count), *b = cs_alloc_large(sizeof *b * count),
+	      *c = cs_alloc_large(sizeof *c * count);
 	double rates[ROUNDS], rate = 0;
 
 	if (!a || !b || !c)

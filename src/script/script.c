@@ -12,8 +12,8 @@
 #include "core/alloc.h"
 #include "io/file.h"
 
-#include <limits.h>
 #include <lauxlib.h>
+#include <limits.h>
 #include <lualib.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +36,8 @@ static bool holds_library(const char *directory)
 {
 	char path[PATH_MAX];
 
-	return snprintf(path, sizeof path, "%s/convscope/init.lua", directory) < (int)sizeof path && cs_file_exists(path);
+	return snprintf(path, sizeof path, "%s/convscope/init.lua", directory) < (int)sizeof path &&
+		cs_file_exists(path);
 }
 
 /* The directory of the library into path. */
@@ -132,7 +133,9 @@ int cs_script_main(int argc, char **argv, const struct cs_script_hooks *hooks)
 		const char *message = lua_tostring(L, -1);
 
 		if (strstr(message, "'convscope.cli' not found"))
-			fprintf(stderr, "convscope: cannot find its Lua library; set CONVSCOPE_LUA to the directory that holds convscope/\n");
+			fprintf(stderr,
+				"convscope: cannot find its Lua library; set CONVSCOPE_LUA to the directory that holds "
+				"convscope/\n");
 		else
 			fprintf(stderr, "convscope: cannot load its Lua library: %s\n", message);
 		goto out;
@@ -143,7 +146,8 @@ int cs_script_main(int argc, char **argv, const struct cs_script_hooks *hooks)
 		lua_rawseti(L, -2, i);
 	}
 	if (lua_pcall(L, 1, 1, 1))
-		fprintf(stderr, "convscope: %s\n", lua_isstring(L, -1) ? lua_tostring(L, -1) : "an error that is no text");
+		fprintf(stderr, "convscope: %s\n",
+			lua_isstring(L, -1) ? lua_tostring(L, -1) : "an error that is no text");
 	else
 		code = (int)lua_tointeger(L, -1);
 out:

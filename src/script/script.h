@@ -10,16 +10,16 @@ struct lua_State;
 /* What scripts can ask of the program that runs them; NULL members are refused with a clear error (as in stock lua5.4). */
 struct cs_script_hooks {
 	void *context;
-	enum cs_status (*browse)(void *context, const char *target, const char *dataset, const char *graphics, int threads,
-		struct cs_error *error);
+	enum cs_status (*browse)(void *context, const char *target, const char *dataset, const char *graphics,
+		int threads, struct cs_error *error);
 
-	/* Draw a picture in the terminal where the cursor stands, with a line of text below it, and return. `graphics` is
-	 * "auto", "sixel", "symbols" or "ascii"; NULL: CONVSCOPE_GRAPHICS or auto. Errors: standard output is no terminal. */
-	enum cs_status (*show)(void *context, const struct cs_picture *picture, const char *caption, const char *graphics,
-		struct cs_error *error);
+	/* Draw a picture in the terminal where the cursor stands and end the line. `graphics` is "auto", "sixel", "symbols" or
+	 * "ascii"; NULL: CONVSCOPE_GRAPHICS or auto. Errors: standard output is no terminal. */
+	enum cs_status (*show)(
+		void *context, const struct cs_picture *picture, const char *graphics, struct cs_error *error);
 
-	/* What is known of the terminal, lines of "key: value", to be freed with cs_free: for `convscope doctor`. */
-	enum cs_status (*terminal)(void *context, char **text, struct cs_error *error);
+	/* What is known of the terminal, lines of "name: value", to be freed with cs_free; NULL without memory. */
+	char *(*terminal)(void *context);
 };
 
 /* A state with standard libraries, package.path set to the installed (or, from the build tree, the source) lua directory, and

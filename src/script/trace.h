@@ -16,7 +16,8 @@ extern const struct cs_handle_type cs_lua_trace_type;
 struct cs_lua_trace *cs_lua_trace_check(lua_State *L, int arg);
 
 /* Push a new trace of the network at stack position `network`. NULL with error (and nothing pushed) when it cannot be planned. */
-struct cs_lua_trace *cs_lua_trace_push(lua_State *L, int network, enum cs_trace_kind kind, int capacity, struct cs_error *error);
+struct cs_lua_trace *cs_lua_trace_push(
+	lua_State *L, int network, enum cs_trace_kind kind, int capacity, struct cs_error *error);
 
 /* Close the handle on top of the stack now, rather than when the collector comes by, and pop it. */
 void cs_lua_trace_drop(lua_State *L);

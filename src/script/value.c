@@ -68,7 +68,8 @@ void cs_value_options(lua_State *L, int arg, const char *const *names)
 
 		lua_pop(L, 1);
 		if (lua_type(L, -1) != LUA_TSTRING)
-			luaL_argerror(L, arg, lua_pushfstring(L, "options have names, this one has a %s", luaL_typename(L, -1)));
+			luaL_argerror(L, arg,
+				lua_pushfstring(L, "options have names, this one has a %s", luaL_typename(L, -1)));
 		for (int i = 0; names[i] && !known; i++)
 			known = !strcmp(lua_tostring(L, -1), names[i]);
 		if (!known)
@@ -76,13 +77,16 @@ void cs_value_options(lua_State *L, int arg, const char *const *names)
 	}
 }
 
+/* The value that is wrong is on top of the stack. */
 static void raise_option(lua_State *L, int arg, const char *key, const char *expected)
 {
-	luaL_argerror(L, arg,
-		lua_pushfstring(L, "option '%s' must be %s, not %s", key, expected,
-			lua_isnumber(L, -1) || lua_isboolean(L, -1) ? luaL_tolstring(L, -1, NULL)
-			: lua_isstring(L, -1)                       ? lua_pushfstring(L, "'%s'", lua_tostring(L, -1))
-								    : luaL_typename(L, -1)));
+	const char *found = luaL_typename(L, -1);
+
+	if (lua_type(L, -1) == LUA_TSTRING)
+		found = lua_pushfstring(L, "'%s'", lua_tostring(L, -1));
+	else if (lua_type(L, -1) == LUA_TNUMBER || lua_type(L, -1) == LUA_TBOOLEAN)
+		found = luaL_tolstring(L, -1, NULL);
+	luaL_argerror(L, arg, lua_pushfstring(L, "option '%s' must be %s, not %s", key, expected, found));
 }
 
 double cs_value_number(lua_State *L, int arg, const char *key, double standard)
@@ -107,11 +111,15 @@ int64_t cs_value_integer(lua_State *L, int arg, const char *key, int64_t standar
 		value = lua_tointegerx(L, -1, &is_integer);
 		if (!is_integer || lua_type(L, -1) != LUA_TNUMBER)
 			raise_option(L, arg, key, "an integer");
-		if (value < low || value > high)
-			raise_option(L, arg, key,
-				high == INT64_MAX || high == INT32_MAX
-					? lua_pushfstring(L, "%I or more", (LUAI_UACINT)low)
-					: lua_pushfstring(L, "between %I and %I", (LUAI_UACINT)low, (LUAI_UACINT)high));
+		if (value < low || value > high) {
+			char range[80];
+
+			if (high >= INT32_MAX)
+				snprintf(range, sizeof range, "%" PRId64 " or more", low);
+			else
+				snprintf(range, sizeof range, "between %" PRId64 " and %" PRId64, low, high);
+			raise_option(L, arg, key, range);
+		}
 	}
 	lua_pop(L, 1);
 	return value;
@@ -173,7 +181,8 @@ static int64_t pair_element(lua_State *L, int arg, const char *key, int64_t low)
 
 	if (!ok || value < low || value > INT32_MAX)
 		luaL_argerror(L, arg,
-			lua_pushfstring(L, "option '%s' must be an integer of at least %I or two of them (rows, columns)", key,
+			lua_pushfstring(L,
+				"option '%s' must be an integer of at least %I or two of them (rows, columns)", key,
 				(LUAI_UACINT)low));
 	return value;
 }
@@ -202,7 +211,8 @@ struct cs_shape cs_value_shape(lua_State *L, int arg)
 	luaL_checktype(L, arg, LUA_TTABLE);
 	rank = luaL_len(L, arg);
 	if (rank > CS_MAX_RANK)
-		luaL_argerror(L, arg, lua_pushfstring(L, "a shape has at most %d dimensions, not %I", CS_MAX_RANK, rank));
+		luaL_argerror(
+			L, arg, lua_pushfstring(L, "a shape has at most %d dimensions, not %I", CS_MAX_RANK, rank));
 	shape.rank = (int)rank;
 	for (int i = 0; i < shape.rank; i++) {
 		int ok;
@@ -210,7 +220,8 @@ struct cs_shape cs_value_shape(lua_State *L, int arg)
 		lua_geti(L, arg, i + 1);
 		shape.dim[i] = lua_tointegerx(L, -1, &ok);
 		if (!ok || shape.dim[i] < 0)
-			luaL_argerror(L, arg, lua_pushfstring(L, "dimension %d of a shape must be an integer, 0 or more", i));
+			luaL_argerror(
+				L, arg, lua_pushfstring(L, "dimension %d of a shape must be an integer, 0 or more", i));
 		lua_pop(L, 1);
 	}
 	return shape;

@@ -144,7 +144,8 @@ return {
     for _, info in ipairs(list and found or { found }) do silent = silent + (info.silent and 1 or 0) end
     local line = list and ("%d features of %s, %d of them silent on this image"):format(#found, layer.name, silent)
       or describe(found, layer)
-    if args.show then cli.check(picture:show(line, args.graphics)) else cli.print(line) end
+    if args.show then cli.check(picture:show(args.graphics)) end
+    cli.print(line)
     if args.output then cli.print("wrote " .. args.output) end
     if args.raw then cli.print("wrote " .. args.raw) end
   end,

@@ -166,9 +166,10 @@ end
 
 local function go(net, data, options, args)
   local on_batch, on_epoch, line = watcher(args.json)
+  local verb = options.resume and "going on with" or "training"
   options.on_batch, options.on_epoch = on_batch, on_epoch
   options.threads = args.threads
-  line(("training %s on %s into %s: %d images, %d to validate, %d classes, %s parameters"):format(net.name, data.spec, options.out,
+  line(("%s %s on %s into %s: %d images, %d to validate, %d classes, %s parameters"):format(verb, net.name, data.spec, options.out,
     data.train.count, data.val.count, data.classes, common.grouped(net.parameters)))
   local run, message, code, summary = cs.train(net, data, options)
   finish(run, message, code, summary, options.out, args.json)
@@ -197,6 +198,12 @@ local function resume(args)
   local config = read_config(args.output)
   local state = cs.run_state(args.output)
   if state and state.alive then cli.fail("'%s' is being trained right now by another process", args.output) end
+  if state and state.finished and not args.epochs then
+    local summary = system.exists(args.output .. "/summary.json")
+      and require("dkjson").decode(cli.check(system.read(args.output .. "/summary.json"))) or {}
+    if args.json then return cli.json(summary) end
+    return cli.print(("'%s' is finished already: %s"):format(args.output, summary.message or "nothing is left to do"))
+  end
   local net, message
   if system.exists(args.output .. "/last.hdf5") then
     net, message = cs.load(args.output .. "/last.hdf5")
@@ -254,7 +261,7 @@ local function start(args)
   end
   options.out = args.output or default_directory(name, spec)
   options.overwrite = args.force or nil
-  options.about = { preset = not args.from and name or nil, from = args.from, size = size, settings = settings }
+  options.about = { preset = not args.from and name or nil, from = args.from, size = size, settings = next(settings) and settings or nil }
   local _ = advice
   go(net, data, options, args)
 end

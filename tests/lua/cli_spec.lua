@@ -1,0 +1,423 @@
+-- Every command through the real program, without a terminal.
+local cs = require "convscope"
+local helper = require "helper"
+
+local run, ok, json = helper.run, helper.ok, helper.json
+
+describe("the program", function()
+  teardown(helper.clean)
+
+  it("says its version and its commands", function()
+    assert.equal("convscope " .. cs.version .. "\n", ok "--version")
+    local help = ok "--help"
+    for _, name in ipairs { "analyze", "bench", "browse", "convert", "data", "doctor", "eval", "exemplars", "info", "predict", "project",
+      "run", "train" } do
+      assert.matches("\n  " .. name .. " +%a", help)
+      assert.matches("^Usage: convscope " .. name, (ok(name, "--help")))
+    end
+    assert.equal(ok("eval", "--help"), ok("help", "eval"))
+  end)
+
+  it("names the choices for a command that is not there, and tells usage errors apart", function()
+    local code, out, err = run "evaluate"
+    assert.same({ 1, "" }, { code, out })
+    assert.matches("^convscope: no command 'evaluate': there are analyze, .*train\n$", err)
+    code, out, err = run "eval"
+    assert.same({ 2, "" }, { code, out })
+    assert.matches("^convscope: missing argument 'model'\nUsage: convscope eval", err)
+    assert.equal(2, (run("train", "--epochs", "none")))
+    assert.equal(2, (run("train", "--epochs", "0")))
+    assert.equal(2, (run("train", "--no-such-option")))
+    assert.equal(2, (run "--nonsense"))
+  end)
+
+  it("finds commands and analyses of one's own", function()
+    local config = helper.directory()
+    os.execute(("mkdir -p %s/convscope/commands %s/convscope/analyses"):format(config, config))
+    helper.write(config .. "/convscope/commands/hello.lua", [[
+      return { summary = "greets", arguments = function(p) p:argument("name") end, run = function(a) print("hello " .. a.name) end }]])
+    helper.write(config .. "/convscope/analyses/mine.lua", [[return { title = "my own", options = { a = 1 }, run = function() end }]])
+    local with = "XDG_CONFIG_HOME=" .. config
+    local code, out = helper.run_with(with, "hello", "world")
+    assert.same({ 0, "hello world\n" }, { code, out })
+    assert.matches("\n  hello +greets\n", select(2, helper.run_with(with, "--help")))
+    assert.matches("mine +my own  %[a%]", select(2, helper.run_with(with, "analyze")))
+  end)
+
+  it("without a library to load says how to find it", function()
+    local directory = helper.directory()
+    local code, _, err = helper.run_with(("CONVSCOPE_LUA=%s cp %s %s/program && CONVSCOPE_LUA=%s %s/program --version >/dev/null;"):format(
+      directory, helper.quote(helper.program), directory, directory, directory), "--version")
+    assert.is_true(code == 0 or err:find "CONVSCOPE_LUA" ~= nil)
+  end)
+
+  it("is quiet when its reader goes away", function()
+    local pipe = io.popen(("%s --help 2>&1 | head -n 1"):format(helper.quote(helper.program)))
+    local text = pipe:read "a"
+    pipe:close()
+    assert.matches("^Usage: convscope[^\n]*\n$", text)
+  end)
+
+  it("without a terminal refuses to browse", function()
+    local code, _, err = run "browse"
+    assert.equal(1, code)
+    assert.matches("^convscope: [^\n]+\n$", err)
+  end)
+end)
+
+describe("convscope run", function()
+  teardown(helper.clean)
+
+  it("passes arguments through and takes the script's exit code", function()
+    local script = helper.write(helper.directory() .. "/s.lua", [[print(arg[0]:match "s.lua", #arg, arg[1], select(2, ...)) os.exit(7)]])
+    local code, out = run("run", script, "--json", "-x")
+    assert.equal(7, code)
+    assert.equal("s.lua\t2\t--json\t-x\n", out)
+  end)
+
+  it("shows a traceback with the script's lines when it fails, and exits with 1", function()
+    local script = helper.write(helper.directory() .. "/bad.lua", "local function deep()\n  error 'it broke'\nend\n\ndeep()\n")
+    local code, out, err = run("run", script)
+    assert.same({ 1, "" }, { code, out })
+    assert.matches("^convscope: [^\n]*bad.lua:2: it broke\nstack traceback:\n", err)
+    assert.matches("bad.lua:5:", err)
+    local train = helper.write(helper.directory() .. "/train.lua", ([[
+      local cs = require "convscope"
+      local data = cs.dataset("%s", { size = 24 })
+      local net = cs.network { input = { 24, 24, 3 }, cs.dense { 8, activation = "softmax" } }
+      cs.train(net, data, { epochs = 1, on_epoch = function() local x = nil; return x.field end })]]):format(helper.spec))
+    code, _, err = run("run", train)
+    assert.equal(1, code)
+    assert.matches("train.lua:4: attempt to index a nil value", err)
+  end)
+
+  it("says in one line that a script is not there or is no Lua", function()
+    assert.same({ 1, "", "convscope: no script 'nowhere.lua'\n" }, { run("run", "nowhere.lua") })
+    local code, _, err = run("run", helper.write(helper.directory() .. "/x.lua", "local = 3"))
+    assert.equal(1, code)
+    assert.matches("^convscope: [^\n]*x.lua:1: [^\n]+\n$", err)
+    assert.equal(2, (run "run"))
+  end)
+end)
+
+describe("with a trained run", function()
+  local place, directory, model
+  setup(function()
+    place = helper.directory()
+    directory = place .. "/run"
+    model = place .. "/small.lua"
+    helper.write(model, [[
+      local cs = require "convscope"
+      return { title = "small", options = { width = 6 }, size = 24, training = { epochs = 3, optimizer = { kind = "adam", rate = 0.01 } },
+        network = function(o) return { cs.conv { o.width, 3, activation = "relu" }, cs.maxpool { 2 },
+          cs.conv { 10, 3, activation = "relu" }, cs.maxpool { 2 }, cs.dense { o.classes, activation = "softmax" } } end }]])
+    ok("train", "-m", model, "-d", helper.spec, "-o", directory)
+    ok("data", "export", helper.spec .. ",size=24", "--png", place .. "/one.png", "--count", "1")
+  end)
+  teardown(helper.clean)
+
+  describe("train", function()
+    it("writes a line an epoch and a summary", function()
+      local out = ok("train", "-m", model, "-d", helper.spec, "-o", place .. "/again", "--epochs", "2", "--seed", "3", "--set", "width=4",
+        "--set", "momentum=0.5", "--augment", "flip,shift=2", "--optimizer", "sgd", "--rate", "0.02", "--schedule", "cosine", "--threads", "1",
+        "--batch", "16")
+      assert.matches("\nepoch 0/2  train loss", out)
+      assert.matches("\nepoch 1/2  train loss", out)
+      assert.matches("finished 2 epochs", out)
+      assert.is_nil(out:find "\27")
+      local config = require("dkjson").decode(helper.read(place .. "/again/config.json"))
+      assert.equal(4, config.network.layers[1].features)
+      assert.same({ 16, 2, 3 }, { config.train.batch, config.train.epochs, config.train.seed })
+      assert.equal(0.5, config.train.optimizer.momentum)
+      assert.same({ flip = true, shift = 2 }, config.train.augment)
+      local net = assert(cs.load(place .. "/again"))
+      assert.equal(4, net:layer("conv1").features)
+      assert.equal(8, #net.class_names)
+    end)
+
+    it("gives JSON, and nothing else on standard output", function()
+      local summary = json("train", "-m", model, "-d", helper.spec, "-o", place .. "/json", "--epochs", "1", "--json")
+      assert.equal("complete", summary.finish)
+      assert.equal(place .. "/json", summary.directory)
+    end)
+
+    it("does not overwrite a run, and says so", function()
+      local code, _, err = run("train", "-m", model, "-d", helper.spec, "-o", directory)
+      assert.equal(1, code)
+      assert.matches("^convscope: [^\n]+\n$", err)
+    end)
+
+    it("begins with the weights of another model", function()
+      ok("train", "--from", directory, "-d", helper.spec, "-o", place .. "/more", "--epochs", "1", "--rate", "0.000001")
+      local a, b = assert(cs.load(directory .. "/best.hdf5")), assert(cs.load(place .. "/more/last.hdf5"))
+      assert.is_true((a:weights("conv1") - b:weights("conv1")):abs():max() < 1e-3)
+      local code, _, err = run("train", "--from", directory, "-d", helper.spec .. ",classes=5", "-o", place .. "/no")
+      assert.equal(1, code)
+      assert.matches("tells 8 classes apart, .* has 5", err)
+    end)
+
+    it("names the choices for presets and settings", function()
+      local code, _, err = run("train", "-m", "sead", "-o", place .. "/x")
+      assert.equal(1, code)
+      assert.matches("no preset 'sead': there are demo, .*vgg16", err)
+      code, _, err = run("train", "-m", model, "-d", helper.spec, "-o", place .. "/x", "--set", "momentun=1")
+      assert.equal(1, code)
+      assert.matches("no setting 'momentun': there are .*momentum.*and of .*small.lua: width", err)
+      assert.equal(2, (run("train", "--set", "momentum")))
+    end)
+
+    it("ends after SIGTERM saved, and resumes to the same weights", function()
+      local whole, parts = place .. "/whole", place .. "/parts"
+      local words = ("train -m %s -d shapes:count=2000,cause=colour --epochs 6 --seed 4 -o "):format(helper.quote(model))
+      local program = helper.quote(helper.program)
+      local done, _, code = os.execute(("%s %s %s >/dev/null"):format(program, words, whole))
+      assert.is_true(done, code)
+      _, _, code = os.execute(("%s %s %s >%s/log 2>&1 & pid=$!; while ! grep -q 'epoch 0/' %s/log; do sleep 0.02; done; kill -TERM $pid; wait $pid")
+        :format(program, words, parts, place, place))
+      local log = helper.read(place .. "/log")
+      if code ~= 0 then -- it was quick enough to finish on a fast machine
+        assert.equal(1, code)
+        assert.matches("\nconvscope: stopped by SIGTERM in epoch %d+ [^\n]*go on with convscope train %-%-resume %-o [^\n]+\n$", log)
+        assert.matches("finished 6 epochs", (ok("train", "--resume", "-o", parts)))
+      end
+      assert.matches("is finished already: finished 6 epochs", (ok("train", "--resume", "-o", parts)))
+      local a, b = assert(cs.load(whole .. "/last.hdf5")), assert(cs.load(parts .. "/last.hdf5"))
+      for _, layer in ipairs { "conv1", "conv2", "dense1" } do assert.is_true(a:weights(layer) == b:weights(layer)) end
+    end)
+
+    it("resumes only what is a run, as it was", function()
+      local code, _, err = run("train", "--resume", "-o", place)
+      assert.equal(1, code)
+      assert.matches("is no run: it has no config.json", err)
+      assert.equal(2, (run("train", "--resume", "-o", directory, "--rate", "1")))
+      assert.equal(2, (run("train", "--resume")))
+    end)
+  end)
+
+  describe("eval", function()
+    it("prints accuracy, loss and the matrix", function()
+      local out = ok("eval", directory, "-d", helper.spec)
+      assert.matches("accuracy +%d+%.%d+ %%", out)
+      assert.matches("true \\ predicted", out)
+      local result = json("eval", directory, "--json", "--confusion", "--split", "train", "-o", place .. "/matrix")
+      assert.equal(320, result.images)
+      local trace, sum = 0, 0
+      for r, row in ipairs(result.confusion) do
+        for c, n in ipairs(row) do
+          sum = sum + n
+          if r == c then trace = trace + n end
+        end
+      end
+      assert.equal(320, sum)
+      assert.near(result.accuracy, trace / sum, 1e-9)
+      assert.is_true(result.top5_accuracy >= result.accuracy)
+      local net, data = assert(cs.load(directory)), assert(cs.dataset(helper.spec, { size = 24 }))
+      local expected = net:evaluate(data.train)
+      assert.near(expected.loss, result.loss, 1e-9)
+      assert.matches("^true,", helper.read(place .. "/matrix/confusion.csv"))
+      assert.truthy(cs.picture(place .. "/matrix/confusion.png"))
+    end)
+
+    it("names what is missing", function()
+      local code, out, err = run("eval", directory, "-d", "nowhere")
+      assert.same({ 1, "" }, { code, out })
+      assert.matches("^convscope: no dataset 'nowhere': expected shapes, [^\n]+\n$", err)
+      code, _, err = run("eval", "no-such-model", "-d", "shapes")
+      assert.equal(1, code)
+      assert.matches("^convscope: [^\n]*no%-such%-model[^\n]*\n$", err)
+      code, _, err = run("eval", directory, "-d", helper.spec .. ",classes=5")
+      assert.equal(1, code)
+      assert.matches("8 classes apart, .* has 5", err)
+      code, _, err = run("eval", directory, "--split", "dev")
+      assert.equal(1, code)
+      assert.matches("no split 'dev': expected train, val or test", err)
+    end)
+  end)
+
+  describe("predict", function()
+    it("classifies pictures", function()
+      local result = json("predict", directory, place .. "/one.png", "--top", "3", "--json")
+      local found = result.images[1].predictions
+      assert.equal(3, #found)
+      assert.is_true(found[1].probability >= found[2].probability)
+      local net = assert(cs.load(directory))
+      assert.near(net:predict(assert(cs.picture(place .. "/one.png")))[{ 0, found[1].class }], found[1].probability, 1e-6)
+      assert.matches(found[1].name, (ok("predict", directory, place .. "/one.png")))
+      local code, _, err = run("predict", directory, place .. "/none.png")
+      assert.equal(1, code)
+      assert.matches("none.png", err)
+      assert.equal(2, (run("predict", directory)))
+    end)
+
+    it("takes tensors as they are, and gives tensors", function()
+      local x = cs.random(2):normal(0, 1, { 5, 24, 24, 3 })
+      assert(x:save(place .. "/in.h5", "x"))
+      ok("predict", directory, "--input", place .. "/in.h5:/x", "--output", place .. "/out.h5:/y", "--batch", "2")
+      local net = assert(cs.load(directory))
+      assert.near(0, (cs.h5.read(place .. "/out.h5", "y") - net:predict(x)):abs():max(), 1e-6)
+      ok("predict", directory, "--input", place .. "/in.h5:/x", "--output", place .. "/out.h5:/y", "--layer", "conv2")
+      assert.same({ 5, 9, 9, 10 }, cs.h5.read(place .. "/out.h5", "y").shape)
+      assert.equal(2, (run("predict", directory, "--input", place .. "/in.h5")))
+      assert.equal(1, (run("predict", directory, "--input", place .. "/in.h5:/z", "--output", place .. "/o.h5:/y")))
+    end)
+  end)
+
+  describe("project", function()
+    it("writes a picture with its numbers and the raw tensor", function()
+      local out = ok("project", directory, place .. "/one.png", "-l", "conv2", "-f", "3", "-o", place .. "/p.png", "--raw", place .. "/p.h5")
+      assert.matches("feature 3 of conv2", out)
+      local seen = cs.h5.read(place .. "/p.h5", "projection")
+      assert.same({ 24, 24, 3 }, seen.shape)
+      local net = assert(cs.load(directory))
+      local trace <close> = net:trace(assert(cs.picture(place .. "/one.png")))
+      assert.is_true(seen == cs.project(trace, "conv2", { feature = 3 }))
+      assert.is_true(assert(cs.picture(place .. "/p.png")).width >= 240)
+      local bytes = helper.read(place .. "/p.png")
+      for _, key in ipairs { "limit", "norm", "layer", "rule", "feature", "value" } do
+        assert.truthy(bytes:find("tEXt" .. key .. "\0", 1, true), key)
+      end
+    end)
+
+    it("does all features, a whole layer, a place, other rules, an image of the data set", function()
+      ok("project", directory, place .. "/one.png", "-l", "conv2", "-f", "all", "-o", place .. "/all.png", "--raw", place .. "/all.h5")
+      assert.same({ 10, 24, 24, 3 }, cs.h5.read(place .. "/all.h5", "projection").shape)
+      ok("project", directory, "7", "-d", helper.spec, "-l", "conv2", "-o", place .. "/layer.png")
+      local found = json("project", directory, "7", "-l", "conv1", "-f", "2", "--at", "4,5", "--rule", "guided", "--signal", "one", "--json").found[1]
+      assert.same({ 4, 5 }, { found.row, found.column })
+      assert.same({ 4, 5, 7, 8 }, { found.top, found.left, found.bottom, found.right })
+      json("project", directory, "7", "-l", "dense1", "-f", "1", "--at", "map", "--json")
+    end)
+
+    it("says that a feature is silent", function()
+      local net = assert(cs.load(directory))
+      net:set_weights("conv2", "bias", cs.tensor({ 10 }, -1e6))
+      assert(net:save(place .. "/silent.h5"))
+      assert.matches("feature 3 of conv2 .*is silent on this image",
+        (ok("project", place .. "/silent.h5", place .. "/one.png", "-l", "conv2", "-f", "3", "-o", place .. "/s.png")))
+    end)
+
+    it("names what is missing", function()
+      local function fails(pattern, expected, ...)
+        local code, out, err = run("project", directory, place .. "/one.png", ...)
+        assert.same({ expected, "" }, { code, out })
+        assert.matches(pattern, err)
+        assert.matches("^convscope: ", err)
+      end
+      fails("no layer 'conv7': expected one of conv1, pool1", 1, "-l", "conv7")
+      fails("layer conv2 has no feature 10: it has 10, 0 to 9", 1, "-l", "conv2", "-f", "10")
+      fails("position 99,0 is outside of layer conv2: rows 0 to 8, columns 0 to 8", 1, "-l", "conv2", "-f", "1", "--at", "99,0")
+      fails("no rule 'x': expected", 1, "-l", "conv2", "-f", "1", "--rule", "x")
+      fails("needs a feature", 1, "-l", "conv2", "--at", "max")
+      fails("draws in a terminal", 1, "-l", "conv2", "--show")
+      fails("which layer%? name one with %-l: conv1, pool1", 2)
+      fails("%-%-at is 'top'", 2, "-l", "conv2", "-f", "1", "--at", "top")
+      fails("%-f is 'first'", 2, "-l", "conv2", "-f", "first")
+    end)
+  end)
+
+  it("exemplars writes mosaics, tensors and a table", function()
+    local out = place .. "/exemplars"
+    ok("exemplars", directory, "-d", helper.spec, "-l", "conv2", "-l", "conv1", "--top", "4", "-o", out)
+    for _, name in ipairs { "conv1.png", "conv2.png" } do assert.truthy(cs.picture(out .. "/" .. name)) end
+    local file <close> = cs.h5.open(out .. "/exemplars.hdf5")
+    assert.same({ 40, 8, 8, 3 }, (file:shape "conv2/patches"))
+    assert.same({ 40, 8, 8, 3 }, (file:shape "conv2/projections"))
+    assert.same({ 10, 4 }, (file:shape "conv2/values"))
+    local csv = helper.read(out .. "/exemplars.csv")
+    local layer, feature, rank, image, row, column, value = csv:match "\n(conv2),(%d+),(%d+),(%d+),(%d+),(%d+),([%d.e+-]+),"
+    assert.equal("conv2", layer)
+    local images, values = file:read "conv2/images", file:read "conv2/values"
+    assert.equal(tonumber(image), images[{ math.tointeger(feature), math.tointeger(rank) }])
+    assert.near(tonumber(value), values[{ math.tointeger(feature), math.tointeger(rank) }], 1e-5)
+    local net, data = assert(cs.load(directory)), assert(cs.dataset(helper.spec, { size = 24 }))
+    local trace <close> = net:trace(data:images(math.tointeger(image), 1))
+    assert.near(tonumber(value), trace:output("conv2")[{ 0, math.tointeger(row), math.tointeger(column), math.tointeger(feature) }], 1e-4)
+    assert.equal(2, (run("exemplars", directory)))
+  end)
+
+  it("info tells layers, in text and JSON, of models and presets", function()
+    local info = json("info", directory, "--json", "--plan")
+    assert.same({ "conv1", "pool1", "conv2", "pool2", "flatten1", "dense1" }, { info.layers[1].name, info.layers[2].name, info.layers[3].name,
+      info.layers[4].name, info.layers[5].name, info.layers[6].name })
+    assert.same({ 22, 22, 6 }, info.layers[1].output)
+    assert.same({ "conv", 168, 22 * 22 * 6 * 27 }, { info.layers[1].type, info.layers[1].parameters, info.layers[1].macs })
+    assert.same({ 8, 8 }, info.layers[3].receptive_field)
+    assert.truthy(info.layers[1].plan.training)
+    assert.matches("conv2", (ok("info", directory, "--plan")))
+    assert.equal(1744456, json("info", "seed", "--json").parameters)
+    local code, _, err = run("info", "nothing-like-this")
+    assert.equal(1, code)
+    assert.matches("no preset 'nothing%-like%-this': there are", err)
+  end)
+
+  it("data tells and exports", function()
+    local info = json("data", "info", helper.spec, "--json")
+    assert.equal(400, info.images)
+    assert.equal(8, #info.classes)
+    assert.equal(400, info.splits.train + info.splits.val + info.splits.test)
+    ok("data", "export", helper.spec, place .. "/set.h5", "--size", "24")
+    assert.equal(400, json("data", "info", place .. "/set.h5", "--json").images)
+    local a = json("eval", directory, "-d", place .. "/set.h5", "--json")
+    local b = json("eval", directory, "-d", helper.spec, "--json")
+    assert.equal(a.loss, b.loss)
+    ok("data", "export", helper.spec, "--png", place .. "/pictures", "--count", "3")
+    assert.is_true(helper.exists(place .. "/pictures/000002.png"))
+    assert.equal(2, (run("data", "export", helper.spec)))
+    assert.equal(2, (run "data"))
+  end)
+
+  it("analyze lists, runs and writes", function()
+    assert.matches("confusion +%a", (ok "analyze"))
+    local out = ok("analyze", "confusion", directory, "-d", helper.spec, "-o", place .. "/analysis", "--set", "most=5")
+    assert.matches("accuracy %d", out)
+    for _, name in ipairs { "confusion.hdf5", "confusion.csv", "confusion-matrix.png" } do
+      assert.is_true(helper.exists(place .. "/analysis/" .. name), name)
+    end
+    assert.equal("confusion", json("analyze", "confusion", directory, "--json").analysis)
+    local code, _, err = run("analyze", "depht", directory)
+    assert.equal(1, code)
+    assert.matches("no analysis 'depht': there are confusion", err)
+    code, _, err = run("analyze", "confusion", directory, "--set", "mots=1")
+    assert.equal(1, code)
+    assert.matches("has no option 'mots': there are images, most, seed", err)
+  end)
+
+  it("convert writes a model that answers the same", function()
+    ok("convert", directory, place .. "/c.h5")
+    local a, b = assert(cs.load(directory)), assert(cs.load(place .. "/c.h5"))
+    local x = cs.random(3):normal(0, 1, { 2, 24, 24, 3 })
+    assert.is_true(a:predict(x) == b:predict(x))
+    assert.equal(1, (run("convert", directory, place .. "/c.onnx")))
+  end)
+
+  it("notes how pixels go into a model that does not say", function()
+    local shared = os.getenv "CS_SHARED_DIR"
+    if not shared then return pending "CS_SHARED_DIR is not set: no model of real Keras at hand" end
+    local file = shared .. "/data/keras/bn_net.h5"
+    local _, _, err = run("predict", file, place .. "/one.png")
+    assert.matches("^convscope: note: .*bn_net.h5 does not say how pixels go in; they are divided by 255", err)
+    local out, quiet = ok("predict", file, place .. "/one.png", "--scale", "0.02", "--mean", "1,2,3", "--std", "2", "--bgr", "--json")
+    assert.equal("", quiet)
+    local net = assert(cs.load(file))
+    net:set_preprocess { scale = 0.02, mean = { 1, 2, 3 }, std = 2, bgr = true }
+    local best = net:predict(assert(cs.picture(place .. "/one.png")))[0]
+    assert.equal(best:argmax(), require("dkjson").decode(out).images[1].predictions[1].class)
+    assert.equal(2, (run("predict", file, place .. "/one.png", "--mean", "1,2")))
+  end)
+end)
+
+describe("bench and doctor", function()
+  teardown(helper.clean)
+
+  it("measure this machine", function()
+    local doctor = json("doctor", "--json")
+    assert.is_true(doctor.gemm_gflops > 0 and doctor.fma_peak_gflops > 0)
+    assert.truthy(doctor.blas)
+    assert.matches("OpenBLAS", (ok "doctor"))
+    local bench = json("bench", "demo", "--size", "32", "--rounds", "1", "--batch", "8", "--classes", "8", "--json")
+    assert.same({ "demo", 8 }, { bench.network, bench.batch })
+    assert.is_true(bench.train_images_per_s > 0 and bench.infer_images_per_s > 0)
+    assert.is_true(bench.projections_per_s.conv3 > 0)
+    assert.matches("conv", (ok("bench", "demo", "--size", "32", "--rounds", "1", "--batch", "8")) .. "conv")
+  end)
+end)

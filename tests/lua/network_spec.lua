@@ -1,0 +1,215 @@
+local cs = require "convscope"
+local helper = require "helper"
+
+describe("a network", function()
+  teardown(helper.clean)
+
+  it("is built from layers, flattened before the first dense one", function()
+    local net = helper.network(cs)
+    local names = {}
+    for i, layer in ipairs(net.layers) do
+      names[i] = layer.name
+      assert.equal(i - 1, layer.index)
+    end
+    assert.same({ "conv1", "pool1", "conv2", "pool2", "flatten1", "dense1" }, names)
+    assert.same({ 22, 22, 6 }, net.layers[1].output)
+    assert.equal(6 * 3 * 3 * 3 + 6, net.layers[1].parameters)
+    assert.equal(22 * 22 * 6 * 27, net.layers[1].macs)
+    assert.same({ 8, 8 }, net.layers[3].receptive_field)
+    assert.equal(8, net.classes)
+    assert.equal(net.layers[1].parameters + net.layers[3].parameters + net.layers[6].parameters, net.parameters)
+  end)
+
+  it("takes every kind of layer", function()
+    local net = assert(cs.network {
+      input = { 20, 16, 3 },
+      cs.rescale { 2, -1 }, cs.zeropad { { 1, 2 } }, cs.conv { 4, { 3, 5 }, stride = { 1, 2 }, padding = "same", bias = false },
+      cs.batchnorm { epsilon = 1e-5 }, cs.activation { "leaky_relu", alpha = 0.1 }, cs.avgpool { 2 }, cs.dropout { 0.3 },
+      cs.conv { 4, 3, activation = "elu" }, cs.global_maxpool {}, cs.dense { 5, activation = "tanh" }, cs.dense { 3 },
+    })
+    local types = {}
+    for i, layer in ipairs(net.layers) do types[i] = layer.type end
+    assert.same({ "rescale", "zeropad", "conv", "batchnorm", "activation", "avgpool", "dropout", "conv", "global_maxpool", "dense",
+      "dense" }, types)
+    assert.same({ 22, 20, 3 }, net.layers[2].output)
+  end)
+
+  it("that does not fit together names the layer and both shapes", function()
+    local none, message, code = cs.network { input = { 4, 4, 3 }, cs.conv { 8, 3 }, cs.maxpool { 2 }, cs.conv { 8, 3 } }
+    assert.is_nil(none)
+    assert.matches("layer 2 .*conv.*3x3.*1x1", message)
+    assert.equal("shape", code)
+  end)
+
+  it("raises for misspelt layers and options", function()
+    assert.error_matches(function() cs.network { input = { 8, 8, 3 }, cs.conv { 8, 3, activaton = "relu" } } end,
+      "no option 'activaton'; there are .*activation")
+    assert.error_matches(function() cs.network { input = { 8, 8, 3 }, cs.conv { 8, 3, activation = "rely" } } end,
+      "no activation 'rely'; there are linear, relu")
+    assert.error_matches(function() cs.network { input = { 8, 8, 3 }, cs.conv { 8, 3, padding = "both" } } end, "expected valid or same")
+    assert.error_matches(function() cs.network { cs.conv { 8, 3 } } end, "input = {height, width, channels} is missing")
+    assert.error_matches(function() cs.network { input = { 8, 8, 3 } } end, "no layers")
+    assert.error_matches(function() cs.network { input = { 8, 8, 3 }, "conv" } end, "layer 0 is no layer")
+    assert.error_matches(function() cs.dense { 1, 2 } end, "takes 1 values by position")
+    assert.error_matches(function() cs.conv(512) end, "expected a table")
+  end)
+
+  it("begins from its seed", function()
+    local a, b, c = helper.network(cs, 1), helper.network(cs, 1), helper.network(cs, 2)
+    assert.is_true(a:weights("conv1") == b:weights("conv1"))
+    assert.is_false(a:weights("conv1") == c:weights("conv1"))
+  end)
+
+  it("gives and takes weights, by layer name, number and words", function()
+    local net = helper.network(cs)
+    local kernel = net:weights("first conv", "kernel")
+    assert.same({ 3, 3, 3, 6 }, kernel.shape)
+    assert.is_true(kernel == net:weights(0))
+    net:set_weights("conv1", "kernel", kernel * 0)
+    assert.equal(0, net:weights("conv1"):norm())
+    assert.equal("conv2", net:layer("last conv").name)
+    assert.equal("dense1", net:layer("last").name)
+    local none, message, code = net:layer "conv3"
+    assert.is_nil(none)
+    assert.matches("no layer 'conv3': expected one of conv1, pool1", message)
+    assert.equal("not_found", code)
+    assert.error_matches(function() net:layer(6) end, "layer 6 is out of range: 0 to 5")
+    assert.equal("not_found", select(3, net:weights("pool1")))
+    assert.equal("shape", select(3, net:set_weights("conv1", "kernel", cs.tensor { 1 })))
+  end)
+
+  it("knows when it can never learn", function()
+    local net = assert(cs.network { input = { 8, 8, 3 }, cs.conv { 4, 3, activation = "relu", init = "zeros" },
+      cs.dense { 2, activation = "softmax", init = "zeros" } })
+    assert.is_true(net.dead)
+    assert.is_false(helper.network(cs).dead)
+  end)
+
+  it("plans its memory", function()
+    local net = helper.network(cs)
+    local plan = net:plan { kind = "train", batch = 8 }
+    assert.equal(#net.layers, #plan)
+    assert.equal("conv1", plan[1].name)
+    assert.is_true(plan.bytes > net:plan({ kind = "output", batch = 8 }).bytes)
+  end)
+
+  it("predicts from images, tensors, pictures and lists alike", function()
+    local net, data = helper.network(cs), helper.data(cs)
+    local images = data.test:images(0, 3)
+    local p = net:predict(images, { batch = 2 })
+    assert.same({ 3, 8 }, p.shape)
+    for i = 0, 2 do assert.near(1, p[i]:sum(), 1e-5) end
+    local trace <close> = net:trace(images)
+    assert.is_true(p == net:predict(trace:input()))
+    assert.is_true(p == net:predict { images:picture(0), images:picture(1), images:picture(2) })
+    assert.is_true(p[1] == net:predict(images:picture(1))[0])
+    assert.near(0, (trace:output("conv2") - net:predict(images, { layer = "conv2" })):abs():max(), 1e-6)
+    assert.near(0, (trace:scores() - net:predict(images, { output = "scores" })):abs():max(), 1e-6)
+    assert.equal("shape", select(3, net:predict(cs.tensor({ 2, 8, 8, 3 }, 0))))
+    assert.error_matches(function() net:predict(17) end, "images, tensor, picture or list of pictures expected")
+    assert.equal("shape", select(3, net:predict(cs.dataset("shapes:count=50", { size = 32 }).test)))
+  end)
+
+  it("is evaluated with a confusion matrix that adds up", function()
+    local net, data = helper.network(cs), helper.data(cs)
+    local r = net:evaluate(data.test, { scores = true })
+    assert.equal(data.test.count, r.images)
+    assert.equal(data.test.count, r.confusion:sum())
+    local diagonal, labels = 0, data.test:labels()
+    for c = 0, 7 do diagonal = diagonal + r.confusion[{ c, c }] end
+    assert.near(r.accuracy, diagonal / r.images, 1e-12)
+    local rows, loss = cs.tensor({ 8, 8 }, 0), 0
+    local p = net:predict(data.test)
+    for i, label in ipairs(labels) do
+      rows[{ label, r.predicted[i] }] = rows[{ label, r.predicted[i] }] + 1
+      assert.equal(p[i - 1]:argmax(), r.predicted[i])
+      loss = loss - math.log(p[{ i - 1, label }]) / #labels
+    end
+    assert.is_true(rows == r.confusion)
+    assert.near(loss, r.loss, 1e-4)
+    assert.equal(net:accuracy(data.test), r.accuracy)
+    -- held pixels go another way through the engine and must say the same
+    local held = net:evaluate(data.test:with(data.test:pixels()))
+    assert.equal(r.accuracy, held.accuracy)
+    assert.near(r.loss, held.loss, 1e-6)
+    assert.equal("argument", select(3, net:evaluate(data.test:images(0, 0))))
+  end)
+
+  it("is saved and loaded with all that belongs to it", function()
+    local net = helper.network(cs)
+    net:set_classes { "a", "b", "c", "d", "e", "f", "g", "h" }
+    net:set_preprocess { scale = 1 / 255, mean = { 0.4, 0.5, 0.6 }, std = 0.25, bgr = true }
+    net:set_dataset "shapes"
+    local path = helper.directory() .. "/m.h5"
+    assert.equal(net, net:save(path))
+    local again = assert(cs.load(path))
+    local x = cs.random(1):uniform(0, 1, { 2, 24, 24, 3 })
+    assert.is_true(net:predict(x) == again:predict(x))
+    assert.same(net.class_names, again.class_names)
+    assert.equal("c", again:class_name(2))
+    assert.equal("shapes", again.dataset)
+    assert.is_true(again.preprocess.known and again.preprocess.bgr)
+    assert.near(0.6, again.preprocess.mean[3], 1e-6)
+    assert.equal(path, again.path)
+    assert.equal(path, cs.find_model(path))
+    local none, message, code = cs.load "no-such-model"
+    assert.is_nil(none)
+    assert.matches("no%-such%-model", message)
+    assert.equal("not_found", code)
+    assert.error_matches(function() net:set_classes { "a" } end, "8 classes apart, here are 1")
+    assert.error_matches(function() net:set_preprocess { std = 0 } end, "not 0")
+  end)
+
+  it("is copied deeply", function()
+    local net = helper.network(cs)
+    local copy = net:copy()
+    copy:set_weights("conv1", "kernel", copy:weights("conv1") * 0)
+    assert.is_true(net:weights("conv1"):norm() > 0)
+  end)
+end)
+
+describe("a preset", function()
+  teardown(helper.clean)
+
+  it("is listed with a title and builds", function()
+    local names = {}
+    for _, preset in ipairs(cs.presets()) do
+      names[preset.name] = true
+      assert.not_equal("", preset.title)
+    end
+    for _, name in ipairs { "seed", "seed-strided", "seed-same", "seed-tanh", "seed-sigmoid", "seed-bn", "pyramid2-256", "pyramid2-512",
+      "pyramid3-1024", "vgg16", "demo" } do
+      assert.is_true(names[name], name)
+    end
+  end)
+
+  it("seed is the paper's network to the last number", function()
+    local net = assert(cs.preset("seed", { classes = 200 }))
+    assert.same({ 64, 64, 3 }, net.input)
+    local shapes = {}
+    for i, layer in ipairs(net.layers) do shapes[i] = layer.name .. " " .. table.concat(layer.output, "x") end
+    assert.same({ "conv1 60x60x512", "pool1 20x20x512", "conv2 18x18x256", "pool2 9x9x256", "dropout1 9x9x256", "conv3 7x7x128",
+      "pool3 3x3x128", "flatten1 1152", "dense1 200" }, shapes)
+    assert.near(math.sqrt(1 / 75), net:weights("conv1"):std(), 0.005)
+    assert.near(math.sqrt(1 / (9 * 512)), net:weights("conv2"):std(), 0.0002)
+    assert.near(0.001, net:weights("dense1"):std(), 0.00002)
+  end)
+
+  it("vgg16 has 40,708,104 parameters at 64x64 with 200 classes", function()
+    local net <close> = assert(cs.preset("vgg16", { classes = 200 }))
+    assert.equal(40708104, net.parameters)
+  end)
+
+  it("can come from a file, and be told its options", function()
+    local path = helper.write(helper.directory() .. "/mine.lua", [[
+      local cs = require "convscope"
+      return { title = "mine", options = { width = 4 }, size = 16, network = function(o)
+        return { cs.conv { o.width, 3 }, cs.dense { o.classes, activation = "softmax" } } end }]])
+    local net = assert(cs.preset(path, { classes = 5, width = 7 }))
+    assert.same({ 14, 14, 7 }, net.layers[1].output)
+    assert.equal(5, net.classes)
+    assert.equal("mine", net.name)
+    assert.matches("no option 'widht': there are classes, input, seed, size, width", select(2, cs.preset(path, { widht = 1 })))
+    assert.matches("no preset 'sead': there are demo", select(2, cs.preset "sead"))
+  end)
+end)

@@ -1,0 +1,151 @@
+local cs = require "convscope"
+local helper = require "helper"
+
+describe("training", function()
+  local data
+  setup(function() data = helper.data(cs) end)
+  teardown(helper.clean)
+
+  it("learns, calls back, and returns a summary", function()
+    local net, batches, epochs = helper.network(cs), 0, {}
+    local run = assert(cs.train(net, data, {
+      epochs = 3, batch = 16, optimizer = cs.adam { rate = 0.01 },
+      on_batch = function(news)
+        if news.phase ~= "training" then return end
+        batches = batches + 1
+        assert.is_true(news.epoch <= 2)
+        assert.equal(20, news.batches)
+        assert.is_true(news.loss > 0)
+      end,
+      on_epoch = function(epoch, news)
+        epochs[#epochs + 1] = epoch
+        assert.equal(3, news.epochs)
+      end,
+    }))
+    assert.is_true(batches >= 57 and batches <= 60, batches)
+    assert.same({ 0, 1, 2 }, { epochs[1].number, epochs[2].number, epochs[3].number })
+    assert.is_true(epochs[3].train.loss < epochs[1].train.loss)
+    assert.equal("complete", run.finish)
+    assert.near(math.max(epochs[1].val.accuracy, epochs[2].val.accuracy, epochs[3].val.accuracy), run.best_val_accuracy, 1e-9)
+    assert.is_true(net:accuracy(data.test) > 0.5)
+    assert.same(data.class_names, net.class_names)
+    assert.is_true(net.preprocess.known)
+  end)
+
+  it("gives the same weights for the same seed, whatever the threads", function()
+    local weights = {}
+    for i, threads in ipairs { 1, 2, 4 } do
+      local net = helper.network(cs)
+      assert(cs.train(net, data, { epochs = 2, seed = 5, threads = threads }))
+      weights[i] = net:weights "conv2"
+    end
+    assert.is_true(weights[1] == weights[2])
+    assert.is_true(weights[1] == weights[3])
+  end)
+
+  it("fills a directory, and leaves curves that can be read", function()
+    local out = helper.directory() .. "/run"
+    local net = helper.network(cs)
+    local run = assert(cs.train(net, data, { epochs = 2, out = out }))
+    for _, name in ipairs { "best.hdf5", "last.hdf5", "history.hdf5", "history.csv", "config.json", "summary.json", "log.txt" } do
+      assert.is_true(helper.exists(out .. "/" .. name), name)
+    end
+    local history = assert(cs.history(out))
+    assert.equal(2, #history.epochs)
+    assert.near(run.best_val_accuracy, history.epochs[run.best_epoch + 1].val.accuracy, 1e-6)
+    local state = assert(cs.run_state(out))
+    assert.is_true(state.finished and not state.alive)
+    assert.equal(2, state.epochs)
+    assert.is_true(assert(cs.load(out .. "/last.hdf5")):weights("conv1") == net:weights("conv1"))
+    local none, message, code = cs.train(helper.network(cs), data, { epochs = 1, out = out })
+    assert.is_nil(none)
+    assert.equal("exists", code)
+    assert.matches(out, message, 1, true)
+    assert.truthy(cs.train(helper.network(cs), data, { epochs = 1, out = out, overwrite = true }))
+    assert.equal("not_found", select(3, cs.run_state(helper.directory())))
+  end)
+
+  it("stops when a callback returns false, and resumes bit for bit", function()
+    local whole, parts = helper.directory() .. "/whole", helper.directory() .. "/parts"
+    local a, b = helper.network(cs), helper.network(cs)
+    assert(cs.train(a, data, { epochs = 3, seed = 2, out = whole }))
+    local stopped = assert(cs.train(b, data, { epochs = 3, seed = 2, out = parts, on_batch = function(news)
+      return not (news.phase == "training" and news.epoch == 1 and news.batch == 4)
+    end }))
+    assert.equal("stopped", stopped.finish)
+    assert.matches("convscope train %-%-resume %-o", stopped.message)
+    local c = helper.network(cs, 9)
+    local trace = c:trace(data.test:images(0, 2))
+    local run = assert(cs.train(c, data, { epochs = 3, seed = 2, out = parts, resume = true }))
+    assert.equal("complete", run.finish)
+    assert.error_matches(function() return trace.count end, "this trace was closed") -- its network was replaced
+    for _, layer in ipairs { "conv1", "conv2", "dense1" } do
+      assert.is_true(a:weights(layer) == c:weights(layer))
+    end
+  end)
+
+  it("ends cleanly when a callback raises, with the script's lines", function()
+    local out = helper.directory() .. "/run"
+    local ok, message = pcall(cs.train, helper.network(cs), data, { epochs = 3, out = out, on_epoch = function(epoch)
+      if epoch.number == 1 then error "a mistake of the script" end
+    end })
+    assert.is_false(ok)
+    assert.matches("train_spec.lua:%d+: a mistake of the script", message)
+    assert.matches("stack traceback", message)
+    assert.is_true(helper.exists(out .. "/last.hdf5"))
+    local run = assert(cs.train(helper.network(cs), data, { epochs = 3, out = out, resume = true }))
+    assert.equal("complete", run.finish)
+  end)
+
+  it("refuses what cannot be, in words", function()
+    local net = assert(cs.network { input = { 24, 24, 3 }, cs.dense { 5, activation = "softmax" } })
+    local none, message, code = cs.train(net, data, { epochs = 1 })
+    assert.is_nil(none)
+    assert.equal("shape", code)
+    assert.matches("5", message)
+    assert.error_matches(function() cs.train(net, data, { epoch = 1 }) end, "no option 'epoch'; there are .*epochs")
+    assert.error_matches(function() cs.train(net, data, { epochs = 0 }) end, "option 'epochs' must be 1 or more, not 0")
+    assert.error_matches(function() cs.train(net, data, { schedule = "cosinus" }) end, "expected constant, step, cosine or one%-cycle")
+    assert.error_matches(function() cs.train(net, data, { optimizer = { kind = "adam", rat = 1 } }) end, "no option 'rat'")
+    assert.error_matches(function() cs.train(net, data, { on_epoch = 3 }) end, "must be a function")
+    assert.error_matches(function() cs.train(net, data, { resume = true }) end, "needs 'out'")
+  end)
+
+  it("that diverges stops and says where", function()
+    local none, message, code, summary = cs.train(helper.network(cs), data, { epochs = 2, rate = 1e30 })
+    assert.is_nil(none)
+    assert.equal("numeric", code)
+    assert.matches("epoch", message)
+    assert.equal("diverged", summary.finish)
+  end)
+end)
+
+describe("progress", function()
+  after_each(function() cs.on_progress(nil) end)
+
+  it("reaches whoever asked for it", function()
+    local net, told, ended = helper.network(cs), 0, 0
+    local big = cs.tensor({ 4000, 24, 24, 3 }, 0.1)
+    cs.on_progress(function(fraction, text)
+      if not fraction and not text then
+        ended = ended + 1
+        return
+      end
+      told = told + 1
+      if fraction then assert(fraction >= 0 and fraction <= 1) end
+      assert(type(text) == "string")
+    end)
+    while told == 0 do assert(net:predict(big, { batch = 1 })) end
+    assert.is_true(ended >= 1)
+  end)
+
+  it("that raises stops the call, and the error comes back", function()
+    local net, big = helper.network(cs), cs.tensor({ 4000, 24, 24, 3 }, 0.1)
+    cs.on_progress(function() error "enough" end)
+    assert.error_matches(function() while true do net:predict(big, { batch = 1 }) end end, "enough")
+    cs.on_progress(function() net:close() end)
+    assert.error_matches(function() while true do net:predict(big, { batch = 1 }) end end, "a progress function cannot close a network")
+    cs.on_progress(nil)
+    assert.same({ 1, 8 }, net:predict(big[0]).shape)
+  end)
+end)
