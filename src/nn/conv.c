@@ -93,6 +93,8 @@ static void plan(const struct cs_layer *layer, const struct cs_layer *pool, stru
 	if (layer->spec.bias && need->shared < bias_parts)
 		need->shared = bias_parts;
 	cs_conv_gemm_plan_backward(layer, need);
+	if (cs_conv_mirror_suits(layer))
+		cs_conv_mirror_plan(layer, need);
 }
 
 static void conv_plan(const struct cs_layer *layer, struct cs_need *need)
@@ -173,6 +175,7 @@ static void conv_backward(const struct cs_layer *layer, struct cs_pass *pass)
 		.kernels = cs_kernels(),
 		.bias_parts = bias ? (float *)pass->shared : NULL,
 	};
+	struct cs_pass dense = *pass;
 
 	if (pass->next) {
 		cs_conv_sparse_backward(layer, pass);
@@ -181,7 +184,11 @@ static void conv_backward(const struct cs_layer *layer, struct cs_pass *pass)
 	cs_workers_run(pass->workers, pass->count, derivative_image, &job);
 	if (bias)
 		job.kernels->column_sums(pass->count, layer->spec.features, job.bias_parts, pass->d_params[1]);
-	cs_conv_gemm_backward(layer, pass);
+	if (pass->d_in && cs_conv_mirror_suits(layer)) {
+		cs_conv_mirror_backward(layer, pass);
+		dense.d_in = NULL;
+	}
+	cs_conv_gemm_backward(layer, &dense);
 }
 
 static void conv_describe(const struct cs_layer *layer, char *text, size_t size)

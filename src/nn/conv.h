@@ -6,8 +6,8 @@
  * that fuses. The last row, im2col + GEMM, suits every layer.
  *
  * An algorithm that `fuses` can run the max-pool that follows as part of its own pass: the convolution's map is then written
- * only where somebody asked to keep it. Backward, a convolution by itself is two dense products (conv_gemm.c); one with its
- * max-pool is given the pooled gradient and works on live cells only (conv_sparse.c).
+ * only where somebody asked to keep it. Backward, a convolution by itself is two dense products (conv_gemm.c), or, of stride 1, its
+ * data gradient is a convolution again (conv_mirror.c); one with its max-pool is given the pooled gradient and works on live cells only (conv_sparse.c).
  */
 #ifndef CS_NN_CONV_H
 #define CS_NN_CONV_H
@@ -40,6 +40,11 @@ extern const struct cs_conv_algorithm cs_conv_winograd, cs_conv_lines, cs_conv_d
  * d_params[0] and d_in where they are not NULL. The bias gradient is the caller's. */
 void cs_conv_gemm_plan_backward(const struct cs_layer *conv, struct cs_need *need);
 void cs_conv_gemm_backward(const struct cs_layer *conv, struct cs_pass *pass);
+
+/* The data gradient alone, for stride 1 where there are fast convolutions: from pass->d_out to pass->d_in. */
+bool cs_conv_mirror_suits(const struct cs_layer *conv);
+void cs_conv_mirror_plan(const struct cs_layer *conv, struct cs_need *need);
+void cs_conv_mirror_backward(const struct cs_layer *conv, struct cs_pass *pass);
 
 /* Backward of a convolution with its max-pool, from pass->d_next_out, with respect to the scores at the cells that won.
  * Suits: windows must not overlap so much that nothing is sparse, and the instruction set must have the loops. */

@@ -14,6 +14,7 @@
 #include "nn/conv.h"
 
 #include "core/gemm.h"
+#include "nn/outer.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -122,14 +123,21 @@ static void gemm_plan(const struct cs_layer *conv, const struct cs_layer *pool, 
 		cs_conv_raise(&need->per_worker, g.images * g.rows * g.ow * g.k);
 }
 
+/* Backward, a worker's scratch begins with what sums of outer products take. */
+static int64_t outer_size(const struct geometry *g)
+{
+	return divide_up(cs_outer_scratch(g->channel_ranges ? g->gather_channels : g->k), 16) * 16;
+}
+
 void cs_conv_gemm_plan_backward(const struct cs_layer *conv, struct cs_need *need)
 {
 	struct geometry g = measure(conv);
+	int64_t gathered = g.channel_ranges ? least(GATHER_ROWS, need->batch * g.positions) * g.gather_channels : 0;
+	int64_t widened = g.images * g.rows * g.ow * g.k;
 
-	if (!g.pointwise)
-		cs_conv_raise(&need->per_worker, g.images * g.rows * g.ow * g.k);
-	if (g.channel_ranges && !g.pointwise)
-		cs_conv_raise(&need->per_worker, least(GATHER_ROWS, need->batch * g.positions) * g.gather_channels);
+	if (g.pointwise)
+		gathered = widened = 0;
+	cs_conv_raise(&need->per_worker, outer_size(&g) + most(gathered, widened));
 	cs_conv_raise(&need->shared, g.shards * g.k * g.f);
 }
 
@@ -141,13 +149,17 @@ struct job {
 	int weight_tasks; /* backward: these come first */
 };
 
-/* Rows first_row .. +rows of `images` images, widened: in place where the map serves as it is, else in scratch. */
+static float *scratch(const struct job *job, int worker)
+{
+	return (float *)(job->pass->worker_scratch + (size_t)worker * job->pass->worker_stride);
+}
+
+/* Rows first_row .. +rows of `images` images, widened: in place where the map serves as it is, else in columns[]. */
 static const float *widen(
-	const struct job *job, int64_t image, int64_t images, int64_t first_row, int64_t rows, int worker)
+	const struct job *job, int64_t image, int64_t images, int64_t first_row, int64_t rows, float *columns)
 {
 	const struct geometry *g = &job->g;
 	const float *in = job->pass->in + image * g->h * g->w * g->c;
-	float *columns = (float *)(job->pass->worker_scratch + (size_t)worker * job->pass->worker_stride);
 
 	if (g->pointwise)
 		return in + first_row * g->w * g->c;
@@ -170,7 +182,7 @@ static void forward_task(void *context, int task, int worker)
 	int64_t image = block / g->strips * g->images, images = least(g->images, job->pass->count - image);
 	int64_t row = block % g->strips * g->rows, rows = least(g->rows, g->oh - row);
 	int64_t n = images * rows * g->ow;
-	const float *columns = widen(job, image, images, row, rows, worker);
+	const float *columns = widen(job, image, images, row, rows, scratch(job, worker));
 	float *out = job->pass->out + (image * g->positions + row * g->ow) * g->f + feature;
 
 	if (features < 1)
@@ -221,7 +233,7 @@ static void weights_of_tap(const struct job *job, int64_t task, int worker)
 	int64_t tap = task / g->channel_ranges, channel = task % g->channel_ranges * g->gather_channels;
 	int64_t channels = least(g->gather_channels, g->c - channel), n = job->pass->count * g->positions;
 	int64_t kw = job->conv->spec.kernel[1];
-	float *buffer = (float *)(job->pass->worker_scratch + (size_t)worker * job->pass->worker_stride);
+	float *buffer = scratch(job, worker) + outer_size(g);
 	float *d_kernel = job->pass->d_params[0] + (tap * g->c + channel) * g->f;
 
 	for (int64_t first = 0; first < n; first += GATHER_ROWS) {
@@ -230,8 +242,8 @@ static void weights_of_tap(const struct job *job, int64_t task, int worker)
 
 		if (!g->pointwise)
 			gather(job, tap / kw, tap % kw, channel, channels, first, rows, buffer);
-		cs_gemm(true, false, channels, g->f, rows, seen, g->pointwise ? g->c : channels,
-			job->pass->d_out + first * g->f, g->f, first ? 1 : 0, d_kernel, g->f);
+		cs_outer(job->kernels, channels, g->f, rows, seen, g->pointwise ? g->c : channels,
+			job->pass->d_out + first * g->f, g->f, first > 0, d_kernel, g->f, scratch(job, worker));
 	}
 }
 
@@ -248,11 +260,11 @@ static void weights_of_shard(const struct job *job, int64_t shard, int worker)
 	for (int64_t block = first; block < end; block++) {
 		int64_t image = block / g->strips * g->images, images = least(g->images, job->pass->count - image);
 		int64_t row = block % g->strips * g->rows, rows = least(g->rows, g->oh - row);
-		const float *columns = widen(job, image, images, row, rows, worker);
+		const float *columns = widen(job, image, images, row, rows, scratch(job, worker) + outer_size(g));
 		const float *d_out = job->pass->d_out + (image * g->positions + row * g->ow) * g->f;
 
-		cs_gemm(true, false, g->k, g->f, images * rows * g->ow, columns, g->k, d_out, g->f,
-			block > first ? 1 : 0, sum, g->f);
+		cs_outer(job->kernels, g->k, g->f, images * rows * g->ow, columns, g->k, d_out, g->f, block > first,
+			sum, g->f, scratch(job, worker));
 	}
 }
 
@@ -263,7 +275,7 @@ static void data_of_images(const struct job *job, int64_t task, int worker)
 	int64_t image = task * g->images, images = least(g->images, job->pass->count - image);
 	int64_t map = g->h * g->w * g->c;
 	const float *kernel = job->conv->params[0].value.data;
-	float *columns = (float *)(job->pass->worker_scratch + (size_t)worker * job->pass->worker_stride);
+	float *columns = scratch(job, worker);
 	float *d_in = job->pass->d_in + image * map;
 
 	if (!g->pointwise)

@@ -310,6 +310,7 @@ static void image_task(void *context, int task, int worker)
 					.b = job->weights + (group * p->points + point) * p->weights,
 					.start = !p->lines || point == 1 ? job->bias + group * width : NULL,
 					.out = products + point * p->wide * p->gap,
+					.row = p->lanes,
 					.gap = p->gap,
 					.wide = (int)p->wide,
 				};

@@ -191,6 +191,7 @@ static void tiles_task(void *context, int task, int worker)
 				.b = job->weights + p * g->u_point + k * g->channel_blocks * g->lanes * width,
 				.start = biased ? job->bias + k * width : NULL,
 				.out = products + p * g->m_point + k * g->wide * g->m_plane,
+				.row = g->lanes,
 				.gap = g->m_plane,
 				.wide = (int)g->wide,
 			};

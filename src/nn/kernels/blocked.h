@@ -19,8 +19,9 @@ struct cs_product {
 	const int64_t *offsets; /* [terms] in floats */
 	const float *b; /* [terms * step, wide * lanes] */
 	const float *start; /* [wide * lanes] or NULL */
-	float *out; /* [wide][rows][lanes], blocks `gap` floats apart */
-	int64_t gap;
+	float *out; /* [wide][rows][lanes]: rows are `row` floats apart, blocks `gap` */
+	int64_t row, gap;
+	bool add; /* to what stands in out; start is then not read */
 	int wide;
 };
 

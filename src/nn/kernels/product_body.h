@@ -16,15 +16,24 @@ INLINE void product_tile(const struct cs_product *p, const int R, const int W, c
 {
 	/* the output may lie anywhere for all the compiler knows: what is read after the first store stands in registers */
 	const float *b = p->b, *in = p->a + row * step;
-	const int64_t *offsets = p->offsets, terms = p->terms, gap = p->gap;
-	float *out = p->out + row * LANES;
+	const int64_t *offsets = p->offsets, terms = p->terms, gap = p->gap, out_row = p->row;
+	float *out = p->out + row * out_row;
 	vec sum[16][2];
 
+	if (p->add) {
 #pragma GCC unroll 16
-	for (int r = 0; r < R; r++) {
+		for (int r = 0; r < R; r++) {
 #pragma GCC unroll 2
-		for (int w = 0; w < W; w++)
-			sum[r][w] = p->start ? vload(p->start + w * LANES) : vset(0);
+			for (int w = 0; w < W; w++)
+				sum[r][w] = vload(out + w * gap + r * out_row);
+		}
+	} else {
+#pragma GCC unroll 16
+		for (int r = 0; r < R; r++) {
+#pragma GCC unroll 2
+			for (int w = 0; w < W; w++)
+				sum[r][w] = p->start ? vload(p->start + w * LANES) : vset(0);
+		}
 	}
 	for (int64_t t = 0; t < terms; t++) {
 		const float *a = in + offsets[t];
@@ -50,7 +59,7 @@ INLINE void product_tile(const struct cs_product *p, const int R, const int W, c
 	for (int r = 0; r < R; r++) {
 #pragma GCC unroll 2
 		for (int w = 0; w < W; w++)
-			vstore(out + w * gap + r * LANES, sum[r][w]);
+			vstore(out + w * gap + r * out_row, sum[r][w]);
 	}
 }
 
