@@ -239,6 +239,12 @@ enum cs_status cs_h5_close(struct cs_h5 *file, struct cs_error *error)
 
 	if (!file)
 		return CS_OK;
+	if (file->guard) {
+		cs_guard_close(file->guard);
+		cs_free(file->name);
+		cs_free(file);
+		return CS_OK;
+	}
 	cs_h5_lock();
 	if (file->mode != CS_H5_READ && file->mode != CS_H5_READ_SWMR && H5Fflush(file->file, H5F_SCOPE_LOCAL) < 0)
 		status = cs_h5_fail(file, error, CS_ERR_IO, "cannot be written");
@@ -259,6 +265,8 @@ bool cs_h5_exists(struct cs_h5 *file, const char *path)
 {
 	bool exists;
 
+	if (file->guard)
+		return cs_guard_truth(file->guard, CS_GUARD_EXISTS, path, NULL);
 	cs_h5_lock();
 	exists = cs_h5_path_exists(file, path);
 	cs_h5_unlock();
@@ -283,6 +291,8 @@ bool cs_h5_is_group(struct cs_h5 *file, const char *path)
 {
 	bool group;
 
+	if (file->guard)
+		return cs_guard_truth(file->guard, CS_GUARD_IS_GROUP, path, NULL);
 	cs_h5_lock();
 	group = path_is_group(file, path);
 	cs_h5_unlock();
@@ -448,6 +458,8 @@ enum cs_status cs_h5_list(struct cs_h5 *file, const char *path, char ***out, int
 	char **list = NULL;
 	hid_t group = -1;
 
+	if (file->guard)
+		return cs_guard_read_strings(file->guard, CS_GUARD_LIST, path, NULL, out, count, error);
 	cs_h5_lock();
 	if (!cs_h5_path_exists(file, path)) {
 		status = cs_fail(error, CS_ERR_NOT_FOUND, "'%s' has no group '%.300s'", file->name, path);

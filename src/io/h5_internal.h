@@ -6,6 +6,7 @@
 #ifndef CS_IO_H5_INTERNAL_H
 #define CS_IO_H5_INTERNAL_H
 
+#include "io/guard.h"
 #include "io/h5.h"
 
 #include <hdf5.h>
@@ -19,6 +20,7 @@ struct cs_h5 {
 	hid_t file;
 	char *name; /* for messages */
 	enum cs_h5_mode mode;
+	struct cs_guard *guard; /* a foreign file: its helper answers for us, and `file` is -1; else NULL */
 };
 
 /* The one lock of the process; the first to take it sets the library up. Not recursive. */

@@ -169,6 +169,8 @@ enum cs_status cs_h5_read_string(
 	enum cs_status status;
 	char *copy = NULL;
 
+	if (file->guard)
+		return cs_guard_read_string(file->guard, path, attribute, text, error);
 	cs_h5_lock();
 	status = open_holder(file, path, attribute, &holder, error);
 	if (status != CS_OK) {
@@ -228,6 +230,8 @@ enum cs_status cs_h5_read_strings(
 	enum cs_status status;
 	char **list = NULL;
 
+	if (file->guard)
+		return cs_guard_read_strings(file->guard, CS_GUARD_STRINGS, path, attribute, out, count, error);
 	cs_h5_lock();
 	status = open_holder(file, path, attribute, &holder, error);
 	if (status != CS_OK) {
@@ -360,6 +364,8 @@ bool cs_h5_has_attribute(struct cs_h5 *file, const char *path, const char *attri
 {
 	bool exists;
 
+	if (file->guard)
+		return cs_guard_truth(file->guard, CS_GUARD_HAS_ATTRIBUTE, path, attribute);
 	cs_h5_lock();
 	exists = attribute_exists(file, path, attribute);
 	cs_h5_unlock();
@@ -373,6 +379,8 @@ enum cs_status cs_h5_read_number(
 	enum cs_status status;
 	double number = 0;
 
+	if (file->guard)
+		return cs_guard_read_number(file->guard, path, attribute, value, error);
 	cs_h5_lock();
 	status = open_holder(file, path, attribute, &holder, error);
 	if (status == CS_OK) {

@@ -307,6 +307,37 @@ static enum cs_status recognise(const char *path, struct cs_error *error)
 	return CS_OK;
 }
 
+/* Model files come from anywhere, so a process of its own reads them (io/guard.h): convscope-reader, which a build that installs it
+ * announces by CS_LIBEXECDIR. Without it the file is read here. */
+static enum cs_status open_weights(
+	const char *path, const void *image, size_t size, struct cs_h5 **out, struct cs_error *error)
+{
+#ifdef CS_LIBEXECDIR
+	return image ? cs_h5_open_foreign_image(image, size, path, out, error) : cs_h5_open_foreign(path, out, error);
+#else
+	return image ? cs_h5_open_image(image, size, path, out, error) : cs_h5_open(path, CS_H5_READ, out, error);
+#endif
+}
+
+/* Read the model; where the process that reads it has ended, that is the error, whatever the reader made of it. */
+static enum cs_status read_model(struct cs_h5 *file, const char *path, const struct cs_model_options *options,
+	struct cs_model **out, struct cs_error *error)
+{
+	struct cs_model *model = NULL;
+	enum cs_status status = cs_model_read(file, path, options, &model, error);
+	enum cs_status lost = cs_h5_lost(file, error);
+
+	if (lost) {
+		cs_model_free(model);
+		return lost;
+	}
+	if (status)
+		cs_error_prefix(error, "%s", path);
+	else
+		*out = model;
+	return status;
+}
+
 /* A .keras file: a zip of config.json and model.weights.h5. */
 static enum cs_status load_zip(const char *path, struct cs_model **out, struct cs_error *error)
 {
@@ -343,11 +374,11 @@ static enum cs_status load_zip(const char *path, struct cs_model **out, struct c
 		goto out;
 	}
 	options.arch = text;
-	status = cs_h5_open_image(weights, weights_size, "model.weights.h5", &file, error);
-	if (!status)
-		status = cs_model_read(file, path, &options, out, error);
+	status = open_weights("model.weights.h5", weights, weights_size, &file, error);
 	if (status)
 		cs_error_prefix(error, "%s", path);
+	else
+		status = read_model(file, path, &options, out, error);
 out:
 	if (file)
 		cs_h5_close(file, NULL);
@@ -374,12 +405,9 @@ enum cs_status cs_model_load(
 		status = load_zip(path, out, error);
 		goto out;
 	}
-	status = cs_h5_open(path, CS_H5_READ, &file, error);
-	if (status)
-		goto out;
-	status = cs_model_read(file, path, options, out, error);
-	if (status)
-		cs_error_prefix(error, "%s", path);
+	status = open_weights(path, NULL, 0, &file, error);
+	if (!status)
+		status = read_model(file, path, options, out, error);
 out:
 	if (file)
 		cs_h5_close(file, NULL);
