@@ -1,6 +1,6 @@
 /* symbols.c: pictures as characters, by libchafa, into ncurses' own cells. See graphics.h.
  *
- * Half and quarter blocks only: finer ones look ragged in common fonts. Colours are those the terminal has: direct, 240 of 256
+ * Half blocks only, where there is colour: finer ones look ragged in common fonts. Colours are those the terminal has: direct, 240 of 256
  * (the first sixteen are the user's), 8, or none; without UTF-8, letters.
  */
 #include "ui/symbols.h"
@@ -31,8 +31,8 @@ ChafaCanvas *cs_symbols_canvas(const struct cs_picture *picture, int columns, in
 		chafa_symbol_map_add_by_tags(map, CHAFA_SYMBOL_TAG_ASCII);
 	else
 		chafa_symbol_map_add_by_tags(map,
-			(ChafaSymbolTags)(CHAFA_SYMBOL_TAG_SPACE | CHAFA_SYMBOL_TAG_HALF | CHAFA_SYMBOL_TAG_QUAD |
-				CHAFA_SYMBOL_TAG_SOLID | (colours ? 0 : CHAFA_SYMBOL_TAG_STIPPLE)));
+			(ChafaSymbolTags)(CHAFA_SYMBOL_TAG_SPACE | CHAFA_SYMBOL_TAG_SOLID | CHAFA_SYMBOL_TAG_HALF |
+				(colours ? 0 : CHAFA_SYMBOL_TAG_QUAD | CHAFA_SYMBOL_TAG_STIPPLE)));
 	chafa_canvas_config_set_symbol_map(config, map);
 	chafa_canvas_config_set_geometry(config, columns, rows);
 	chafa_canvas_config_set_cell_geometry(config, cell_width, cell_height);

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD = 3, MOST_COLUMNS = 8, RANKED = 12 };
+enum { HEAD = 3, FOOT = 1, AROUND = 3, MOST = 12, LEAST_COLUMNS = 15, LEAST_ROWS = 5, RANKED = 12 };
 
 enum what { WHAT_STRONGEST, WHAT_MAP, WHAT_LAYER, WHATS };
 
@@ -199,7 +199,7 @@ static void draw_title(struct cs_view *view)
 	const struct cs_tile *scores = cs_tiles_want(session->tiles, &key);
 	struct ranked best[5];
 	struct cs_sample sample;
-	char name[64], text[64];
+	char name[64];
 	int used, count = 0;
 	int64_t classes;
 
@@ -232,13 +232,15 @@ static void draw_title(struct cs_view *view)
 	for (int i = 0; i < count && used < screen->columns - 8; i++) {
 		bool right = best[i].feature == sample.label;
 
+		if (i && best[i].value < 0.005f)
+			break;
 		used += cs_screen_put(screen, 0, used, -1,
 			i                          ? CS_STYLE_DIM
 				: sample.label < 0 ? CS_STYLE_TEXT
 				: right            ? CS_STYLE_GOOD
 						   : CS_STYLE_BAD,
-			"%s%s %s", i ? ", " : "", cs_opened_class(session->opened, best[i].feature, name, sizeof name),
-			cs_words_value((double)best[i].value, text, sizeof text));
+			"%s%s %.2f", i ? ", " : "",
+			cs_opened_class(session->opened, best[i].feature, name, sizeof name), (double)best[i].value);
 	}
 }
 
@@ -304,9 +306,11 @@ static void draw_panel(struct cs_view *view, const struct panel *panel, const st
 		cs_screen_put(screen, row, area.column, area.columns, CS_STYLE_TEXT, "all %" PRId64 " features",
 			cs_layer_features(layer));
 	else if (panel->known)
-		cs_screen_put(screen, row, area.column, area.columns, CS_STYLE_TEXT, "%s %" PRId64 "  %s",
-			layer->out.rank == 1 ? "unit" : "feature", panel->feature,
-			cs_words_value((double)panel->strength, value, sizeof value));
+		cs_screen_put(screen, row, area.column, area.columns, CS_STYLE_TEXT, "%s%" PRId64 "  %s",
+			area.columns < 18              ? ""
+				: layer->out.rank == 1 ? "unit "
+						       : "feature ",
+			panel->feature, cs_words_value((double)panel->strength, value, sizeof value));
 	if (exhibit->limit > 0)
 		cs_screen_put(screen, row + 1, area.column, area.columns, CS_STYLE_DIM, "scale ±%s",
 			cs_words_value((double)exhibit->limit, limit, sizeof limit));
@@ -314,21 +318,57 @@ static void draw_panel(struct cs_view *view, const struct panel *panel, const st
 		cs_screen_put(screen, row + 1, area.column, area.columns, CS_STYLE_WARN, "silent here");
 }
 
-/* How many columns of pictures, the input's among them, so that each is as large as can be. */
-static int choose_columns(struct cs_view *view, int rows)
-{
-	struct image *state = view->state;
-	struct cs_session *session = view->session;
-	int width = session->screen.columns - 1, square = cs_graphics_columns(session->graphics, rows) + 2;
-	int columns = width / (square < 1 ? 1 : square), all = layer_count(view) + 1;
-	int readable = width / 16 < 2 ? 2 : width / 16;
+/* How the pictures are arranged: `count` of them, the input first, `across` a row, each in `area` and three rows of text around it. */
+struct grid {
+	int count, across;
+	struct cs_area area; /* of the first */
+};
 
-	columns = columns < 4 ? 4 : columns; /* rather smaller pictures than only one layer */
-	columns -= state->zoom;
-	columns = columns > readable ? readable : columns;
-	columns = columns > MOST_COLUMNS ? MOST_COLUMNS : columns;
-	columns = columns > all ? all : columns;
-	return columns < 2 ? 2 : columns;
+/* The arrangement in which `count` pictures are largest. */
+static struct grid arrange(const struct cs_view *view, int count)
+{
+	const struct cs_session *session = view->session;
+	int width = session->screen.columns - 1, height = session->body_rows - HEAD + 1 - FOOT, best = -1;
+	struct grid grid = {.count = count, .across = count};
+
+	for (int across = 1; across <= count; across++) {
+		int down = (count + across - 1) / across, columns = width / across - 2, rows = height / down - AROUND,
+		    side;
+
+		if (columns < LEAST_COLUMNS && across > 1)
+			break;
+		side = cs_graphics_columns(session->graphics, rows);
+		side = side < columns ? side : columns;
+		if (rows > 0 && side >= best) { /* equally large: rather side by side */
+			best = side;
+			grid.across = across;
+			grid.area = (struct cs_area){HEAD, 1, rows, columns};
+		}
+	}
+	return grid;
+}
+
+/* All layers beside the input where they stay readable, fewer (the cursor's among them) where not or where zoomed in. */
+static struct grid choose_grid(const struct cs_view *view)
+{
+	const struct image *state = view->state;
+	int all = layer_count(view) + 1, count = all < MOST ? all : MOST;
+	struct grid grid;
+
+	count -= state->zoom < count - 2 ? state->zoom : count - 2;
+	grid = arrange(view, count < 2 ? 2 : count);
+	while (grid.count > 2 && (grid.area.rows < LEAST_ROWS || grid.area.columns < LEAST_COLUMNS))
+		grid = arrange(view, grid.count - 1);
+	return grid;
+}
+
+static struct cs_area place(const struct grid *grid, int i)
+{
+	struct cs_area area = grid->area;
+
+	area.row += i / grid->across * (area.rows + AROUND);
+	area.column += i % grid->across * (area.columns + 2);
+	return area;
 }
 
 /* The layers beside the input: a window of them that holds the cursor's. */
@@ -344,13 +384,10 @@ static void draw_image(struct cs_view *view)
 {
 	struct image *state = view->state;
 	struct cs_session *session = view->session;
-	struct cs_screen *screen = &session->screen;
-	int rows = session->body_rows - HEAD - 4, columns = choose_columns(view, rows),
-	    width = (screen->columns - 1) / columns;
-	int panels = columns - 1 > layer_count(view) ? layer_count(view) : columns - 1,
-	    first = first_panel(view, panels);
-	struct cs_exhibit *exhibits = cs_calloc((size_t)MOST_COLUMNS + 1, sizeof *exhibits);
-	struct panel shown[MOST_COLUMNS];
+	struct grid grid = choose_grid(view);
+	int panels = grid.count - 1, first = first_panel(view, panels);
+	struct cs_exhibit *exhibits = cs_calloc((size_t)grid.count, sizeof *exhibits);
+	struct panel shown[MOST];
 	struct cs_tile_key key;
 
 	draw_title(view);
@@ -363,19 +400,17 @@ static void draw_image(struct cs_view *view)
 		shown[i] = find_panel(view, first + i);
 		ask(view, &shown[i], &exhibits[i + 1]);
 	}
-	cs_lens_draw(session, exhibits, panels + 1);
-	if (rows >= 2) {
-		struct cs_area area = {HEAD, 1, rows, width - 2};
+	cs_lens_draw(session, exhibits, grid.count);
+	if (grid.area.rows > 0) {
+		struct cs_area area = place(&grid, 0);
 
-		cs_screen_put(screen, HEAD - 1, 1, width - 2, CS_STYLE_TITLE, "input");
+		cs_screen_put(&session->screen, area.row - 1, area.column, area.columns, CS_STYLE_TITLE, "input");
 		cs_lens_show(session, area, CS_ANCHOR_LEFT, &exhibits[0]);
-		for (int i = 0; i < panels; i++) {
-			area.column = 1 + (i + 1) * width;
-			draw_panel(view, &shown[i], &exhibits[i + 1], first + i == state->column, area);
-		}
+		for (int i = 0; i < panels; i++)
+			draw_panel(view, &shown[i], &exhibits[i + 1], first + i == state->column, place(&grid, i + 1));
 	}
 	draw_ranking(view, session->body_rows - 1);
-	cs_lens_free(exhibits, panels + 1);
+	cs_lens_free(exhibits, grid.count);
 }
 
 static void go(struct cs_view *view, int64_t position)
@@ -520,10 +555,10 @@ static bool act_image(struct cs_view *view, enum cs_action action, int argument)
 		next_wrong(view);
 		return true;
 	case CS_ACTION_ZOOM_IN:
-		state->zoom += state->zoom < 6;
+		state->zoom += state->zoom < layer_count(view) - 1;
 		return true;
 	case CS_ACTION_ZOOM_OUT:
-		state->zoom -= state->zoom > -6;
+		state->zoom -= state->zoom > 0;
 		return true;
 	case CS_ACTION_ENTER:
 		open_feature(view);

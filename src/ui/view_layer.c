@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD = 2, SIDE = 25, SIDE_FROM = 58, ZOOMS = 7 };
+enum { HEAD = 2, SIDE = 25, SIDE_FROM = 58, ZOOM = 3 };
 
 enum kind { PROJECTIONS, PATCHES, FILTERS, KINDS };
 
@@ -28,7 +28,7 @@ struct layer {
 	int64_t cursor; /* a place in the order */
 	enum cs_order sort;
 	enum kind kind;
-	int zoom; /* added to the rows of a tile */
+	int zoom; /* fewer rows of tiles, larger ones */
 	bool touched; /* a key was pressed: the order stays */
 	unsigned version;
 	double sorted; /* when the order was made last */
@@ -276,13 +276,13 @@ static void draw_side(struct cs_view *view, const struct cs_exhibit *exhibit, in
 	char text[60], name[64];
 	int row = HEAD, labels[CS_SCAN_TOP], counts[CS_SCAN_TOP], kinds;
 
-	cs_screen_put(screen, row, column, -1, CS_STYLE_TITLE, "%s %" PRId64,
+	cs_screen_put(screen, row++, column, -1, CS_STYLE_TITLE, "%s %" PRId64,
 		layer_of(view)->out.rank == 1 ? "unit" : "feature", feature);
 	if (layer_of(view)->out.rank == 1 && feature < session->opened->model->class_count &&
 		state->layer == cs_session_network(session)->layer_count - 1)
-		cs_screen_put(screen, row + 1, column, -1, CS_STYLE_TEXT, "%s",
+		cs_screen_put(screen, row++, column, -1, CS_STYLE_TEXT, "%s",
 			cs_opened_class(session->opened, feature, name, sizeof name));
-	row += 2;
+	row++;
 	if (exhibit && exhibit->numbers && exhibit->limit > 0) {
 		cs_screen_put(screen, row, column, -1, CS_STYLE_DIM, "scale");
 		cs_screen_put(screen, row++, column + 10, -1, CS_STYLE_TEXT, "±%s",
@@ -318,16 +318,15 @@ static void draw_side(struct cs_view *view, const struct cs_exhibit *exhibit, in
 			cs_split_name(session->opened->split));
 }
 
-/* Rows of a tile that make a comfortable page, changed by the zoom. */
+/* Rows of a tile: the page holds three or four rows of them, more or fewer by the zoom. */
 static int tile_rows(const struct cs_view *view, int available)
 {
 	const struct layer *state = view->state;
-	int rows = available / (available > 36 ? 4 : 3) - 2;
+	int down = (available > 44 ? 4 : available < 12 ? 1 : 3) - state->zoom;
 
-	rows = rows < 3 ? 3 : rows > 9 ? 9 : rows;
-	rows += state->zoom;
-	rows = rows > available - 1 ? available - 1 : rows;
-	return rows < 2 ? 2 : rows;
+	while (down > 1 && available / down < 4)
+		down--;
+	return available / (down < 1 ? 1 : down) - 1 < 2 ? 2 : available / (down < 1 ? 1 : down) - 1;
 }
 
 static void draw_tile(struct cs_view *view, const struct cs_exhibit *exhibit, int64_t place, struct cs_area area)
@@ -482,10 +481,10 @@ static bool act_layer(struct cs_view *view, enum cs_action action, int argument)
 		next_kind(view);
 		return true;
 	case CS_ACTION_ZOOM_IN:
-		state->zoom += state->zoom < ZOOMS * 2;
+		state->zoom += state->zoom < ZOOM;
 		return true;
 	case CS_ACTION_ZOOM_OUT:
-		state->zoom -= state->zoom > -ZOOMS;
+		state->zoom -= state->zoom > -3 * ZOOM;
 		return true;
 	case CS_ACTION_LAYER_NEXT:
 	case CS_ACTION_LAYER_PREVIOUS:
