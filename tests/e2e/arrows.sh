@@ -66,7 +66,7 @@ door 'sixel|chafa' '^src/ui/'
 door 'cairo' '^src/figure/'
 door 'png\.h|jpeglib|jerror' '^src/io/'
 door 'zip\.h' '^src/io/'
-door 'pthread\.h|threads\.h' '^src/(core|data|io|run|ui|script|model|nn)/'
+door 'pthread\.h|threads\.h' '^src/(core|io|figure|data|nn|model|run|script|ui)/'
 door 'immintrin\.h|x86intrin\.h' '^src/nn/kernels/|^src/core/'
 
 unlisted=$(find src -name '*.[ch]' | sort | while read -r file; do grep -q "$file" Makefile.am || echo "$file"; done)
