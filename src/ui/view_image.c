@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD = 3, FOOT = 1, AROUND = 3, MOST = 12, LEAST_COLUMNS = 15, LEAST_ROWS = 5, RANKED = 12 };
+enum { HEAD = 3, FOOT = 1, AROUND = 3, MOST = 12, LEAST_COLUMNS = 15, LEAST_ROWS = 8, RANKED = 12 };
 
 enum what { WHAT_STRONGEST, WHAT_MAP, WHAT_LAYER, WHATS };
 
@@ -307,7 +307,7 @@ static void draw_panel(struct cs_view *view, const struct panel *panel, const st
 			cs_layer_features(layer));
 	else if (panel->known)
 		cs_screen_put(screen, row, area.column, area.columns, CS_STYLE_TEXT, "%s%" PRId64 "  %s",
-			area.columns < 18              ? ""
+			area.columns < 16              ? ""
 				: layer->out.rank == 1 ? "unit "
 						       : "feature ",
 			panel->feature, cs_words_value((double)panel->strength, value, sizeof value));
