@@ -209,7 +209,7 @@ end
 
 -- An interrupted script is no mistake in it: its traceback would only hide the word.
 local function interruption(text)
-  return type(text) == "string" and text:match "interrupted by SIG%a+"
+  return type(text) == "string" and (text:match "interrupted by SIG%a+" or text:match "stopped by SIG%a+[^\n]*")
 end
 
 return function(argv)

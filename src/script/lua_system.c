@@ -9,7 +9,6 @@
 #include "script/value.h"
 
 #include "core/alloc.h"
-#include "core/log.h"
 #include "io/file.h"
 
 #include <dirent.h>

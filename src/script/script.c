@@ -10,6 +10,7 @@
 #include "script/state.h"
 
 #include "core/alloc.h"
+#include "core/log.h"
 #include "io/file.h"
 
 #include <lauxlib.h>
@@ -116,6 +117,14 @@ static int add_traceback(lua_State *L)
 	return 1;
 }
 
+/* Warnings of the engine, on a terminal: the progress line that stands there gives way. */
+static void warn_on_terminal(void *context, enum cs_log_level level, const char *line)
+{
+	(void)context;
+	if (level >= CS_LOG_WARNING)
+		fprintf(stderr, "\r\033[Kconvscope: warning: %s\n", line);
+}
+
 int cs_script_main(int argc, char **argv, const struct cs_script_hooks *hooks)
 {
 	lua_State *L = cs_script_new(hooks);
@@ -126,6 +135,8 @@ int cs_script_main(int argc, char **argv, const struct cs_script_hooks *hooks)
 		return 1;
 	}
 	cs_longcall_interrupts(L);
+	if (isatty(STDERR_FILENO))
+		cs_log_to(warn_on_terminal, NULL);
 	lua_pushcfunction(L, add_traceback);
 	lua_getglobal(L, "require");
 	lua_pushliteral(L, "convscope.cli");
@@ -152,6 +163,7 @@ int cs_script_main(int argc, char **argv, const struct cs_script_hooks *hooks)
 		code = (int)lua_tointeger(L, -1);
 out:
 	cs_longcall_interrupts(NULL);
+	cs_log_to(NULL, NULL);
 	lua_close(L);
 	return code;
 }
