@@ -110,8 +110,9 @@ local function watcher(json)
   local function on_batch(news)
     local now = system.clock()
     local eta = news.eta and "  ETA " .. cli.duration(news.eta) or ""
-    local state = ("epoch %d/%d  %d/%d batches  %.0f img/s%s  loss %.4f  accuracy %s"):format(news.epoch, news.epochs, news.batch,
-      news.batches, news.images_per_second or 0, eta, news.loss or 0 / 0, percent(news.accuracy))
+    local speed = (news.images_per_second or 0) > 0 and ("  %.0f img/s"):format(news.images_per_second) or ""
+    local state = ("epoch %d/%d  %d/%d batches%s%s  loss %.4f  accuracy %s"):format(news.epoch, news.epochs, news.batch,
+      news.batches, speed, eta, news.loss or 0 / 0, percent(news.accuracy))
     if news.phase and news.phase ~= "training" then state = ("epoch %d/%d  %s"):format(news.epoch, news.epochs, news.phase) end
     if cli.live then
       if now - shown < 0.1 then return end
