@@ -1,23 +1,19 @@
 /* guard.c: the program's side of reading untrusted files: start the helper, ask, check every answer. See guard.h.
  *
  * Time is counted in ticks of waiting, not by the clock: a job that is stopped (Ctrl-Z) or a machine that sleeps does not
- * use it up. The helper is born with the terminal's signals blocked; it ends when the program kills it or when the socket closes,
- * and at the latest when its processor time is used up.
+ * use it up.
  */
 #include "io/guard.h"
 
 #include "core/alloc.h"
+#include "io/guard_process.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -25,10 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#ifndef CS_LIBEXECDIR
-#define CS_LIBEXECDIR "/usr/local/libexec"
-#endif
-#define READER "convscope-reader"
+#define READER CS_GUARD_READER
 
 /* Waiting: four seconds, and one more for each 4 MB, for slow disks. Memory: what a small model unpacks to, and eight times
  * the file. The window begins with room for all the text a model can have; its pages are taken when they are written. */
@@ -38,7 +31,7 @@ enum { TICK_MS = 100, TICKS = 40, TICKS_EACH = 10 };
 #define MEMORY_RATIO 8
 #define WINDOW ((uint64_t)64 << 20)
 
-extern char **environ;
+enum { PAGE = 4096, HUGE_PAGES = 4 << 20 };
 
 struct cs_guard {
 	pthread_mutex_t lock;
@@ -46,151 +39,18 @@ struct cs_guard {
 	pid_t pid; /* 0: ended and buried */
 	int socket, window;
 	uint64_t room; /* bytes in the window */
+	const char *front; /* the first of them, mapped */
 	int64_t ticks, seconds; /* left to wait; given in all */
 	struct cs_error lost; /* status CS_OK while the helper lives */
 };
 
-/* --- finding the helper --- */
+/* --- the end of the helper --- */
 
-static bool usable(char *path)
-{
-	return path && access(path, X_OK) == 0;
-}
-
-/* Beside the file `from`, in libexec beside its directory, or in the directory above (a build tree's .libs). To be freed; NULL:
- * not there. */
-static char *near(const char *from)
-{
-	static const char *const places[] = {"", "../libexec/", "../"};
-	const char *slash = strrchr(from, '/');
-	int length = slash ? (int)(slash - from) : 0;
-
-	for (size_t i = 0; slash && i < sizeof places / sizeof *places; i++) {
-		char *path = cs_format("%.*s/%s%s", length, from, places[i], READER);
-
-		if (usable(path))
-			return path;
-		cs_free(path);
-	}
-	return NULL;
-}
-
-static enum cs_status find_reader(char **out, struct cs_error *error)
-{
-	const char *named = getenv("CONVSCOPE_READER");
-	char self[PATH_MAX];
-	ssize_t length;
-	char *path = NULL;
-	Dl_info module;
-
-	if (named && *named) {
-		path = cs_strdup(named);
-		if (!path)
-			return cs_fail_memory(error, "a path");
-		if (!usable(path)) {
-			cs_free(path);
-			return cs_fail(error, CS_ERR_NOT_FOUND,
-				"CONVSCOPE_READER names '%s', which is not a program: it should be the path of " READER,
-				named);
-		}
-		*out = path;
-		return CS_OK;
-	}
-	length = readlink("/proc/self/exe", self, sizeof self - 1);
-	if (length > 0) {
-		self[length] = '\0';
-		path = near(self);
-	}
-	if (!path && dladdr((void *)(uintptr_t)cs_guard_open, &module) && module.dli_fname)
-		path = near(module.dli_fname);
-	if (!path) {
-		path = cs_strdup(CS_LIBEXECDIR "/" READER);
-		if (!usable(path)) {
-			cs_free(path);
-			return cs_fail(error, CS_ERR_NOT_FOUND,
-				"the helper program " READER ", which reads model files, is neither beside convscope "
-				"nor in " CS_LIBEXECDIR ": install it (make install), or name it in CONVSCOPE_READER");
-		}
-	}
-	*out = path;
-	return CS_OK;
-}
-
-/* --- starting and ending it --- */
-
-static void close_all(int *descriptors, int count)
-{
-	for (int i = 0; i < count; i++)
-		if (descriptors[i] >= 0)
-			close(descriptors[i]);
-}
-
-/* Descriptors come above those that the helper expects, so that putting them in place overwrites none of them. */
-static int lift(int descriptor)
-{
-	int lifted;
-
-	if (descriptor < 0 || descriptor > CS_GUARD_WINDOW)
-		return descriptor;
-	lifted = fcntl(descriptor, F_DUPFD_CLOEXEC, CS_GUARD_WINDOW + 1);
-	close(descriptor);
-	return lifted;
-}
-
-static int spawn(struct cs_guard *guard, char *reader, int64_t memory, const int descriptors[3])
-{
-	char memory_text[32], seconds_text[32];
-	char *arguments[] = {reader, guard->name, memory_text, seconds_text, NULL};
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	sigset_t all, blocked;
-	int failed;
-
-	snprintf(memory_text, sizeof memory_text, "%lld", (long long)memory);
-	snprintf(seconds_text, sizeof seconds_text, "%lld", (long long)guard->seconds);
-	if (posix_spawn_file_actions_init(&actions))
-		return ENOMEM;
-	if (posix_spawnattr_init(&attributes)) {
-		posix_spawn_file_actions_destroy(&actions);
-		return ENOMEM;
-	}
-	sigfillset(&all);
-	sigemptyset(&blocked);
-	sigaddset(&blocked, SIGINT);
-	sigaddset(&blocked, SIGQUIT);
-	sigaddset(&blocked, SIGTERM);
-	sigaddset(&blocked, SIGHUP);
-	sigaddset(&blocked, SIGTSTP);
-	sigaddset(&blocked, SIGWINCH);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	posix_spawnattr_setsigmask(&attributes, &blocked);
-	posix_spawnattr_setsigdefault(&attributes, &all);
-	failed = 0;
-	for (int i = 0; i < 3 && !failed; i++)
-		failed = posix_spawn_file_actions_adddup2(&actions, descriptors[i], CS_GUARD_FILE + i);
-	if (!failed)
-		failed = posix_spawn(&guard->pid, reader, &actions, &attributes, arguments, environ);
-	if (failed)
-		guard->pid = 0;
-	posix_spawnattr_destroy(&attributes);
-	posix_spawn_file_actions_destroy(&actions);
-	return failed;
-}
-
-/* Kill it, if it still runs, and learn how it ended; -1 where somebody else has buried it. */
+/* End the process, if there still is one, and learn how it ended. */
 static int bury(struct cs_guard *guard)
 {
-	int ended = -1;
-	pid_t got;
+	int ended = guard->pid ? cs_guard_process_end(guard->pid) : -1;
 
-	if (!guard->pid)
-		return -1;
-	kill(guard->pid, SIGKILL);
-	do
-		got = waitpid(guard->pid, &ended, 0);
-	while (got < 0 && errno == EINTR);
-	if (got < 0)
-		ended = -1;
 	guard->pid = 0;
 	return ended;
 }
@@ -272,8 +132,8 @@ static enum cs_status take_reply(struct cs_guard *guard, struct cs_guard_reply *
 }
 
 /* Send a request of which the caller has filled what is special to it. The lock is held. */
-static enum cs_status ask(struct cs_guard *guard, struct cs_guard_request *request, enum cs_guard_op op,
-	const char *path, const char *attribute, struct cs_guard_reply *reply, struct cs_error *error)
+static enum cs_status send_request(struct cs_guard *guard, struct cs_guard_request *request, enum cs_guard_op op,
+	const char *path, const char *attribute, struct cs_error *error)
 {
 	if (guard->lost.status) {
 		if (error)
@@ -290,7 +150,16 @@ static enum cs_status ask(struct cs_guard *guard, struct cs_guard_request *reque
 		memcpy(request->name, attribute, strlen(attribute) + 1);
 	if (send(guard->socket, request, sizeof *request, MSG_NOSIGNAL) != sizeof *request)
 		return lose(guard, DIED, error);
-	return take_reply(guard, reply, error);
+	return CS_OK;
+}
+
+/* A request and its reply. */
+static enum cs_status ask(struct cs_guard *guard, struct cs_guard_request *request, enum cs_guard_op op,
+	const char *path, const char *attribute, struct cs_guard_reply *reply, struct cs_error *error)
+{
+	enum cs_status status = send_request(guard, request, op, path, attribute, error);
+
+	return status ? status : take_reply(guard, reply, error);
 }
 
 /* --- the window --- */
@@ -302,6 +171,10 @@ static enum cs_status copy_window(const struct cs_guard *guard, void *to, uint64
 
 	if (!bytes)
 		return CS_OK;
+	if (bytes <= CS_GUARD_FRONT) {
+		memcpy(to, guard->front, bytes);
+		return CS_OK;
+	}
 	window = mmap(NULL, bytes, PROT_READ, MAP_SHARED | MAP_POPULATE, guard->window, 0);
 	if (window == MAP_FAILED)
 		return cs_fail(error, CS_ERR_MEMORY, "not enough memory to read '%s'", guard->name);
@@ -323,6 +196,25 @@ static enum cs_status make_room(struct cs_guard *guard, uint64_t bytes, struct c
 
 /* --- opening and closing --- */
 
+static void close_all(int *descriptors, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (descriptors[i] >= 0)
+			close(descriptors[i]);
+}
+
+/* Descriptors come above those that the helper expects, so that putting them in place overwrites none of them. */
+static int lift(int descriptor)
+{
+	int lifted;
+
+	if (descriptor < 0 || descriptor > CS_GUARD_WINDOW)
+		return descriptor;
+	lifted = fcntl(descriptor, F_DUPFD_CLOEXEC, CS_GUARD_WINDOW + 1);
+	close(descriptor);
+	return lifted;
+}
+
 void cs_guard_close(struct cs_guard *guard)
 {
 	if (!guard)
@@ -332,6 +224,8 @@ void cs_guard_close(struct cs_guard *guard)
 		close(guard->socket);
 	if (guard->window >= 0)
 		close(guard->window);
+	if (guard->front)
+		munmap((void *)(uintptr_t)guard->front, CS_GUARD_FRONT);
 	pthread_mutex_destroy(&guard->lock);
 	cs_free(guard->name);
 	cs_free(guard);
@@ -341,12 +235,11 @@ void cs_guard_close(struct cs_guard *guard)
 static enum cs_status start(int file, const char *name, struct cs_guard **out, struct cs_error *error)
 {
 	struct cs_guard *guard = cs_calloc(1, sizeof *guard);
-	int given[3] = {file, -1, -1}, pair[2] = {-1, -1}, failed;
+	int given[3] = {file, -1, -1}, pair[2] = {-1, -1};
 	struct cs_guard_reply reply;
 	enum cs_status status = CS_OK;
 	int64_t units;
 	struct stat info;
-	char *reader = NULL;
 
 	if (!guard) {
 		close(file);
@@ -359,9 +252,6 @@ static enum cs_status start(int file, const char *name, struct cs_guard **out, s
 		status = cs_fail_memory(error, "an HDF5 file");
 		goto out;
 	}
-	status = find_reader(&reader, error);
-	if (status)
-		goto out;
 	if (fstat(file, &info)) {
 		status = cs_fail_errno(error, "cannot read", name);
 		goto out;
@@ -377,6 +267,13 @@ static enum cs_status start(int file, const char *name, struct cs_guard **out, s
 		status = cs_fail_errno(error, "cannot make a channel to the process that reads", name);
 		goto out;
 	}
+	guard->front = mmap(NULL, CS_GUARD_FRONT, PROT_READ, MAP_SHARED, guard->window, 0);
+	if (guard->front == MAP_FAILED) {
+		guard->front = NULL;
+		close_all(pair, 2);
+		status = cs_fail_memory(error, "a channel to the process that reads a file");
+		goto out;
+	}
 	guard->socket = lift(pair[0]);
 	given[0] = lift(file);
 	given[1] = lift(pair[1]);
@@ -385,18 +282,15 @@ static enum cs_status start(int file, const char *name, struct cs_guard **out, s
 		status = cs_fail_errno(error, "cannot make a channel to the process that reads", name);
 		goto out;
 	}
-	failed = spawn(guard, reader, MEMORY + MEMORY_RATIO * info.st_size, given);
-	if (failed) {
-		errno = failed;
-		status = cs_fail_errno(error, "cannot start", reader);
+	status = cs_guard_process_start(
+		name, MEMORY + MEMORY_RATIO * info.st_size, guard->seconds, given, &guard->pid, error);
+	if (status)
 		goto out;
-	}
 	close_all(given, 2); /* so that the helper's end is seen */
 	given[0] = given[1] = -1;
 	status = take_reply(guard, &reply, error);
 out:
 	close_all(given, 2);
-	cs_free(reader);
 	if (status)
 		cs_guard_close(guard);
 	else
@@ -472,8 +366,8 @@ bool cs_guard_truth(struct cs_guard *guard, enum cs_guard_op op, const char *pat
 	return truth;
 }
 
-static enum cs_status info_of(
-	struct cs_guard *guard, const char *path, struct cs_shape *shape, char *kind, struct cs_error *error)
+static enum cs_status info_of(struct cs_guard *guard, const char *path, struct cs_shape *shape, char *kind,
+	int64_t *grain, struct cs_error *error)
 {
 	struct cs_guard_request request = {0};
 	struct cs_guard_reply reply;
@@ -483,6 +377,8 @@ static enum cs_status info_of(
 		return status;
 	if (shape)
 		*shape = reply.shape;
+	if (grain)
+		*grain = reply.count;
 	if (kind)
 		*kind = reply.kind == 'f' || reply.kind == 'i' || reply.kind == 's' ? (char)reply.kind : '?';
 	return CS_OK;
@@ -494,7 +390,7 @@ enum cs_status cs_guard_info(
 	enum cs_status status;
 
 	pthread_mutex_lock(&guard->lock);
-	status = info_of(guard, path, shape, kind, error);
+	status = info_of(guard, path, shape, kind, NULL, error);
 	pthread_mutex_unlock(&guard->lock);
 	return status;
 }
@@ -504,27 +400,79 @@ static size_t type_size(enum cs_h5_type type)
 	return type == CS_H5_U8 ? 1 : type == CS_H5_I32 || type == CS_H5_F32 ? 4 : 8;
 }
 
+static enum cs_status check_limit(const struct cs_guard *guard, const char *path, const struct cs_shape *shape,
+	int64_t limit, struct cs_error *error)
+{
+	char text[CS_SHAPE_TEXT];
+
+	if (cs_shape_count(shape) <= limit)
+		return CS_OK;
+	return cs_fail(error, CS_ERR_MEMORY, "'%s': '%.300s' has %s numbers, over the limit of %lld", guard->name, path,
+		cs_shape_text(shape, text, sizeof text), (long long)limit);
+}
+
 /* Have the helper put a whole data set into the window; nothing is allocated here. The reply's shape and bytes agree. */
 static enum cs_status fill_window(struct cs_guard *guard, const char *path, enum cs_h5_type type, int64_t limit,
-	struct cs_guard_reply *reply, struct cs_error *error)
+	const struct cs_shape *shape, struct cs_guard_reply *reply, struct cs_error *error)
 {
 	struct cs_guard_request request = {.type = type, .limit = limit};
-	char text[CS_SHAPE_TEXT];
-	struct cs_shape shape;
-	enum cs_status status = info_of(guard, path, &shape, NULL, error);
+	uint64_t bytes = (uint64_t)cs_shape_count(shape) * type_size(type);
+	enum cs_status status = make_room(guard, bytes, error);
 
-	if (status)
-		return status;
-	if (cs_shape_count(&shape) > limit)
-		return cs_fail(error, CS_ERR_MEMORY, "'%s': '%.300s' has %s numbers, over the limit of %lld",
-			guard->name, path, cs_shape_text(&shape, text, sizeof text), (long long)limit);
-	status = make_room(guard, (uint64_t)cs_shape_count(&shape) * type_size(type), error);
 	if (!status)
 		status = ask(guard, &request, CS_GUARD_ARRAY, path, NULL, reply, error);
-	if (!status &&
-		(!cs_shape_equal(&shape, &reply->shape) ||
-			reply->bytes != (uint64_t)cs_shape_count(&shape) * type_size(type)))
+	if (!status && (!cs_shape_equal(shape, &reply->shape) || reply->bytes != bytes))
 		status = lose(guard, LIES, error);
+	return status;
+}
+
+/* A tensor that is about to be written all over: the zeros of cs_tensor_init would cost as much as reading. */
+static enum cs_status unwritten(struct cs_shape shape, struct cs_tensor *out, struct cs_error *error)
+{
+	size_t bytes = (size_t)cs_shape_count(&shape) * sizeof(float);
+	float *data = cs_alloc(bytes);
+
+	if (!data)
+		return cs_fail_memory(error, "a tensor of an HDF5 file");
+	if (bytes >= HUGE_PAGES)
+		madvise((void *)(((uintptr_t)data + PAGE - 1) & ~(uintptr_t)(PAGE - 1)), bytes - PAGE, MADV_HUGEPAGE);
+	*out = (struct cs_tensor){.shape = shape, .data = data, .owned = true};
+	return CS_OK;
+}
+
+/* In slices of `step` rows. The helper has checked the whole data set when the first of them comes, and only then memory is
+ * taken; one request is always ahead of the copying. */
+static enum cs_status read_slices(struct cs_guard *guard, const char *path, struct cs_shape shape, int64_t step,
+	struct cs_tensor *out, struct cs_error *error)
+{
+	struct cs_guard_request request = {.count = step};
+	int64_t rows = shape.dim[0], row = cs_shape_count(&shape) / rows;
+	struct cs_tensor tensor = {0};
+	struct cs_guard_reply reply;
+	enum cs_status status = send_request(guard, &request, CS_GUARD_ROWS, path, NULL, error);
+
+	for (int64_t first = 0; first < rows && !status; first += step) {
+		int64_t count = first + step < rows ? step : rows - first;
+		const char *slice = guard->front + request.offset;
+
+		status = take_reply(guard, &reply, error);
+		if (!status && reply.bytes != (uint64_t)(count * row) * sizeof(float))
+			status = lose(guard, LIES, error);
+		if (!status && first == 0)
+			status = unwritten(shape, &tensor, error);
+		if (!status && first + step < rows) {
+			request.first = first + step;
+			request.count = request.first + step < rows ? step : rows - request.first;
+			request.offset ^= CS_GUARD_SLICE;
+			status = send_request(guard, &request, CS_GUARD_ROWS, path, NULL, error);
+		}
+		if (!status)
+			memcpy(tensor.data + first * row, slice, reply.bytes);
+	}
+	if (status)
+		cs_tensor_fini(&tensor);
+	else
+		*out = tensor;
 	return status;
 }
 
@@ -533,14 +481,27 @@ enum cs_status cs_guard_read_tensor(
 {
 	struct cs_tensor tensor = {0};
 	struct cs_guard_reply reply;
+	int64_t grain, row, step = 0;
+	struct cs_shape shape;
 	enum cs_status status;
 
 	pthread_mutex_lock(&guard->lock);
-	status = fill_window(guard, path, CS_H5_F32, limit, &reply, error);
+	status = info_of(guard, path, &shape, NULL, &grain, error);
 	if (!status)
-		status = cs_tensor_init(&tensor, reply.shape, error);
-	if (!status)
-		status = copy_window(guard, tensor.data, reply.bytes, error);
+		status = check_limit(guard, path, &shape, limit, error);
+	if (!status && shape.rank && cs_shape_count(&shape) > CS_GUARD_SLICE / (int64_t)sizeof(float) && grain > 0) {
+		row = cs_shape_count(&shape) / shape.dim[0];
+		step = CS_GUARD_SLICE / (int64_t)sizeof(float) / row / grain * grain;
+	}
+	if (!status && step > 0) {
+		status = read_slices(guard, path, shape, step, &tensor, error);
+	} else if (!status) {
+		status = fill_window(guard, path, CS_H5_F32, limit, &shape, &reply, error);
+		if (!status)
+			status = unwritten(shape, &tensor, error);
+		if (!status)
+			status = copy_window(guard, tensor.data, reply.bytes, error);
+	}
 	pthread_mutex_unlock(&guard->lock);
 	if (status)
 		cs_tensor_fini(&tensor);
@@ -553,11 +514,16 @@ enum cs_status cs_guard_read_array(struct cs_guard *guard, const char *path, enu
 	void **data, struct cs_shape *shape, struct cs_error *error)
 {
 	struct cs_guard_reply reply;
+	struct cs_shape found;
 	enum cs_status status;
 	void *block = NULL;
 
 	pthread_mutex_lock(&guard->lock);
-	status = fill_window(guard, path, type, limit, &reply, error);
+	status = info_of(guard, path, &found, NULL, NULL, error);
+	if (!status)
+		status = check_limit(guard, path, &found, limit, error);
+	if (!status)
+		status = fill_window(guard, path, type, limit, &found, &reply, error);
 	if (!status) {
 		block = cs_alloc(reply.bytes);
 		status = block ? copy_window(guard, block, reply.bytes, error)
@@ -584,7 +550,7 @@ enum cs_status cs_guard_read_rows(
 	enum cs_status status;
 
 	pthread_mutex_lock(&guard->lock);
-	status = info_of(guard, path, &shape, NULL, error);
+	status = info_of(guard, path, &shape, NULL, NULL, error);
 	if (!status &&
 		(shape.rank == 0 || first < 0 || count < 0 || first > shape.dim[0] || count > shape.dim[0] - first))
 		status = cs_fail(error, CS_ERR_ARGUMENT,

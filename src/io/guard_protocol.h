@@ -14,6 +14,10 @@
 /* The descriptors that the helper is born with, beside 0, 1 and 2. */
 enum { CS_GUARD_FILE = 3, CS_GUARD_SOCKET = 4, CS_GUARD_WINDOW = 5 };
 
+/* Large tensors come in slices of whole rows, by turns in the two halves of the window's front, which stays mapped on both sides: the
+ * program copies one while the helper fills the other. */
+enum { CS_GUARD_SLICE = 1 << 22, CS_GUARD_FRONT = 2 * CS_GUARD_SLICE };
+
 /* The longest path or name of an attribute, with its NUL. A file that needs longer ones is not a model. */
 enum { CS_GUARD_TEXT = 4096 };
 
@@ -34,6 +38,7 @@ struct cs_guard_request {
 	uint32_t op;
 	uint32_t type; /* ARRAY: enum cs_h5_type */
 	uint64_t room; /* bytes in the window */
+	uint64_t offset; /* ROWS: where in the window */
 	int64_t limit; /* ARRAY: numbers */
 	int64_t first, count; /* ROWS */
 	uint32_t attribute; /* STRING and its like: 1, of the attribute; 0, of the data set */
@@ -47,7 +52,7 @@ struct cs_guard_reply {
 	int32_t kind; /* INFO */
 	struct cs_shape shape; /* INFO, ARRAY */
 	uint64_t bytes; /* written to the window: numbers, or strings, each with its NUL */
-	int64_t count; /* of those strings */
+	int64_t count; /* of those strings; INFO: the rows that are best read together, at least 1 */
 	double number; /* NUMBER */
 	char message[1000];
 };

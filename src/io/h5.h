@@ -45,6 +45,9 @@ enum cs_status cs_h5_list(struct cs_h5 *file, const char *group, char ***names, 
 /* Shape and element type of a data set, without reading it. Kinds: 'f' floating, 'i' integer, 's' string, '?' other. */
 enum cs_status cs_h5_info(struct cs_h5 *file, const char *path, struct cs_shape *shape, char *kind, struct cs_error *error);
 
+/* How many rows are best read together: a chunk's, 1 where rows lie one after the other, 0 where that cannot be said. */
+int64_t cs_h5_grain(struct cs_h5 *file, const char *path);
+
 /* Any floating or integer type into float32; at most `limit` numbers (CS_ERR_MEMORY over it, before anything is allocated). Refuses external and
  * virtual storage. Rank over CS_MAX_RANK is CS_ERR_UNSUPPORTED. */
 enum cs_status cs_h5_read_tensor(struct cs_h5 *file, const char *path, int64_t limit, struct cs_tensor *out,

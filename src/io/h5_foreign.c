@@ -223,3 +223,27 @@ enum cs_status cs_h5_open_descriptor(int descriptor, const char *name, struct cs
 	*out = file;
 	return CS_OK;
 }
+
+int64_t cs_h5_grain(struct cs_h5 *file, const char *path)
+{
+	hsize_t chunk[H5S_MAX_RANK];
+	hid_t data, creation;
+	int64_t grain = 0;
+
+	if (file->guard)
+		return 0;
+	cs_h5_lock();
+	if (cs_h5_open_data(file, path, &data, NULL) == CS_OK) {
+		creation = H5Dget_create_plist(data);
+		if (creation >= 0 && H5Pget_layout(creation) == H5D_CONTIGUOUS)
+			grain = 1;
+		else if (creation >= 0 && H5Pget_layout(creation) == H5D_CHUNKED &&
+			H5Pget_chunk(creation, H5S_MAX_RANK, chunk) > 0 && chunk[0] <= INT32_MAX)
+			grain = (int64_t)chunk[0];
+		if (creation >= 0)
+			H5Pclose(creation);
+		H5Dclose(data);
+	}
+	cs_h5_unlock();
+	return grain;
+}
