@@ -44,7 +44,20 @@ struct planes {
 	struct cs_bands bands;
 	int64_t gap; /* floats from one block's products to the next's */
 	int64_t splits;
+	bool pools; /* lines: tiles are the pool's windows, and pooled as they are transformed back */
 };
+
+/* Is every window of the pool a column of whole tiles, and nothing wanted but what wins? */
+static bool windows_are_tiles(
+	const struct planes *p, const struct cs_layer *conv, const struct cs_layer *pool, bool map)
+{
+	if (!p->lines || !pool || map || (conv->spec.activation != CS_RELU && conv->spec.activation != CS_LINEAR))
+		return false;
+	return pool->pad_top == 0 && pool->pad_left == 0 && pool->spec.window[1] == p->m &&
+		pool->spec.stride[1] == p->m && pool->spec.window[0] == pool->spec.stride[0] &&
+		pool->out.dim[1] * p->m <= conv->out.dim[1] &&
+		pool->out.dim[0] * pool->spec.window[0] <= conv->out.dim[0];
+}
 
 static struct planes measure(const struct cs_layer *conv, const struct cs_layer *pool, bool map, int count, bool lines,
 	const struct cs_kernels *kernels)
@@ -83,6 +96,7 @@ static struct planes measure(const struct cs_layer *conv, const struct cs_layer 
 	p.gap = (p.bands.rows * p.columns + 1) * p.lanes;
 	if (count < FEW_IMAGES)
 		p.splits = cs_least(FEW_IMAGES, p.groups);
+	p.pools = windows_are_tiles(&p, conv, pool, map);
 	return p;
 }
 
@@ -283,6 +297,24 @@ static void fill_planes(const struct job *job, int64_t image, float *row, float 
 	}
 }
 
+/* The windows of one band of one feature block, straight from its products. */
+static void pool_products(
+	const struct job *job, const struct cs_band *band, int64_t image, int64_t feature, const float *products)
+{
+	const struct planes *p = &job->p;
+	const struct cs_layer *pool = job->pass->next;
+	int64_t ow = pool->out.dim[1], f = pool->out.dim[2], rows = pool->spec.window[0];
+
+	for (int64_t row = band->pool_top; row < band->pool_bottom; row++) {
+		int64_t at = (image * pool->out.dim[0] + row) * ow * f + feature;
+
+		p->blocked->lines_pool(p->filtering, products + (row - band->pool_top) * rows * p->columns * p->lanes,
+			p->wide * p->gap, p->columns, rows, ow, job->conv->spec.activation == CS_RELU,
+			cs_least(p->lanes, f - feature), job->pass->next_out + at,
+			job->pass->next_switches ? job->pass->next_switches + at : NULL, f);
+	}
+}
+
 static void image_task(void *context, int task, int worker)
 {
 	const struct job *job = context;
@@ -320,6 +352,10 @@ static void image_task(void *context, int task, int worker)
 			for (int64_t w = 0; w < p->wide && group * width + w * p->lanes < f; w++) {
 				float *block = products + w * p->gap;
 
+				if (p->pools) {
+					pool_products(job, &band, image, group * width + w * p->lanes, block);
+					continue;
+				}
 				if (p->lines) {
 					p->blocked->lines_out(p->filtering, block, p->wide * p->gap, n, cells);
 					block = cells;

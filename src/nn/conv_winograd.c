@@ -66,8 +66,9 @@ static struct grid measure(
 	/* a band may begin within a tile */
 	g.rows = g.bands.count == 1 ? cs_divide_up(g.bands.rows, g.m) : cs_divide_up(g.bands.rows, g.m) + 1;
 	tiles = g.rows * g.columns;
-	if (g.bands.count == 1)
-		g.images = cs_most(1, cs_least(TILES / tiles, count / MANY_IMAGES));
+	/* a power of two, so that batches of the usual sizes fall into even numbers of tasks */
+	while (g.bands.count == 1 && 2 * g.images <= cs_least(TILES / tiles, count / MANY_IMAGES))
+		g.images *= 2;
 	if (cs_divide_up(count, g.images) * g.bands.count < 4)
 		g.splits = cs_least(4, g.groups);
 	g.v_plane = g.images * tiles * g.lanes;

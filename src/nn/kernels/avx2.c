@@ -20,6 +20,7 @@ static const struct cs_blocked blocked = {
 	.product = product,
 	.lines_in = lines_in,
 	.lines_out = lines_out,
+	.lines_pool = lines_pool,
 	.lines_weights = lines_weights,
 	.tiles_in = tiles_in,
 	.tiles_out = tiles_out,

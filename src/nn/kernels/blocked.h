@@ -52,6 +52,12 @@ struct cs_blocked {
 	/* One feature block in[points][n][lanes], points `point` floats apart, to out[n * outputs][lanes]. */
 	void (*lines_out)(enum cs_filtering f, const float *in, int64_t point, int64_t n, float *out);
 
+	/* lines_out and max-pool in one, nothing stored between them: for windows as wide as a tile's outputs and `rows` rows high that
+	 * neither overlap nor stand apart. in[points][rows][pitch][lanes] gives n outputs, `channels` numbers apart, of which
+	 * the first `valid` are wanted; `rectified` and switches as in maxpool_block. */
+	void (*lines_pool)(enum cs_filtering f, const float *in, int64_t point, int64_t pitch, int64_t rows, int64_t n,
+		bool rectified, int64_t valid, float *out, cs_switch *switches, int64_t channels);
+
 	/* Weights of the 1-D transform: taps[taps] rows `stride` floats apart of `n` <= lanes features, to out[p * point]. */
 	void (*lines_weights)(
 		enum cs_filtering f, const float *taps, int64_t stride, int64_t n, float *out, int64_t point);

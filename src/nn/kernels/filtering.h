@@ -141,6 +141,53 @@ static void lines_out(enum cs_filtering f, const float *in, int64_t point, int64
 		lines_out_one(&f2_3, 2, 4, in, point, n, out);
 }
 
+INLINE void lines_pool_one(const struct filtering *f, int m, int points, const float *in, int64_t point, int64_t pitch,
+	int64_t rows, int64_t n, bool rectified, int64_t valid, float *out, cs_switch *switches, int64_t channels)
+{
+	for (int64_t i = 0; i < n; i++, in += LANES, out += channels) {
+		vec best = vset(0);
+		vcell cell = vcell_set(0);
+
+		for (int64_t r = 0; r < rows; r++) {
+			vec q[MOST_POINTS];
+
+#pragma GCC unroll 8
+			for (int p = 0; p < points; p++)
+				q[p] = vload(in + p * point + r * pitch * LANES);
+#pragma GCC unroll 4
+			for (int y = 0; y < m; y++) {
+				vec value = combine(f->a[y], points, q, 1);
+				vmask wins = vwins(value, best);
+
+				if (y == 0 && r == 0) {
+					best = value;
+					continue;
+				}
+				best = vchoose(wins, value, best);
+				cell = vcell_choose(wins, vcell_set((int)(r * m + y)), cell);
+			}
+		}
+		if (rectified) {
+			cell = vcell_choose(vdead(best), vcell_set(0), cell);
+			best = vrectify(best);
+		}
+		vstore_part(out, best, valid);
+		if (switches)
+			vcell_store(switches + i * channels, cell, valid);
+	}
+}
+
+static void lines_pool(enum cs_filtering f, const float *in, int64_t point, int64_t pitch, int64_t rows, int64_t n,
+	bool rectified, int64_t valid, float *out, cs_switch *switches, int64_t channels)
+{
+	if (f == CS_F3_5)
+		lines_pool_one(&f3_5, 3, 7, in, point, pitch, rows, n, rectified, valid, out, switches, channels);
+	else if (f == CS_F3_3)
+		lines_pool_one(&f3_3, 3, 5, in, point, pitch, rows, n, rectified, valid, out, switches, channels);
+	else
+		lines_pool_one(&f2_3, 2, 4, in, point, pitch, rows, n, rectified, valid, out, switches, channels);
+}
+
 INLINE void lines_weights_one(const struct filtering *f, int taps, int points, const float *g, int64_t stride,
 	int64_t n, float *out, int64_t point)
 {

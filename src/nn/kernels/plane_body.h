@@ -15,8 +15,10 @@ static void unblock(
 	const float *cells, int64_t pitch, int64_t rows, int64_t columns, int64_t valid, float *out, int64_t channels)
 {
 	for (int64_t y = 0; y < rows; y++) {
-		for (int64_t x = 0; x < columns; x++, out += channels)
+		for (int64_t x = 0; x < columns; x++, out += channels) {
+			__builtin_prefetch(out + 16 * channels, 1);
 			vstore_part(out, vload(cells + (y * pitch + x) * LANES), valid);
+		}
 	}
 }
 
@@ -24,8 +26,10 @@ static void block(
 	const float *in, int64_t rows, int64_t columns, int64_t channels, int64_t valid, float *cells, int64_t pitch)
 {
 	for (int64_t y = 0; y < rows; y++) {
-		for (int64_t x = 0; x < columns; x++, in += channels)
+		for (int64_t x = 0; x < columns; x++, in += channels) {
+			__builtin_prefetch(in + 16 * channels);
 			vstore(cells + (y * pitch + x) * LANES, vload_part(in, valid));
+		}
 	}
 }
 
