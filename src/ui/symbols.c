@@ -27,6 +27,7 @@ ChafaCanvas *cs_symbols_canvas(const struct cs_picture *picture, int columns, in
 	ChafaCanvasConfig *config = chafa_canvas_config_new();
 	ChafaCanvas *canvas;
 
+	chafa_set_n_threads(1); /* threads are ours to start: these would take our signals */
 	if (ascii)
 		chafa_symbol_map_add_by_tags(map, CHAFA_SYMBOL_TAG_ASCII);
 	else

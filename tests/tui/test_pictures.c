@@ -59,6 +59,16 @@ static void quit(void)
 
 #define expect(text) assert_true(harness_wait(&h, text, 15))
 
+/* True within 15 seconds: a busy machine draws late. */
+#define soon(condition) \
+	do { \
+		double until = harness_now() + 15; \
+\
+		while (!(condition) && harness_now() < until) \
+			harness_pump(&h, 20); \
+		assert_true(condition); \
+	} while (0)
+
 /* The smallest difference of any whole picture on the screen to `picture`, magnified as that one is. */
 static double closest(const struct cs_picture *picture)
 {
@@ -140,15 +150,15 @@ static void the_image_and_its_projections_are_shown_pixel_by_pixel(void **state)
 	harness_keys(&h, "illl");
 	expect("(3 of 32)");
 	harness_settle(&h);
-	assert_true(closest(&input) < 6); /* 64 colours and percentages stand between */
-	assert_true(closest(&deconvnet) < 6);
-	assert_true(closest(&first) < 6);
+	soon(closest(&input) < 6); /* 64 colours and percentages stand between */
+	soon(closest(&deconvnet) < 6);
+	soon(closest(&first) < 6);
 	assert_true(closest(&other) > 10); /* the comparison can fail */
 	harness_keys(&h, "bb");
 	expect("rule guided");
 	harness_settle(&h);
-	assert_true(closest(&guided) < 6);
-	assert_int_equal(harness_remnants(&h), 0);
+	soon(closest(&guided) < 6);
+	soon(harness_remnants(&h) == 0);
 	quit();
 	cs_picture_fini(&input);
 	cs_picture_fini(&other);
@@ -168,26 +178,26 @@ static void nothing_of_a_picture_stays_behind(void **state)
 	harness_keys(&h, "2");
 	expect("fires on");
 	harness_settle(&h);
+	soon(harness_whole(&h) == 12); /* a page of them */
 	whole = harness_whole(&h);
-	assert_true(whole >= 6);
-	assert_int_equal(harness_remnants(&h), 0);
+	soon(harness_remnants(&h) == 0);
 	for (int i = 0; i < 3; i++) {
 		harness_keys(&h, "?");
 		expect("help · keys");
 		harness_settle(&h);
-		assert_int_equal(harness_whole(&h), 0);
-		assert_int_equal(harness_remnants(&h), 0);
+		soon(harness_whole(&h) == 0);
+		soon(harness_remnants(&h) == 0);
 		harness_keys(&h, ESC);
 		expect("fires on");
 		harness_settle(&h);
-		assert_int_equal(harness_whole(&h), whole); /* all are sent again */
+		soon(harness_whole(&h) == whole); /* all are sent again */
 	}
 	for (const char *key = "\r\033v+-]\r\033i lak\tt2="; *key; key++) {
 		harness_keys(&h, (char[]){*key, '\0'});
 		harness_pump(&h, 120);
 	}
 	harness_settle(&h);
-	assert_int_equal(harness_remnants(&h), 0);
+	soon(harness_remnants(&h) == 0);
 	quit();
 }
 
@@ -216,7 +226,7 @@ static void the_next_picture_waits_for_the_terminals_answer(void **state)
 	h.kind.hold_answers = false;
 	harness_let_go(&h);
 	harness_settle(&h);
-	assert_true(closest(&last) < 6); /* the newest came, */
+	soon(closest(&last) < 6); /* the newest came, */
 	assert_true(h.pictures_seen - seen <= 12); /* those between were dropped */
 	assert_true(closest(&passed) > 10);
 	quit();
@@ -245,8 +255,8 @@ static void the_size_of_a_cell_is_had_from_the_window_where_the_terminal_does_no
 	harness_keys(&h, "2");
 	expect("fires on");
 	harness_settle(&h);
-	assert_true(harness_whole(&h) > 0);
-	assert_int_equal(harness_remnants(&h), 0);
+	soon(harness_whole(&h) > 0);
+	soon(harness_remnants(&h) == 0);
 	quit();
 }
 
@@ -264,8 +274,8 @@ static void pictures_come_again_after_a_resize(void **state)
 	harness_resize(&h, 40, 130);
 	harness_pump(&h, 300);
 	harness_settle(&h);
-	assert_true(closest(&input) < 6);
-	assert_int_equal(harness_remnants(&h), 0);
+	soon(closest(&input) < 6);
+	soon(harness_remnants(&h) == 0);
 	quit();
 	cs_picture_fini(&input);
 }
