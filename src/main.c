@@ -40,8 +40,23 @@ static enum cs_status browse(void *context, const char *target, const char *data
 	return status;
 }
 
+static enum cs_status show(
+	void *context, const struct cs_picture *picture, const char *graphics, struct cs_error *error)
+{
+	(void)context;
+	return cs_ui_show(picture, graphics, error);
+}
+
+static char *terminal(void *context)
+{
+	(void)context;
+	return cs_ui_terminal_report();
+}
+
 static struct cs_script_hooks script_hooks = {
 	.browse = browse,
+	.show = show,
+	.terminal = terminal,
 };
 
 int main(int argc, char **argv)

@@ -1,10 +1,11 @@
 /* test_planted.c: a cause that was planted must be found: a network whose one feature detects red, by construction, looks at
  * procedural pictures whose masks are known; what it projects must lie on the red object.
  */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
+
 #include <cmocka.h>
 
 #include "core/alloc.h"
@@ -19,8 +20,8 @@ enum { SIZE = 64, IMAGES = 2000, RED = 0, REACH = 3 };
 /* conv1's only feature is the mean over 5x5 of R - (G + B) / 2, above a threshold; conv2 averages it. */
 static struct cs_network *red_detector(void)
 {
-	struct cs_layer_spec specs[3] = {cs_layer_spec_default(&cs_conv_layer), cs_layer_spec_default(&cs_maxpool_layer),
-		cs_layer_spec_default(&cs_conv_layer)};
+	struct cs_layer_spec specs[3] = {cs_layer_spec_default(&cs_conv_layer),
+		cs_layer_spec_default(&cs_maxpool_layer), cs_layer_spec_default(&cs_conv_layer)};
 	static const float weight[3] = {1, -0.5f, -0.5f};
 	struct cs_network *network;
 	struct cs_layer *conv;
