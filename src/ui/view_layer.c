@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD = 2, SIDE = 25, SIDE_FROM = 58, ZOOM = 3 };
+enum { HEAD = 2, SIDE = 25, SIDE_FROM = 58, ZOOM = 10, COMFORTABLE = 80 };
 
 enum kind { PROJECTIONS, PATCHES, FILTERS, KINDS };
 
@@ -28,7 +28,7 @@ struct layer {
 	int64_t cursor; /* a place in the order */
 	enum cs_order sort;
 	enum kind kind;
-	int zoom; /* fewer rows of tiles, larger ones */
+	int zoom; /* twos of rows added to a tile's */
 	bool touched; /* a key was pressed: the order stays */
 	unsigned version;
 	double sorted; /* when the order was made last */
@@ -318,15 +318,21 @@ static void draw_side(struct cs_view *view, const struct cs_exhibit *exhibit, in
 			cs_split_name(session->opened->split));
 }
 
-/* Rows of a tile: the page holds three or four rows of them, more or fewer by the zoom. */
+/* Rows of a tile: about eighty pixels, or five rows of symbols, changed by the zoom, and stretched so that whole rows of tiles
+ * fill the page. */
 static int tile_rows(const struct cs_view *view, int available)
 {
 	const struct layer *state = view->state;
-	int down = (available > 44 ? 4 : available < 12 ? 1 : 3) - state->zoom;
+	const struct cs_graphics *graphics = view->session->graphics;
+	int rows = (cs_graphics_has_pixels(graphics) ? (COMFORTABLE + graphics->cell_height / 2) / graphics->cell_height
+						     : 5) +
+		2 * state->zoom,
+	    down;
 
-	while (down > 1 && available / down < 4)
-		down--;
-	return available / (down < 1 ? 1 : down) - 1 < 2 ? 2 : available / (down < 1 ? 1 : down) - 1;
+	rows = rows < 2 ? 2 : rows;
+	down = (available + rows / 2) / (rows + 1);
+	down = down < 1 ? 1 : down;
+	return available / down - 1 < 2 ? 2 : available / down - 1;
 }
 
 static void draw_tile(struct cs_view *view, const struct cs_exhibit *exhibit, int64_t place, struct cs_area area)
@@ -339,9 +345,10 @@ static void draw_tile(struct cs_view *view, const struct cs_exhibit *exhibit, in
 	cs_lens_show(view->session, area, CS_ANCHOR_CENTRE, exhibit);
 	used = cs_screen_put(screen, area.row + area.rows, area.column, area.columns, CS_STYLE_TEXT, "%" PRId64,
 		state->order[place]);
-	if (exhibit->value > 0 && used + 7 < area.columns)
-		cs_screen_put_right(screen, area.row + area.rows, area.column + area.columns, CS_STYLE_DIM, "%s",
-			cs_words_value((double)exhibit->value, value, sizeof value));
+	cs_words_value((double)exhibit->value, value, sizeof value);
+	if (exhibit->value > 0 && used + 1 + cs_screen_width(screen, value) <= area.columns)
+		cs_screen_put(screen, area.row + area.rows, area.column + area.columns - cs_screen_width(screen, value),
+			-1, CS_STYLE_DIM, "%s", value);
 	if (place == state->cursor)
 		cs_screen_shade(screen, area.row + area.rows, area.column, area.columns, CS_STYLE_SELECT);
 }
@@ -484,7 +491,7 @@ static bool act_layer(struct cs_view *view, enum cs_action action, int argument)
 		state->zoom += state->zoom < ZOOM;
 		return true;
 	case CS_ACTION_ZOOM_OUT:
-		state->zoom -= state->zoom > -3 * ZOOM;
+		state->zoom -= state->zoom > -3;
 		return true;
 	case CS_ACTION_LAYER_NEXT:
 	case CS_ACTION_LAYER_PREVIOUS:

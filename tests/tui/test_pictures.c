@@ -178,7 +178,7 @@ static void nothing_of_a_picture_stays_behind(void **state)
 	harness_keys(&h, "2");
 	expect("fires on");
 	harness_settle(&h);
-	soon(harness_whole(&h) == 12); /* a page of them */
+	soon(harness_whole(&h) == 20); /* every feature */
 	whole = harness_whole(&h);
 	soon(harness_remnants(&h) == 0);
 	for (int i = 0; i < 3; i++) {
