@@ -14,7 +14,7 @@
 #include "nn/conv.h"
 
 #include "core/gemm.h"
-#include "nn/outer.h"
+#include "nn/products.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -123,10 +123,12 @@ static void gemm_plan(const struct cs_layer *conv, const struct cs_layer *pool, 
 		cs_conv_raise(&need->per_worker, g.images * g.rows * g.ow * g.k);
 }
 
-/* Backward, a worker's scratch begins with what sums of outer products take. */
-static int64_t outer_size(const struct geometry *g)
+/* Backward, a worker's scratch begins with what the products take: of all a block's rows, or of a tap's channels. */
+static int64_t products_size(const struct geometry *g)
 {
-	return divide_up(cs_outer_scratch(g->channel_ranges ? g->gather_channels : g->k), 16) * 16;
+	int64_t weights = g->channel_ranges ? g->gather_channels : g->k;
+
+	return divide_up(cs_product_scratch(most(weights, g->images * g->rows * g->ow)), 16) * 16;
 }
 
 void cs_conv_gemm_plan_backward(const struct cs_layer *conv, struct cs_need *need)
@@ -137,8 +139,8 @@ void cs_conv_gemm_plan_backward(const struct cs_layer *conv, struct cs_need *nee
 
 	if (g.pointwise)
 		gathered = widened = 0;
-	cs_conv_raise(&need->per_worker, outer_size(&g) + most(gathered, widened));
-	cs_conv_raise(&need->shared, g.shards * g.k * g.f);
+	cs_conv_raise(&need->per_worker, products_size(&g) + most(gathered, widened));
+	cs_conv_raise(&need->shared, (g.shards + 1) * g.k * g.f);
 }
 
 struct job {
@@ -233,7 +235,7 @@ static void weights_of_tap(const struct job *job, int64_t task, int worker)
 	int64_t tap = task / g->channel_ranges, channel = task % g->channel_ranges * g->gather_channels;
 	int64_t channels = least(g->gather_channels, g->c - channel), n = job->pass->count * g->positions;
 	int64_t kw = job->conv->spec.kernel[1];
-	float *buffer = scratch(job, worker) + outer_size(g);
+	float *buffer = scratch(job, worker) + products_size(g);
 	float *d_kernel = job->pass->d_params[0] + (tap * g->c + channel) * g->f;
 
 	for (int64_t first = 0; first < n; first += GATHER_ROWS) {
@@ -242,7 +244,7 @@ static void weights_of_tap(const struct job *job, int64_t task, int worker)
 
 		if (!g->pointwise)
 			gather(job, tap / kw, tap % kw, channel, channels, first, rows, buffer);
-		cs_outer(job->kernels, channels, g->f, rows, seen, g->pointwise ? g->c : channels,
+		cs_product_outer(job->kernels, channels, g->f, rows, seen, g->pointwise ? g->c : channels,
 			job->pass->d_out + first * g->f, g->f, first > 0, d_kernel, g->f, scratch(job, worker));
 	}
 }
@@ -260,11 +262,38 @@ static void weights_of_shard(const struct job *job, int64_t shard, int worker)
 	for (int64_t block = first; block < end; block++) {
 		int64_t image = block / g->strips * g->images, images = least(g->images, job->pass->count - image);
 		int64_t row = block % g->strips * g->rows, rows = least(g->rows, g->oh - row);
-		const float *columns = widen(job, image, images, row, rows, scratch(job, worker) + outer_size(g));
+		const float *columns = widen(job, image, images, row, rows, scratch(job, worker) + products_size(g));
 		const float *d_out = job->pass->d_out + (image * g->positions + row * g->ow) * g->f;
 
-		cs_outer(job->kernels, g->k, g->f, images * rows * g->ow, columns, g->k, d_out, g->f, block > first,
-			sum, g->f, scratch(job, worker));
+		cs_product_outer(job->kernels, g->k, g->f, images * rows * g->ow, columns, g->k, d_out, g->f,
+			block > first, sum, g->f, scratch(job, worker));
+	}
+}
+
+/* The kernel with rows and columns exchanged, [features, window x channels], behind the shards. */
+static float *exchanged(const struct job *job)
+{
+	return (float *)job->pass->shared + job->g.shards * job->g.k * job->g.f;
+}
+
+/* One tap's share of it, in tiles that stay in cache. */
+static void exchange_task(void *context, int tap, int worker)
+{
+	enum { TILE = 16 };
+	const struct job *job = context;
+	const struct geometry *g = &job->g;
+	const float *kernel = job->conv->params[0].value.data;
+	float *to = exchanged(job);
+	int64_t begin = tap * g->c, end = begin + g->c;
+
+	(void)worker;
+	for (int64_t row = begin; row < end; row += TILE) {
+		for (int64_t column = 0; column < g->f; column += TILE) {
+			for (int64_t j = column; j < least(g->f, column + TILE); j++) {
+				for (int64_t i = row; i < least(end, row + TILE); i++)
+					to[j * g->k + i] = kernel[i * g->f + j];
+			}
+		}
 	}
 }
 
@@ -274,8 +303,7 @@ static void data_of_images(const struct job *job, int64_t task, int worker)
 	const struct geometry *g = &job->g;
 	int64_t image = task * g->images, images = least(g->images, job->pass->count - image);
 	int64_t map = g->h * g->w * g->c;
-	const float *kernel = job->conv->params[0].value.data;
-	float *columns = scratch(job, worker);
+	float *products = scratch(job, worker), *columns = products + products_size(g);
 	float *d_in = job->pass->d_in + image * map;
 
 	if (!g->pointwise)
@@ -283,14 +311,11 @@ static void data_of_images(const struct job *job, int64_t task, int worker)
 	for (int64_t row = 0; row < g->oh; row += g->rows) {
 		int64_t rows = least(g->rows, g->oh - row), n = rows * g->ow;
 		const float *d_out = job->pass->d_out + (image * g->positions + row * g->ow) * g->f;
+		float *to = g->pointwise ? d_in + row * g->w * g->c : columns;
 
-		if (g->pointwise) {
-			cs_gemm(false, true, images * n, g->k, g->f, d_out, g->f, kernel, g->f, 0,
-				d_in + row * g->w * g->c, g->c);
-			continue;
-		}
-		cs_gemm(false, true, images * n, g->k, g->f, d_out, g->f, kernel, g->f, 0, columns, g->k);
-		for (int64_t i = 0; i < images; i++)
+		cs_product_plain(
+			job->kernels, images * n, g->k, g->f, d_out, g->f, exchanged(job), g->k, to, g->k, products);
+		for (int64_t i = 0; !g->pointwise && i < images; i++)
 			job->kernels->col2im(job->conv, columns + i * n * g->k, row, rows, d_in + i * map);
 	}
 }
@@ -318,6 +343,8 @@ void cs_conv_gemm_backward(const struct cs_layer *conv, struct cs_pass *pass)
 		job.weight_tasks =
 			(int)(g->channel_ranges ? conv->spec.kernel[0] * conv->spec.kernel[1] * g->channel_ranges
 						: g->shards);
+	if (pass->d_in)
+		cs_workers_run(pass->workers, (int)(conv->spec.kernel[0] * conv->spec.kernel[1]), exchange_task, &job);
 	cs_workers_run(pass->workers, job.weight_tasks + (int)data_tasks, backward_task, &job);
 	if (!pass->d_params[0] || g->channel_ranges)
 		return;

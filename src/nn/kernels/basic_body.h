@@ -1,4 +1,4 @@
-/* basic_body.h: the entries of struct cs_kernels with vectors; im2col and col2im stay the portable ones. */
+/* basic_body.h: the entries of struct cs_kernels with vectors; im2col, which only copies, stays the portable one. */
 #ifndef CS_NN_KERNELS_BASIC_BODY_H
 #define CS_NN_KERNELS_BASIC_BODY_H
 
@@ -15,6 +15,23 @@ static void add(int64_t n, const float *x, float *y)
 		vstore(y + i, vload(y + i) + vload(x + i));
 	if (i < n)
 		vstore_part(y + i, vload_part(y + i, n - i) + vload_part(x + i, n - i), n - i);
+}
+
+static void col2im(const struct cs_layer *conv, const float *columns, int64_t first_row, int64_t rows, float *in)
+{
+	int64_t h = conv->in.dim[0], w = conv->in.dim[1], c = conv->in.dim[2], ow = conv->out.dim[1];
+	int64_t kh = conv->spec.kernel[0], kw = conv->spec.kernel[1];
+
+	for (int64_t i = first_row * ow; i < (first_row + rows) * ow; i++) {
+		int64_t y = i / ow * conv->spec.stride[0] - conv->pad_top,
+			x = i % ow * conv->spec.stride[1] - conv->pad_left;
+		int64_t left = x < 0 ? -x : 0, right = x + kw > w ? w - x : kw;
+
+		for (int64_t ky = 0; ky < kh; ky++, columns += kw * c) {
+			if (y + ky >= 0 && y + ky < h)
+				add((right - left) * c, columns + left * c, in + ((y + ky) * w + x + left) * c);
+		}
+	}
 }
 
 static void axpy(int64_t n, float a, const float *x, float *y)
