@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD = 2, SIDE = 25, SIDE_FROM = 58, ZOOM = 10, COMFORTABLE = 80 };
+enum { HEAD = 2, SIDE = 25, SIDE_FROM = 58, ZOOM = 10, COMFORTABLE = 80, GAP = 2 };
 
 enum kind { PROJECTIONS, PATCHES, FILTERS, KINDS };
 
@@ -318,21 +318,34 @@ static void draw_side(struct cs_view *view, const struct cs_exhibit *exhibit, in
 			cs_split_name(session->opened->split));
 }
 
-/* Rows of a tile: about eighty pixels, or five rows of symbols, changed by the zoom, and stretched so that whole rows of tiles
- * fill the page. */
-static int tile_rows(const struct cs_view *view, int available)
+/* Tiles of `rows` rows that fit beside and below each other. */
+static void fit_tiles(const struct cs_view *view, int rows, int available, int width, int *across, int *down)
+{
+	*across = (width + 1) / (cs_graphics_columns(view->session->graphics, rows) + GAP);
+	*across = *across < 1 ? 1 : *across;
+	*down = available / (rows + 1) < 1 ? 1 : available / (rows + 1);
+}
+
+/* Rows of a tile: about eighty pixels, or five rows of symbols, changed by the zoom, stretched so that whole rows of tiles fill the
+ * page; more where all features fit all the same. */
+static int tile_rows(const struct cs_view *view, int available, int width)
 {
 	const struct layer *state = view->state;
 	const struct cs_graphics *graphics = view->session->graphics;
-	int rows = (cs_graphics_has_pixels(graphics) ? (COMFORTABLE + graphics->cell_height / 2) / graphics->cell_height
-						     : 5) +
-		2 * state->zoom,
-	    down;
+	bool pixels = cs_graphics_has_pixels(graphics);
+	int rows = (pixels ? (COMFORTABLE + graphics->cell_height / 2) / graphics->cell_height : 5) + 2 * state->zoom;
+	int across, down;
 
 	rows = rows < 2 ? 2 : rows;
 	down = (available + rows / 2) / (rows + 1);
 	down = down < 1 ? 1 : down;
-	return available / down - 1 < 2 ? 2 : available / down - 1;
+	rows = available / down - 1 < 2 ? 2 : available / down - 1;
+	for (int more = rows + 1; state->zoom == 0 && more < available; more++) {
+		fit_tiles(view, more, available, width, &across, &down);
+		if ((int64_t)across * down >= state->features)
+			rows = more;
+	}
+	return rows;
 }
 
 static void draw_tile(struct cs_view *view, const struct cs_exhibit *exhibit, int64_t place, struct cs_area area)
@@ -358,15 +371,14 @@ static void draw_layer(struct cs_view *view)
 	struct layer *state = view->state;
 	struct cs_session *session = view->session;
 	struct cs_screen *screen = &session->screen;
-	int available = session->body_rows - HEAD, rows = tile_rows(view, available), count;
-	int columns = cs_graphics_columns(session->graphics, rows), side = screen->columns >= SIDE_FROM ? SIDE : 0;
-	int width = screen->columns - side - 1;
+	int available = session->body_rows - HEAD, side = screen->columns >= SIDE_FROM ? SIDE : 0, count;
+	int rows = tile_rows(view, available, screen->columns - side - 1);
+	int columns = cs_graphics_columns(session->graphics, rows);
 	int64_t first;
 	struct cs_exhibit *exhibits;
 	char why[500];
 
-	state->across = (width + 1) / (columns + 2) < 1 ? 1 : (width + 1) / (columns + 2);
-	state->down = available / (rows + 1) < 1 ? 1 : available / (rows + 1);
+	fit_tiles(view, rows, available, screen->columns - side - 1, &state->across, &state->down);
 	draw_title(view);
 	if (state->kind != FILTERS && !cs_session_has_images(session)) {
 		cs_session_why_not(session, why, sizeof why);
@@ -385,7 +397,7 @@ static void draw_layer(struct cs_view *view)
 	cs_lens_draw(session, exhibits, count);
 	for (int i = 0; i < count; i++)
 		draw_tile(view, &exhibits[i], first + i,
-			(struct cs_area){HEAD + i / state->across * (rows + 1), 1 + i % state->across * (columns + 2),
+			(struct cs_area){HEAD + i / state->across * (rows + 1), 1 + i % state->across * (columns + GAP),
 				rows, columns});
 	if (side)
 		draw_side(view, &exhibits[state->cursor - first], screen->columns - SIDE + 1);
