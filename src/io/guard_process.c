@@ -38,7 +38,7 @@ static bool usable(char *path)
  * not there. */
 static char *near(const char *from)
 {
-	static const char *const places[] = {"", "../libexec/", "../"};
+	static const char *const places[] = {"", "../libexec/convscope/", "../libexec/", "../"};
 	const char *slash = strrchr(from, '/');
 	int length = slash ? (int)(slash - from) : 0;
 
