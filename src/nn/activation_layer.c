@@ -2,6 +2,7 @@
  *
  * aux of a softmax: its input, the scores, [batch,...] as in every softmax kind.
  */
+#include "nn/kernels/kernels.h"
 #include "nn/layer.h"
 
 #include <math.h>
@@ -48,7 +49,10 @@ static void forward_image(void *context, int image, int worker)
 		memcpy((float *)pass->aux + image * job->count, in, bytes);
 	if (out != in)
 		memcpy(out, in, bytes);
-	cs_activate(spec->activation, spec->alpha, out, job->count / job->width, job->width);
+	if (spec->activation == CS_SOFTMAX)
+		cs_activate(CS_SOFTMAX, 0, out, job->count / job->width, job->width);
+	else
+		cs_kernels()->bias_activate(spec->activation, spec->alpha, NULL, out, 1, job->count);
 }
 
 static void backward_image(void *context, int image, int worker)
@@ -62,9 +66,11 @@ static void backward_image(void *context, int image, int worker)
 	(void)worker;
 	if (d_in != d_out)
 		memcpy(d_in, d_out, (size_t)job->count * sizeof(float));
-	if (!pass->d_out_is_logits)
-		cs_activate_backward(spec->activation, spec->alpha, pass->out + image * job->count, d_in,
-			job->count / job->width, job->width);
+	if (spec->activation != CS_SOFTMAX)
+		cs_kernels()->derive(spec->activation, spec->alpha, pass->out + image * job->count, d_in, job->count);
+	else if (!pass->d_out_is_logits)
+		cs_activate_backward(
+			CS_SOFTMAX, 0, pass->out + image * job->count, d_in, job->count / job->width, job->width);
 }
 
 static struct job job_of(const struct cs_layer *layer, struct cs_pass *pass)

@@ -1,8 +1,6 @@
 /* pool.c: the max-pool layer. pool.h defines its switches; the kernel table finds them.
  *
- * Backward, each output's gradient goes to the cell that won. Where windows do not overlap every input cell belongs to at
- * most one window, and the gradient is *chosen* cell by cell, whole rows of channels at a time; where they do overlap it is
- * added, window by window in row-major order.
+ * Backward, each output's gradient goes to the cell that won.
  */
 #include "nn/pool.h"
 
@@ -10,7 +8,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 enum { MAX_CELLS = 65535 };
 
@@ -119,70 +116,19 @@ static void maxpool_forward(const struct cs_layer *layer, struct cs_pass *pass)
 	cs_workers_run(pass->workers, pass->count, forward_image, &job);
 }
 
-/* Window (row,column) gives `d_out`[c] to the cells of d_in that won: chosen, where no other window reaches them. */
-static void give_alone(const struct cs_layer *pool, int64_t row, int64_t column, const cs_switch *switches,
-	const float *d_out, float *d_in)
-{
-	int64_t h = pool->in.dim[0], w = pool->in.dim[1], c = pool->in.dim[2];
-	int64_t y = row * pool->spec.stride[0] - pool->pad_top, x = column * pool->spec.stride[1] - pool->pad_left;
-	int64_t rows = pool->spec.window[0], columns = pool->spec.window[1];
-
-	for (int64_t i = y < 0 ? -y : 0; i < rows && y + i < h; i++) {
-		for (int64_t j = x < 0 ? -x : 0; j < columns && x + j < w; j++) {
-			float *cell = d_in + ((y + i) * w + x + j) * c;
-			cs_switch number = (cs_switch)(i * columns + j);
-
-			for (int64_t k = 0; k < c; k++)
-				cell[k] = switches[k] == number ? d_out[k] : 0;
-		}
-	}
-}
-
-/* The same where windows share cells: added. */
-static void give_shared(const struct cs_layer *pool, int64_t row, int64_t column, const cs_switch *switches,
-	const float *d_out, float *d_in)
-{
-	int64_t c = pool->in.dim[2];
-
-	for (int64_t k = 0; k < c; k++)
-		d_in[cs_pool_position(pool, row, column, switches[k]) * c + k] += d_out[k];
-}
-
-/* Separate windows that leave no cell of the map out write every cell, so that nothing has to be zeroed. */
-static bool covers(const struct cs_layer *pool)
-{
-	for (int axis = 0; axis < 2; axis++) {
-		int64_t before = axis ? pool->pad_left : pool->pad_top;
-		int64_t end = (pool->out.dim[axis] - 1) * pool->spec.stride[axis] + pool->spec.window[axis] - before;
-
-		if (pool->spec.stride[axis] != pool->spec.window[axis] || end < pool->in.dim[axis])
-			return false;
-	}
-	return true;
-}
-
 static void backward_image(void *context, int image, int worker)
 {
 	struct job *job = context;
-	const struct cs_layer *layer = job->layer;
-	int64_t in = cs_shape_count(&layer->in), c = layer->in.dim[2], oh = layer->out.dim[0], ow = layer->out.dim[1];
-	const cs_switch *switches = job->pass->switches + image * oh * ow * c;
-	const float *d_out = job->pass->d_out + image * oh * ow * c;
-	float *d_in = job->pass->d_in + image * in;
-	bool overlaps = cs_pool_overlaps(layer);
+	int64_t in = cs_shape_count(&job->layer->in), out = cs_shape_count(&job->layer->out);
 
 	(void)worker;
-	if (overlaps || !covers(layer))
-		memset(d_in, 0, (size_t)in * sizeof *d_in);
-	for (int64_t row = 0; row < oh; row++) {
-		for (int64_t column = 0; column < ow; column++, switches += c, d_out += c)
-			(overlaps ? give_shared : give_alone)(layer, row, column, switches, d_out, d_in);
-	}
+	job->kernels->maxpool_back(job->layer, job->pass->d_out + image * out, job->pass->switches + image * out,
+		job->pass->d_in + image * in);
 }
 
 static void maxpool_backward(const struct cs_layer *layer, struct cs_pass *pass)
 {
-	struct job job = {layer, pass, NULL};
+	struct job job = {layer, pass, cs_kernels()};
 
 	if (pass->d_in)
 		cs_workers_run(pass->workers, pass->count, backward_image, &job);

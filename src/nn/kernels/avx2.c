@@ -43,6 +43,7 @@ const struct cs_kernels cs_kernels_avx2 = {
 	.col2im = col2im,
 	.bias_activate = bias_activate,
 	.maxpool = maxpool,
+	.maxpool_back = maxpool_back,
 	.add = add,
 	.axpy = axpy,
 	.column_sums = column_sums,

@@ -4,6 +4,7 @@
 
 #include "nn/kernels/portable.h"
 #include "nn/kernels/vector.h"
+#include "nn/pool.h"
 
 #include <string.h>
 
@@ -128,6 +129,37 @@ static void maxpool(const struct cs_layer *pool, const float *in, float *out, cs
 			vstore_part(out + k, best, valid);
 			if (switches)
 				vcell_store(switches + i * c + k, cell, valid);
+		}
+	}
+}
+
+static void maxpool_back(const struct cs_layer *pool, const float *d_out, const cs_switch *switches, float *d_in)
+{
+	int64_t h = pool->in.dim[0], w = pool->in.dim[1], c = pool->in.dim[2];
+	int64_t oh = pool->out.dim[0], ow = pool->out.dim[1], wr = pool->spec.window[0], wc = pool->spec.window[1];
+
+	if (cs_pool_overlaps(pool)) {
+		cs_portable_maxpool_back(pool, d_out, switches, d_in);
+		return;
+	}
+	if (!cs_portable_pool_covers(pool))
+		memset(d_in, 0, (size_t)(h * w * c) * sizeof *d_in);
+	for (int64_t i = 0; i < oh * ow; i++, d_out += c, switches += c) {
+		int64_t y = i / ow * pool->spec.stride[0] - pool->pad_top,
+			x = i % ow * pool->spec.stride[1] - pool->pad_left;
+		int64_t top = y < 0 ? -y : 0, bottom = y + wr > h ? h - y : wr;
+		int64_t left = x < 0 ? -x : 0, right = x + wc > w ? w - x : wc;
+
+		for (int64_t k = 0; k < c; k += LANES) {
+			int64_t valid = c - k < LANES ? c - k : LANES;
+			vec d = vload_part(d_out + k, valid);
+			vcell cells = vcell_load(switches + k, valid);
+
+			for (int64_t r = top; r < bottom; r++) {
+				for (int64_t s = left; s < right; s++)
+					vstore_part(d_in + ((y + r) * w + x + s) * c + k,
+						vchoose(vcell_is(cells, (int)(r * wc + s)), d, vset(0)), valid);
+			}
 		}
 	}
 }

@@ -29,6 +29,10 @@ struct cs_kernels {
 	/* Max-pool one image, switches included; pool.h has the definition. `switches` may be NULL. */
 	void (*maxpool)(const struct cs_layer *pool, const float *in, float *out, cs_switch *switches);
 
+	/* Its transpose for one image: each d_out goes to the cell that won. Where windows do not overlap a cell belongs to one window
+	 * at most and its gradient is chosen; where they do, gradients add, window by window in row-major order. */
+	void (*maxpool_back)(const struct cs_layer *pool, const float *d_out, const cs_switch *switches, float *d_in);
+
 	/* y[n] += x[n], y[n] += a * x[n], sum of columns: out[width] = sum over n rows. */
 	void (*add)(int64_t n, const float *x, float *y);
 	void (*axpy)(int64_t n, float a, const float *x, float *y);

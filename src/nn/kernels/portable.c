@@ -126,6 +126,60 @@ void cs_portable_maxpool(const struct cs_layer *pool, const float *in, float *ou
 	}
 }
 
+/* Window (row,column) gives `d_out`[c] to the cells of d_in that won: chosen, where no other window reaches them. */
+static void give_alone(const struct cs_layer *pool, int64_t row, int64_t column, const cs_switch *switches,
+	const float *d_out, float *d_in)
+{
+	int64_t h = pool->in.dim[0], w = pool->in.dim[1], c = pool->in.dim[2];
+	int64_t y = row * pool->spec.stride[0] - pool->pad_top, x = column * pool->spec.stride[1] - pool->pad_left;
+	int64_t rows = pool->spec.window[0], columns = pool->spec.window[1];
+
+	for (int64_t i = y < 0 ? -y : 0; i < rows && y + i < h; i++) {
+		for (int64_t j = x < 0 ? -x : 0; j < columns && x + j < w; j++) {
+			float *cell = d_in + ((y + i) * w + x + j) * c;
+			cs_switch number = (cs_switch)(i * columns + j);
+
+			for (int64_t k = 0; k < c; k++)
+				cell[k] = switches[k] == number ? d_out[k] : 0;
+		}
+	}
+}
+
+/* The same where windows share cells: added. */
+static void give_shared(const struct cs_layer *pool, int64_t row, int64_t column, const cs_switch *switches,
+	const float *d_out, float *d_in)
+{
+	int64_t c = pool->in.dim[2];
+
+	for (int64_t k = 0; k < c; k++)
+		d_in[cs_pool_position(pool, row, column, switches[k]) * c + k] += d_out[k];
+}
+
+bool cs_portable_pool_covers(const struct cs_layer *pool)
+{
+	for (int axis = 0; axis < 2; axis++) {
+		int64_t before = axis ? pool->pad_left : pool->pad_top;
+		int64_t end = (pool->out.dim[axis] - 1) * pool->spec.stride[axis] + pool->spec.window[axis] - before;
+
+		if (pool->spec.stride[axis] != pool->spec.window[axis] || end < pool->in.dim[axis])
+			return false;
+	}
+	return true;
+}
+
+void cs_portable_maxpool_back(const struct cs_layer *pool, const float *d_out, const cs_switch *switches, float *d_in)
+{
+	int64_t c = pool->in.dim[2], oh = pool->out.dim[0], ow = pool->out.dim[1];
+	bool overlaps = cs_pool_overlaps(pool);
+
+	if (!cs_portable_pool_covers(pool))
+		memset(d_in, 0, (size_t)cs_shape_count(&pool->in) * sizeof *d_in);
+	for (int64_t row = 0; row < oh; row++) {
+		for (int64_t column = 0; column < ow; column++, switches += c, d_out += c)
+			(overlaps ? give_shared : give_alone)(pool, row, column, switches, d_out, d_in);
+	}
+}
+
 void cs_portable_add(int64_t n, const float *x, float *y)
 {
 	for (int64_t i = 0; i < n; i++)
@@ -170,6 +224,7 @@ const struct cs_kernels cs_kernels_portable = {
 	.col2im = cs_portable_col2im,
 	.bias_activate = cs_portable_bias_activate,
 	.maxpool = cs_portable_maxpool,
+	.maxpool_back = cs_portable_maxpool_back,
 	.add = cs_portable_add,
 	.axpy = cs_portable_axpy,
 	.column_sums = cs_portable_column_sums,

@@ -10,9 +10,14 @@ void cs_portable_col2im(const struct cs_layer *conv, const float *columns, int64
 void cs_portable_bias_activate(
 	enum cs_activation activation, float alpha, const float *bias, float *rows, int64_t n, int64_t width);
 void cs_portable_maxpool(const struct cs_layer *pool, const float *in, float *out, cs_switch *switches);
+void cs_portable_maxpool_back(const struct cs_layer *pool, const float *d_out, const cs_switch *switches, float *d_in);
 void cs_portable_add(int64_t n, const float *x, float *y);
 void cs_portable_axpy(int64_t n, float a, const float *x, float *y);
 void cs_portable_column_sums(int64_t n, int64_t width, const float *rows, float *out);
 void cs_portable_derive(enum cs_activation activation, float alpha, const float *outputs, float *gradient, int64_t n);
+
+/* Do the pool's windows, separate and without gaps, reach every cell of the map? Then its backward writes every cell, and nothing has
+ * to be zeroed first. */
+bool cs_portable_pool_covers(const struct cs_layer *pool);
 
 #endif

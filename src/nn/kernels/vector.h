@@ -93,6 +93,11 @@ INLINE vcell vcell_load(const uint16_t *p, int64_t n)
 	return _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16((__mmask16)((1u << n) - 1), p));
 }
 
+INLINE vmask vcell_is(vcell cells, int cell)
+{
+	return _mm512_cmpeq_epi32_mask(cells, _mm512_set1_epi32(cell));
+}
+
 /* table[cell] + base of every lane. */
 INLINE void vcell_places(const int32_t *table, vcell cells, int32_t base, int32_t *out)
 {
@@ -180,6 +185,11 @@ INLINE vcell vcell_load(const uint16_t *p, int64_t n)
 	for (int64_t i = 0; i < n; i++)
 		cells[i] = p[i];
 	return _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)cells));
+}
+
+INLINE vmask vcell_is(vcell cells, int cell)
+{
+	return _mm256_castsi256_ps(_mm256_cmpeq_epi32(cells, _mm256_set1_epi32(cell)));
 }
 
 INLINE void vcell_places(const int32_t *table, vcell cells, int32_t base, int32_t *out)
