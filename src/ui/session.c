@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const double message_seconds = 8;
 enum { TILE_BYTES = 96 << 20 };
@@ -67,14 +68,29 @@ static void release_opened(void *opened)
 	cs_opened_release(opened);
 }
 
+/* When the model file behind a target was written; 0 when there is none (yet). */
+static double stamp_of(const char *target)
+{
+	struct stat info;
+	char *path = NULL;
+	double stamp = 0;
+
+	if (cs_model_resolve(target, &path, NULL) == CS_OK && stat(path, &info) == 0)
+		stamp = (double)info.st_mtim.tv_sec + 1e-9 * (double)info.st_mtim.tv_nsec;
+	cs_free(path);
+	return stamp;
+}
+
 enum cs_status cs_session_open(struct cs_session *session, const char *target, struct cs_error *error)
 {
 	bool is_run = cs_file_is_directory(target);
+	double stamp = stamp_of(target);
 	struct cs_opened *opened;
 	char *run = NULL;
 	enum cs_status status;
 
-	if (session->opened && strcmp(session->opened->target, target) == 0 && session->stage != CS_STAGE_FAILED)
+	if (session->opened && strcmp(session->opened->target, target) == 0 && session->stage != CS_STAGE_FAILED &&
+		session->stamp == stamp)
 		return CS_OK;
 	opened = cs_opened_new(target, session->request->dataset, session->request->threads);
 	if (is_run)
@@ -85,6 +101,7 @@ enum cs_status cs_session_open(struct cs_session *session, const char *target, s
 	}
 	let_go(session);
 	session->opened = opened;
+	session->stamp = stamp;
 	session->run = run;
 	status = cs_work_start(session->works, "opening the model", cs_opened_load, cs_opened_use(opened),
 		release_opened, &session->opening, error);

@@ -37,6 +37,7 @@ struct cs_session {
 	struct cs_opened *opened;
 	struct cs_work *opening;
 	enum cs_stage stage; /* as last seen */
+	double stamp; /* when its file was written, seconds since 1970 */
 	char *run; /* its run directory, or NULL */
 	struct cs_tiles *tiles; /* from CS_STAGE_READY on */
 	struct cs_scan *scans[CS_SCANS];
@@ -70,7 +71,8 @@ void cs_session_say(struct cs_session *session, enum cs_style style, const char 
 	__attribute__((format(printf, 3, 4)));
 void cs_session_complain(struct cs_session *session, const struct cs_error *error);
 
-/* Open a model file or run directory in the background, unless it is the one that is open; the old one is let go. */
+/* Open a model file or run directory in the background, unless it is the one that is open and its file is the same still; the old one
+ * is let go. */
 enum cs_status cs_session_open(struct cs_session *session, const char *target, struct cs_error *error);
 
 /* See how far the opening is, take in finished tiles; true when there is something new to draw. */
