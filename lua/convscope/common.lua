@@ -77,6 +77,19 @@ end
 
 function common.data_option(parser, text)
   parser:option("-d --data", text or "Data set (the one the model was trained on)."):argname "DATASET"
+  common.data_settings_options(parser)
+end
+
+-- How the pictures of a data set are read.
+function common.data_settings_options(parser)
+  parser:flag("--strict", "Stop at the first corrupt picture instead of skipping it.")
+  parser:option("--fit", "Pictures of another shape: crop what stands over (crop), or stretch them."):choices({ "crop", "stretch" }):argname "HOW"
+end
+
+function common.data_settings(args, settings)
+  settings.strict = args.strict or nil
+  settings.fit = args.fit
+  return settings
 end
 
 -- The data set of -d, else the one that the model was trained on, in the size the network takes.
@@ -92,7 +105,7 @@ function common.open_data(args, net)
     end
   end
   if net and #net.input == 3 then size = { height = net.input[1], width = net.input[2] } end
-  return cli.check(cs.dataset(spec, size)), spec
+  return cli.check(cs.dataset(spec, common.data_settings(args, size))), spec
 end
 
 function common.split_option(parser)

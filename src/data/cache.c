@@ -216,12 +216,18 @@ enum cs_status cs_cache_open(const struct cs_source *source, const struct cs_cac
 	struct cs_store *out, struct cs_error *error)
 {
 	struct cs_error reason;
+	struct cs_source other;
 	enum cs_status status;
 	bool disk_failed;
 	char *path, *slash;
 
 	if (options->no_cache)
 		return in_memory(source, options, job, out, error);
+	if (options->fit != CS_FIT_CROP) { /* other pixels: another source, as far as the cache is concerned */
+		other = *source;
+		other.kind = "stretched";
+		source = &other;
+	}
 	path = cs_cache_path(source, options->width, options->height);
 	if (!path)
 		return cs_fail_memory(error, "a file name");

@@ -40,6 +40,7 @@ struct cs_store {
 
 struct cs_cache_options {
 	int width, height;
+	enum cs_fit fit;
 	bool strict; /* the first corrupt picture is an error */
 	bool no_cache; /* decode into memory, touch no disk */
 };

@@ -77,18 +77,23 @@ static enum cs_status write_at(
 	return CS_OK;
 }
 
-/* A box of the source's picture in pixels of the delivered one, which was fitted by its shorter side and cropped at the centre. */
-static struct cs_box fit_box(const float box[4], int from_width, int from_height, int width, int height)
+/* A box of the source's picture in pixels of the delivered one. */
+static struct cs_box fit_box(
+	const float box[4], enum cs_fit fit, int from_width, int from_height, int width, int height)
 {
 	float x_scale = (float)width / (float)from_width, y_scale = (float)height / (float)from_height;
-	float scale = fmaxf(x_scale, y_scale);
-	float x_cut = ((float)from_width * scale - (float)width) / 2;
-	float y_cut = ((float)from_height * scale - (float)height) / 2;
-	struct cs_box b = {
-		.left = (int)floorf(fmaxf(0, box[0] * scale - x_cut + 1e-3f)),
-		.top = (int)floorf(fmaxf(0, box[1] * scale - y_cut + 1e-3f)),
-		.right = (int)ceilf(fminf((float)width, box[2] * scale - x_cut - 1e-3f)),
-		.bottom = (int)ceilf(fminf((float)height, box[3] * scale - y_cut - 1e-3f)),
+	float x_cut, y_cut;
+	struct cs_box b;
+
+	if (fit == CS_FIT_CROP)
+		x_scale = y_scale = fmaxf(x_scale, y_scale);
+	x_cut = ((float)from_width * x_scale - (float)width) / 2;
+	y_cut = ((float)from_height * y_scale - (float)height) / 2;
+	b = (struct cs_box){
+		.left = (int)floorf(fmaxf(0, box[0] * x_scale - x_cut + 1e-3f)),
+		.top = (int)floorf(fmaxf(0, box[1] * y_scale - y_cut + 1e-3f)),
+		.right = (int)ceilf(fminf((float)width, box[2] * x_scale - x_cut - 1e-3f)),
+		.bottom = (int)ceilf(fminf((float)height, box[3] * y_scale - y_cut - 1e-3f)),
 	};
 
 	if (b.left >= b.right || b.top >= b.bottom)
@@ -108,13 +113,15 @@ static enum cs_status decode(struct build *b, void *reader, int64_t slot, bool *
 	if (status)
 		return status;
 	if (picture.width != width || picture.height != height)
-		status = cs_picture_fit(&picture, width, height, &fitted, error);
+		status = b->options->fit == CS_FIT_STRETCH
+			? cs_picture_resize(&picture, width, height, true, &fitted, error)
+			: cs_picture_fit(&picture, width, height, &fitted, error);
 	if (status)
 		goto out;
 	rgb = fitted.rgb ? fitted.rgb : picture.rgb;
 	cs_sums_of(rgb, (int64_t)width * height, b->sums[slot].sum, b->sums[slot].square);
 	if (entry->has_box)
-		b->boxes[slot] = fit_box(entry->box, picture.width, picture.height, width, height);
+		b->boxes[slot] = fit_box(entry->box, b->options->fit, picture.width, picture.height, width, height);
 	if (b->memory) {
 		memcpy(b->memory + slot * b->image_bytes, rgb, (size_t)b->image_bytes);
 	} else {

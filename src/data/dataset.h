@@ -32,6 +32,12 @@ struct cs_split {
 	int64_t count;
 };
 
+/* How a picture of another shape comes to the size that is asked for. */
+enum cs_fit {
+	CS_FIT_CROP, /* the shorter side fits, what stands over is cut off at both ends */
+	CS_FIT_STRETCH, /* both sides fit; the aspect changes, nothing is lost */
+};
+
 struct cs_data_options {
 	int size; /* images are fitted to size x size (shorter side, centre crop); 0 = the source's own, else 64 */
 	int width, height; /* both set: instead of size */
@@ -40,6 +46,7 @@ struct cs_data_options {
 	float test_share; /* likewise: 0.1 */
 	bool strict; /* a corrupt picture stops instead of being skipped */
 	bool no_cache;
+	enum cs_fit fit; /* of stored pictures; `fit=crop|stretch` among the pairs */
 	const char *pairs; /* "key=value,..." of the specification, may be NULL */
 };
 

@@ -22,9 +22,11 @@ enum cs_status cs_stored_options(
 	const struct cs_data_options *given, const char *what, struct cs_data_options *out, struct cs_error *error)
 {
 	struct cs_data_options o = *given;
-	int size = 0;
+	static const char *const fits[] = {"crop", "stretch", NULL};
+	int size = 0, fit = (int)o.fit;
 	const struct cs_pair pairs[] = {
 		{.key = "size", .kind = 'i', .value = &size, .low = 1, .high = 4096},
+		{.key = "fit", .kind = 'w', .value = &fit, .words = fits},
 		{.key = "seed", .kind = 'u', .value = &o.seed},
 		{.key = "val", .kind = 'f', .value = &o.val_share, .low = 0, .high = 0.9},
 		{.key = "test", .kind = 'f', .value = &o.test_share, .low = 0, .high = 0.9},
@@ -38,6 +40,7 @@ enum cs_status cs_stored_options(
 		o.size = size;
 		o.width = o.height = 0;
 	}
+	o.fit = (enum cs_fit)fit;
 	*out = o;
 	return CS_OK;
 }
@@ -172,7 +175,7 @@ out:
 enum cs_status cs_stored_open(struct cs_dataset *data, const struct cs_source *source, int own,
 	const struct cs_data_options *options, struct cs_job *job, struct cs_error *error)
 {
-	struct cs_cache_options cache = {.strict = options->strict, .no_cache = options->no_cache};
+	struct cs_cache_options cache = {.fit = options->fit, .strict = options->strict, .no_cache = options->no_cache};
 	struct cs_store *store = cs_calloc(1, sizeof *store);
 	enum cs_status status;
 

@@ -42,11 +42,14 @@ static enum cs_status open_dataset(struct cs_job *job, void *context, struct cs_
  * folder of class folders, or an .h5 file made by `convscope data export`. Options: `size` (images are fitted to size x
  * size; unless said the source's own), or `width` and `height`; `seed` (0) of the split and of procedural sets; `val` and
  * `test` (0.1), the shares held out where the source has no such split; `strict` (a corrupt picture stops instead of being
- * skipped); `cache` (true). Returns nil, message, code when there is no such data set or it cannot be read.
+ * skipped); `fit`, how stored pictures of another shape come to that size: "crop" (the shorter side fits, what stands over is cut
+ * off) or "stretch"; `cache` (true). Returns nil, message, code when there is no such data set or it cannot be read.
  */
 static int l_dataset(lua_State *L)
 {
-	static const char *const names[] = {"size", "width", "height", "seed", "val", "test", "strict", "cache", NULL};
+	static const char *const names[] = {
+		"size", "width", "height", "seed", "val", "test", "strict", "fit", "cache", NULL};
+	static const char *const fits[] = {"crop", "stretch", NULL};
 	struct opening opening = {.spec = luaL_checkstring(L, 1), .options = cs_data_options_default()};
 	struct cs_error error = {0};
 
@@ -59,6 +62,7 @@ static int l_dataset(lua_State *L)
 	opening.options.val_share = (float)cs_value_number(L, 2, "val", (double)opening.options.val_share);
 	opening.options.test_share = (float)cs_value_number(L, 2, "test", (double)opening.options.test_share);
 	opening.options.strict = cs_value_boolean(L, 2, "strict", opening.options.strict);
+	opening.options.fit = (enum cs_fit)cs_value_choice(L, 2, "fit", fits[opening.options.fit], fits);
 	opening.options.no_cache = !cs_value_boolean(L, 2, "cache", !opening.options.no_cache);
 	opening.handle = cs_handle_push(L, &cs_lua_dataset_type);
 	if (cs_longcall_run(L, open_dataset, &opening, &error))

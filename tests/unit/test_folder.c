@@ -162,6 +162,45 @@ static void pictures_are_fitted_to_the_size_asked_for(void **state)
 	cs_dataset_close(data);
 }
 
+/* A band at the left edge of a wide picture: cropped it is cut off, stretched it is there, a third as wide. */
+static void fitting_crops_or_stretches_as_asked(void **state)
+{
+	struct cs_data_options options = cs_data_options_default();
+	struct cs_dataset *data;
+	char spec[300];
+	uint8_t rgb[20 * 20 * 3];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct cs_picture picture;
+
+		case_directory_of(i ? "set/b/x.png" : "set/a/x.png");
+		assert_int_equal(cs_picture_init(&picture, 60, 20, NULL), CS_OK);
+		for (int at = 0; at < 60 * 20 * 3; at++)
+			picture.rgb[at] = at / 3 % 60 < 15 ? 200 : 40;
+		assert_int_equal(
+			cs_picture_save(&picture, case_path(i ? "set/b/x.png" : "set/a/x.png"), NULL, NULL), CS_OK);
+		cs_picture_fini(&picture);
+	}
+	options.size = 20;
+	for (int round = 0; round < 4; round++) { /* cropped, stretched, and both again from their caches */
+		bool stretched = round % 2 == 1;
+
+		options.fit = stretched ? CS_FIT_STRETCH : CS_FIT_CROP;
+		data = case_open(case_path("set"), &options);
+		assert_int_equal(cs_dataset_pixels(data, 0, rgb, NULL), CS_OK);
+		assert_int_equal(rgb[0], stretched ? 200 : 40);
+		assert_int_equal(rgb[19 * 3], 40);
+		cs_dataset_close(data);
+	}
+	options.fit = CS_FIT_CROP;
+	snprintf(spec, sizeof spec, "%s:fit=stretch", case_path("set"));
+	data = case_open(spec, &options);
+	assert_int_equal(cs_dataset_pixels(data, 0, rgb, NULL), CS_OK);
+	assert_int_equal(rgb[0], 200);
+	cs_dataset_close(data);
+}
+
 static void corrupt_pictures_are_named_counted_and_skipped(void **state)
 {
 	struct cs_data_options options = cs_data_options_default();
@@ -289,6 +328,7 @@ int main(void)
 		WITH_ROOT(a_zip_is_as_good_as_its_folder),
 		WITH_ROOT(pictures_are_known_by_content_and_found_at_any_depth),
 		WITH_ROOT(pictures_are_fitted_to_the_size_asked_for),
+		WITH_ROOT(fitting_crops_or_stretches_as_asked),
 		WITH_ROOT(corrupt_pictures_are_named_counted_and_skipped),
 		WITH_ROOT(what_is_no_data_set_is_refused_in_one_line),
 		WITH_ROOT(links_in_circles_end),

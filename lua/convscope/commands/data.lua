@@ -4,7 +4,7 @@ local cli = require "convscope.commandline"
 local common = require "convscope.common"
 
 local function info(args)
-  local data = cli.check(cs.dataset(args.dataset, { size = args.size }))
+  local data = cli.check(cs.dataset(args.dataset, common.data_settings(args, { size = args.size })))
   local per_class = {}
   for _, split in ipairs { "train", "val", "test" } do
     local counts = {}
@@ -35,7 +35,7 @@ local function info(args)
 end
 
 local function export(args)
-  local data = cli.check(cs.dataset(args.dataset, { size = args.size }))
+  local data = cli.check(cs.dataset(args.dataset, common.data_settings(args, { size = args.size })))
   if not args.out and not args.png then cli.usage "export needs OUT.h5, or --png for pictures" end
   if args.png then
     local count = math.min(args.count or 9, data.count)
@@ -66,6 +66,7 @@ return {
     local function common_arguments(command)
       command:argument("dataset", "shapes, shapes:key=value,..., a folder, a zip or an .h5 file."):argname "DATASET"
       command:option("--size", "Fit the images to so many pixels (their own size).", nil, common.integer(1, 4096)):argname "N"
+      common.data_settings_options(command)
     end
     local i = parser:command("info", "Classes, splits, sizes.")
     common_arguments(i)

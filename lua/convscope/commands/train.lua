@@ -229,7 +229,7 @@ local function start(args)
   if args.from then
     net = cli.check(cs.load(args.from))
     if args.size then cli.usage "--size goes with a preset; a model keeps the size it was trained with" end
-    data = cli.check(cs.dataset(spec, { height = net.input[1], width = net.input[2] }))
+    data = cli.check(cs.dataset(spec, common.data_settings(args, { height = net.input[1], width = net.input[2] })))
     if data.classes ~= net.classes then
       cli.fail("%s tells %d classes apart, %s has %d", args.from, net.classes, spec, data.classes)
     end
@@ -238,7 +238,7 @@ local function start(args)
     -- The preset says which size it wants; the data set says how many classes there are.
     local _, probe = cli.check(cs.preset(name, { size = args.size }))
     size = args.size or probe.size or 64
-    data = cli.check(cs.dataset(spec, { size = size }))
+    data = cli.check(cs.dataset(spec, common.data_settings(args, { size = size })))
   end
   if data.train.count == 0 then cli.fail("%s has no training images", spec) end
   local options, rest
@@ -279,7 +279,7 @@ return {
     .. "--seed is that of the weights, the order of the images and the augmentation; the split of a data set is the data set's own (shapes:seed=S).",
   arguments = function(parser)
     parser:option("-m --model", "A preset, or a file that returns one (demo)."):argname "PRESET|FILE.lua"
-    parser:option("-d --data", "Data set (shapes)."):argname "DATASET"
+    common.data_option(parser, "Data set (shapes).")
     parser:option("-o --output", "The run's directory (runs/PRESET-DATASET-DATE)."):argname "RUN"
     parser:flag("--resume", "Go on with the run of -o, bit for bit.")
     parser:flag("--force", "Replace a run that is there already.")
