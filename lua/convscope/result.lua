@@ -56,6 +56,7 @@ function methods:mosaic(name, tensor, columns)
 end
 
 local function shown(value)
+  if value ~= value then return "" end -- no number: it could not be measured
   if math.type(value) == "float" then
     if value == math.floor(value) and math.abs(value) < 1e15 then return ("%.0f"):format(value) end
     return ("%.4g"):format(value)
@@ -131,13 +132,14 @@ function methods:save(directory, name)
   local file <close>, problem, word = cs.h5.open(path ".hdf5", "create")
   if not file then return nil, problem, word end
   for k, column in ipairs(self.columns) do
-    local numbers, texts = {}, {}
+    local numbers, texts, all = {}, {}, #self.rows > 0
     for i, row in ipairs(self.rows) do
       numbers[i] = tonumber(row[k])
+      all = all and numbers[i] ~= nil
       texts[i] = quoted(row[k])
     end
     local at = "/columns/" .. column:gsub("/", " per ")
-    if #self.rows > 0 and #numbers == #self.rows then
+    if all then
       done, message, code = file:write(at, cs.tensor(numbers))
     else
       done, message, code = file:text(at, table.concat(texts, "\n"))

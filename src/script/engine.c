@@ -18,6 +18,9 @@ static void (*const rooms[])(lua_State *L) = {
 	cs_lua_open_project,
 	cs_lua_open_exemplars,
 	cs_lua_open_run,
+	cs_lua_open_measure,
+	cs_lua_open_perturb,
+	cs_lua_open_statistics,
 	cs_lua_open_machine,
 	cs_lua_open_system,
 };
