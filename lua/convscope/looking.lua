@@ -1,0 +1,161 @@
+-- looking.lua: what several analyses share: which layers hold features, their responses over many images, lists as options, intervals.
+local cs = require "convscope"
+
+local looking = {}
+
+-- "0.1, 0.2" (as options come from a command line) or a list of numbers, as a list.
+function looking.numbers(value, what)
+  if type(value) == "table" then return value end
+  local out = {}
+  for word in tostring(value):gmatch "[^,%s]+" do
+    out[#out + 1] = tonumber(word) or error(("option '%s' is '%s'; expected numbers with commas between"):format(what, value), 0)
+  end
+  return out
+end
+
+-- The layers where features are to be read: each convolution, after the batch norm and the activation that belong to it. `words`:
+-- "all", or names with commas between.
+function looking.layers(net, words)
+  local layers, out, wanted = net.layers, {}, {}
+  for word in tostring(words or "all"):gmatch "[^,]+" do
+    local layer, message = net:layer(word == "all" and 0 or word)
+    if not layer then error(message, 0) end
+    if word ~= "all" then wanted[#wanted + 1] = layer end
+  end
+  if #wanted > 0 then return wanted end
+  for i, layer in ipairs(layers) do
+    if layer.type == "conv" then
+      local last = i
+      while layers[last + 1] and (layers[last + 1].type == "batchnorm" or layers[last + 1].type == "activation") do last = last + 1 end
+      out[#out + 1] = layers[last]
+    end
+  end
+  if #out == 0 then error("the network has no convolutions, and this analysis looks at their features", 0) end
+  return out
+end
+
+-- The images in batches: f(images, first) for each.
+function looking.batches(images, size, f)
+  for first = 0, images.count - 1, size do
+    f(images:images(first, math.min(size, images.count - first)), first)
+  end
+end
+
+-- Each feature's response to each image, its "mean" activation over the map or the strongest ("max"): a tensor
+-- [images,features] for each layer; and the network's scores.
+function looking.responses(net, images, layers, how)
+  if how ~= "mean" and how ~= "max" then error(("option 'response' is '%s'; expected max or mean"):format(how), 0) end
+  local parts, out, scores = {}, {}, {}
+  looking.batches(images, 16, function(some)
+    local trace <close> = assert(net:trace(some))
+    for i, layer in ipairs(layers) do
+      local map = trace:output(layer.index)
+      parts[i] = parts[i] or {}
+      for _ = 1, #layer.output - 1 do map = map[how](map, 1) end
+      table.insert(parts[i], map:copy())
+    end
+    scores[#scores + 1] = trace:scores()
+  end)
+  for i in ipairs(layers) do out[i] = cs.concat(parts[i]) end
+  return out, cs.concat(scores)
+end
+
+-- 1 where the highest score is the label, else 0: a vector.
+function looking.correct(scores, labels)
+  local best = scores:argmax(1):tolist()
+  for i, class in ipairs(best) do best[i] = class == labels[i] and 1 or 0 end
+  return cs.tensor(best)
+end
+
+-- All of them, over all values: how far b is from a, relative to a, for each image of two activations [n,...].
+function looking.drift(a, b)
+  local n = a.shape[1]
+  local flat = a:reshape { n, -1 }
+  return (flat - b:reshape { n, -1 }):norm(1) / flat:norm(1)
+end
+
+-- Vectors gathered under keys: add(key..., vector), then each(f) with the mean and interval of all that came under the keys.
+function looking.gathering(seed)
+  local lists, order = {}, {}
+  return {
+    add = function(_, key, vector)
+      local name = table.concat(key, "\0")
+      if not lists[name] then
+        lists[name] = {}
+        order[#order + 1] = { name = name, key = key }
+      end
+      table.insert(lists[name], vector)
+    end,
+    each = function(_, f)
+      for _, entry in ipairs(order) do
+        local values = cs.concat(lists[entry.name])
+        local mean, low, high = assert(cs.statistics.bootstrap(values, { seed = seed }))
+        f(entry.key, mean, low, high, values)
+      end
+    end,
+  }
+end
+
+-- Series for a plot, from rows: one a name, in the order in which they come; `x`, `y`, `low`, `high` are numbers.
+function looking.series()
+  local list, by_name = {}, {}
+  return list, function(name, x, y, low, high)
+    local one = by_name[name]
+    if not one then
+      one = { name = name, x = {}, y = {}, low = {}, high = {} }
+      by_name[name], list[#list + 1] = one, one
+    end
+    for key, value in pairs { x = x, y = y, low = low, high = high } do table.insert(one[key], value) end
+  end
+end
+
+-- 0 for what is no number in columns where `from` has numbers; columns that are silent in `from` stay no numbers.
+function looking.filled(values, from)
+  local list, before = values:tolist(), from:tolist()
+  for i, row in ipairs(list) do
+    for k, x in ipairs(row) do
+      if x ~= x and before[i][k] == before[i][k] then row[k] = 0 end
+    end
+  end
+  return cs.tensor(list)
+end
+
+-- The median of a list, NaN left out.
+function looking.middle(list)
+  local sorted = {}
+  for _, x in ipairs(list) do if x == x then sorted[#sorted + 1] = x end end
+  table.sort(sorted)
+  return sorted[(#sorted + 1) // 2] or 0 / 0
+end
+
+-- Strongest responses to probes, over the responses to the last of them: notes and a bar chart of the last layer. A probe is
+-- { name, ... }; make(net, probe) gives its images.
+function looking.probe(job, net, layers, probes, make, result, options)
+  local bars, names, last = {}, {}, layers[#layers]
+  local strongest = {}
+  for k, probe in ipairs(probes) do
+    job:progress(nil, "probe: " .. probe[1])
+    local trace <close> = assert(net:trace(make(net, probe)))
+    local map = trace:output(last.index)
+    if #last.output == 3 then map = map:max(1):max(1) end
+    strongest[k], names[k] = map:mean(1), probe[1]
+  end
+  local against = strongest[#probes]:mean()
+  for k in ipairs(probes) do
+    local mean, low, high = assert(cs.statistics.bootstrap(strongest[k] / against, options))
+    bars[k] = mean
+    result:note(("probe %s against black: %s responds %.2f [%.2f, %.2f] of what it does to %s"):format(names[k], last.name, mean, low, high,
+      names[#names]))
+  end
+  result:plot("probes", cs.plot { title = last.name .. ": response to edges against black", y_label = "of the response to white", categories = names,
+    series = { { kind = "bars", y = bars } } })
+end
+
+-- The images with pixels as they are given to cs.mosaic { photo = true }, labelled or not: at most n of them.
+function looking.test_images(data, n, seed)
+  local images = data.test.count > 0 and data.test or data.val.count > 0 and data.val or data.train
+  if images.count == 0 then error("the data set " .. data.spec .. " has no images", 0) end
+  return images:sample(n, seed)
+end
+
+return looking
