@@ -1,0 +1,95 @@
+--- Depth: how a reconstruction's likeness to the picture, and where its energy lies, change from layer to layer and with the backward rule
+-- (the paper's Figure 3, as a curve).
+--
+-- Likeness: correlation, structural similarity (both pictures standardised first, since their units differ) and edge similarity of
+-- the whole layer's projection and the picture. Localisation: of the projection of the layer's strongest feature at its strongest
+-- position, the share of energy in the middle half (by sides) of the part of the picture that it can reach: 0.25 if it were spread evenly.
+-- Borders: the energy density in the outer eighth of the picture, over that of the whole: below 1 the borders are lost.
+local cs = require "convscope"
+local looking = require "convscope.looking"
+
+local function block(plane, top, left, bottom, right)
+  return plane:slice(top, bottom - top, 0):slice(left, right - left, 1):sum()
+end
+
+-- For each projection [n,h,w,1] of energies: density near the borders over the mean density.
+local function borders(energy)
+  local h, w = energy.shape[2], energy.shape[3]
+  local b, out = math.max(1, math.min(h, w) // 8), {}
+  local rim = 1 - (h - 2 * b) * (w - 2 * b) / (h * w)
+  for i = 0, energy.shape[1] - 1 do
+    local plane = energy[i]
+    local all = plane:sum()
+    out[i + 1] = all > 0 and (1 - block(plane, b, b, h - b, w - b) / all) / rim or 0 / 0
+  end
+  return cs.tensor(out)
+end
+
+-- The share of energy in the middle half, by sides, of what each can reach.
+local function core(energy, infos)
+  local out = {}
+  for i, info in ipairs(infos) do
+    local plane, all = energy[i - 1], energy[i - 1]:sum()
+    local dy, dx = (info.bottom - info.top) // 4, (info.right - info.left) // 4
+    out[i] = all > 0 and info.bottom - info.top >= 4 and info.right - info.left >= 4
+      and block(plane, info.top + dy, info.left + dx, info.bottom - dy, info.right - dx) / all or 0 / 0
+  end
+  return cs.tensor(out)
+end
+
+return {
+  title = "likeness of reconstructions to the picture and their localisation, by layer and rule",
+  options = { images = 64, layers = "all", rules = "deconvnet,gradient,guided", seed = 0 },
+
+  run = function(job, net, data, opt)
+    local images, layers = looking.test_images(data, opt.images, opt.seed), looking.layers(net, opt.layers)
+    local found, rules, shown = looking.gathering(opt.seed), {}, {}
+    for rule in opt.rules:gmatch "[^,%s]+" do rules[#rules + 1] = rule end
+    looking.batches(images, 16, function(some, first)
+      local trace <close> = assert(net:trace(some))
+      local picture = cs.measure.standardise(trace:input())
+      for i, layer in ipairs(layers) do
+        job:progress((first + some.count * (i - 1) / #layers) / images.count, layer.name)
+        local strongest = {} -- in each image the feature that fires most
+        local map = trace:output(layer.index)
+        for _ = 1, #layer.output - 1 do map = map:max(1) end
+        for k, feature in ipairs(map:argmax(1):tolist()) do strongest[k] = { image = k - 1, feature = math.tointeger(feature), at = "max" } end
+        local whole = {}
+        for k = 0, some.count - 1 do whole[k + 1] = { image = k } end
+        for _, rule in ipairs(rules) do
+          local view = assert(cs.project(trace, layer.index, { targets = whole, rule = rule }))
+          local even = cs.measure.standardise(view)
+          found:add({ layer.name, rule, "correlation" }, cs.measure.correlation(view, picture))
+          found:add({ layer.name, rule, "ssim" }, cs.measure.ssim(even, picture))
+          found:add({ layer.name, rule, "edges" }, cs.measure.edges(view, picture))
+          found:add({ layer.name, rule, "borders" }, borders(cs.measure.energy(view)))
+          local one, infos = assert(cs.project(trace, layer.index, { targets = strongest, rule = rule }))
+          found:add({ layer.name, rule, "core" }, core(cs.measure.energy(one), infos))
+          if first == 0 then shown[#shown + 1] = view:slice(0, math.min(6, some.count)) end
+        end
+      end
+    end)
+    local result = cs.result { "layer", "rule", "measure", "mean", "low", "high" }
+    local plots, number = {}, {}
+    for i, layer in ipairs(layers) do number[layer.name] = i end
+    found:each(function(key, mean, low, high)
+      result:add(key[1], key[2], key[3], mean, low, high)
+      plots[key[3]] = plots[key[3]] or { looking.series() }
+      plots[key[3]][2](key[2], number[key[1]], mean, low, high)
+      if key[3] == "edges" and key[2] == rules[1] then
+        result:note(("%s, %s: edge similarity to the picture %.3f [%.3f, %.3f]"):format(key[1], key[2], mean, low, high))
+      end
+    end)
+    for _, layer in ipairs(layers) do
+      result:note(("%s: %s, sees %d x %d pixels"):format(layer.name, layer.description, layer.receptive_field[1], layer.receptive_field[2]))
+    end
+    for _, name in ipairs { "correlation", "ssim", "edges", "borders", "core" } do
+      if plots[name] then
+        result:plot(name, cs.plot { title = name .. " of reconstructions, by layer", x_label = "convolution (from 1)", y_label = name, series = plots[name][1] })
+      end
+    end
+    local columns = math.min(6, images.count)
+    result:picture("pictures", cs.mosaic(images:images(0, columns):pixels(), { columns = columns, photo = true, zoom = 2 }))
+    return result:mosaic("reconstructions, a row a layer and rule", cs.concat(shown), columns)
+  end,
+}
