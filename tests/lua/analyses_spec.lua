@@ -1,0 +1,219 @@
+-- analyses_spec.lua: on `shapes`, where the cause is known, each analysis finds it; and every analysis writes what it promises.
+local cs = require "convscope"
+local helper = require "helper"
+
+-- A small network trained for seconds on shapes of that cause, once.
+local trained = {}
+local function network(cause, layers, classes)
+  local key = cause .. (layers and layers.name or "")
+  if trained[key] then return trained[key].net, trained[key].data end
+  local data = assert(cs.dataset(("shapes:count=2400,size=32,classes=%d,cause=%s,noise=0.01"):format(classes or 4, cause), { seed = 3 }))
+  local spec = { input = { 32, 32, 3 }, seed = 4 }
+  for _, layer in ipairs(layers or { cs.conv { 12, 5, activation = "relu", padding = "same" }, cs.maxpool { 2 },
+    cs.conv { 16, 3, activation = "relu", padding = "same" }, cs.maxpool { 2 } }) do spec[#spec + 1] = layer end
+  spec[#spec + 1] = cs.dense { classes or 4, activation = "softmax" }
+  local net = assert(cs.network(spec))
+  assert(cs.train(net, data, { epochs = 6, batch = 32, seed = 5, optimizer = cs.adam { rate = 0.003 }, schedule = "one-cycle", patience = 0 }))
+  trained[key] = { net = net, data = data }
+  return net, data
+end
+
+local function rows(result, want)
+  local column, out = {}, {}
+  for k, name in ipairs(result.columns) do column[name] = k end
+  for _, row in ipairs(result.rows) do
+    local ok = true
+    for name, value in pairs(want) do ok = ok and row[column[name]] == value end
+    if ok then
+      local named = {}
+      for name, k in pairs(column) do named[name] = row[k] end
+      out[#out + 1] = named
+    end
+  end
+  return out
+end
+
+local function noted(result, pattern)
+  for _, note in ipairs(result.notes) do
+    if note:find(pattern) then return note end
+  end
+  return nil
+end
+
+describe("analyses", function()
+  teardown(function() helper.clean() end)
+
+  it("noise: accuracy and reconstructions fall and activations drift, step by step, as noise grows", function()
+    local net, data = network "colour"
+    local result = assert(cs.analysis("noise", net, data, { images = 96, projected = 32, gaussian = "0.05,0.15,0.4", salt_pepper = "0.02,0.1,0.3",
+      blur = "0.7,1.5,4", jpeg = "60,15,3" }))
+    local clean = rows(result, { kind = "none", measure = "accuracy" })[1].mean
+    assert.is_true(clean > 0.8)
+    for _, kind in ipairs { "gaussian", "salt_pepper" } do
+      local before = clean
+      for _, row in ipairs(rows(result, { kind = kind, measure = "accuracy" })) do
+        assert.is_true(row.mean <= before + 0.03, kind .. " accuracy")
+        before = row.mean
+      end
+      assert.is_true(before < clean - 0.1)
+    end
+    for _, kind in ipairs { "gaussian", "salt_pepper", "blur", "jpeg" } do
+      for _, layer in ipairs { "conv1", "conv2" } do
+        local likeness, drift = 1.001, 0
+        for _, row in ipairs(rows(result, { kind = kind, layer = layer, measure = "reconstruction similarity" })) do
+          assert.is_true(row.mean < likeness, kind .. " " .. layer .. " similarity")
+          assert.is_true(row.low <= row.mean and row.mean <= row.high)
+          likeness = row.mean
+        end
+        for _, row in ipairs(rows(result, { kind = kind, layer = layer, measure = "activation drift" })) do
+          assert.is_true(row.mean > drift, kind .. " " .. layer .. " drift")
+          drift = row.mean
+        end
+        assert.is_true(likeness < 0.95 and drift > 0)
+      end
+    end
+  end)
+
+  it("colour: a set that colour causes gives features that go by colour, and none by shape", function()
+    local net, data = network "colour"
+    local result = assert(cs.analysis("colour", net, data, { images = 96, hues = 4 }))
+    for _, layer in ipairs { "conv1", "conv2" } do
+      local colour, shape = #rows(result, { layer = layer, ["goes by"] = "colour" }), #rows(result, { layer = layer, ["goes by"] = "shape" })
+      assert.is_true(colour >= 8, layer .. ": " .. colour)
+      assert.are.equal(0, shape)
+    end
+    local hue, scrambled = noted(result, "^accuracy hue"), noted(result, "^accuracy scrambled")
+    assert.is_true(tonumber(hue:match "lost ([%d.-]+)") > 0.4)
+    assert.is_true(tonumber(hue:match "lost ([%d.-]+)") > 1.5 * tonumber(scrambled:match "lost ([%d.-]+)"))
+    net, data = network "shape"
+    result = assert(cs.analysis("colour", net, data, { images = 96, hues = 2 }))
+    assert.are.equal(0, #rows(result, { ["goes by"] = "colour" }))
+  end)
+
+  it("occlusion: a set that the background causes is said to be decided by the background, another is not", function()
+    local net, data = network "background"
+    local result = assert(cs.analysis("occlusion", net, data, { images = 48 }))
+    local all = rows(result, { what = "network" })[1]
+    assert.are.equal("yes", all["background decides"])
+    assert.is_true(all["without the object"] > 0.6 and all["without the background"] < 0.5)
+    assert.truthy(noted(result, "^the background decides"))
+    assert.is_true(#rows(result, { what = "class", ["background decides"] = "yes" }) >= 3)
+    assert.is_true(#rows(result, { what = "picture", ["background decides"] = "yes" }) >= 8)
+    net, data = network "colour"
+    result = assert(cs.analysis("occlusion", net, data, { images = 48 }))
+    all = rows(result, { what = "network" })[1]
+    assert.are.equal("no", all["background decides"])
+    assert.is_true(all["on the object"] > 2 * all["object covers"])
+    assert.truthy(noted(result, "^the object decides"))
+  end)
+
+  it("occlusion: where there are no boxes it says so, and still draws", function()
+    local net = network "colour"
+    local directory = helper.directory()
+    local data = assert(cs.dataset("shapes:count=24,size=32,classes=4,cause=colour", { seed = 9, test = 0.5 }))
+    for i = 0, data.count - 1 do
+      local sample = data:sample(i)
+      os.execute(("mkdir -p '%s/%s'"):format(directory, sample.class))
+      assert(data:picture(i):save(("%s/%s/%d.png"):format(directory, sample.class, i)))
+    end
+    local plain = assert(cs.dataset(directory, { test = 0.5, cache = false }))
+    local result = assert(cs.analysis("occlusion", net, plain, { images = 8 }))
+    assert.are.equal(0, #result.rows)
+    assert.truthy(noted(result, "no box"))
+    assert.is_true(#result.pictures > 0)
+  end)
+
+  it("spectrum: a stride that is too large is found, with its reason, and a stride of 1 is left in peace", function()
+    local coarse = { cs.conv { 12, 3, 4, activation = "relu" }, cs.conv { 16, 3, activation = "relu", padding = "same" }, name = "coarse" }
+    local net, data = network("colour", coarse)
+    local result = assert(cs.analysis("spectrum", net, data, { images = 32 }))
+    assert.truthy(noted(result, "^conv1: energy at the frequency of its step %(1/4%).*reduce the stride"))
+    assert.is_true(result.rows[1][9] > 0.12)
+    net, data = network "colour"
+    result = assert(cs.analysis("spectrum", net, data, { images = 32 }))
+    assert.falsy(noted(result, "reduce the"))
+  end)
+
+  it("spectrum: dead and double filters are counted", function()
+    local net, data = network "colour"
+    local copy = assert(net:copy())
+    local kernel, bias = copy:weights("conv1", "kernel"), copy:weights("conv1", "bias")
+    local list = kernel:tolist()
+    for r = 0, 4 do for c = 0, 4 do for k = 0, 2 do kernel[{ r, c, k, 3 }] = 2 * list[r + 1][c + 1][k + 1][6] end end end
+    bias[7] = -1e6
+    copy:set_weights("conv1", "kernel", kernel):set_weights("conv1", "bias", bias)
+    local before, after = assert(cs.analysis("spectrum", net, data, { images = 16 })), assert(cs.analysis("spectrum", copy, data, { images = 16 }))
+    assert.are.equal(before.rows[1][6] + 1, after.rows[1][6])
+    assert.is_true(after.rows[1][7] >= before.rows[1][7] + 1)
+    assert.truthy(noted(after, "never fire"))
+  end)
+
+  it("depth: reconstructions of deeper layers are less like the picture", function()
+    local net, data = network "colour"
+    local result = assert(cs.analysis("depth", net, data, { images = 48, rules = "deconvnet" }))
+    local first, second = rows(result, { layer = "conv1", measure = "edges" })[1], rows(result, { layer = "conv2", measure = "edges" })[1]
+    assert.is_true(first.low > second.high)
+  end)
+
+  it("gradients: features of edges are found, and chance is about zero", function()
+    local data = assert(cs.dataset("shapes:count=400,size=32,classes=4", { seed = 3 }))
+    local net = assert(cs.network { input = { 32, 32, 3 }, cs.conv { 2, 3, activation = "relu" }, cs.dense { 4, activation = "softmax" } })
+    local kernel = cs.tensor({ 3, 3, 3, 2 }, 0)
+    for k = 0, 2 do
+      for r = 0, 2 do -- feature 0: a vertical edge; feature 1: brightness
+        kernel[{ r, 0, k, 0 }], kernel[{ r, 2, k, 0 }] = 1, -1
+        for c = 0, 2 do kernel[{ r, c, k, 1 }] = 1 end
+      end
+    end
+    net:set_weights("conv1", "kernel", kernel)
+    local result = assert(cs.analysis("gradients", net, data, { images = 40 }))
+    local edge, light = rows(result, { feature = 0 })[1], rows(result, { feature = 1 })[1]
+    assert.is_true(edge.low > 0.3 and edge.q < 0.05)
+    assert.is_true(math.abs(edge["with another picture"]) < 0.15)
+    assert.is_true(light.high < edge.low)
+  end)
+
+  it("invariance: not moving is invariant, and moving farther is less so", function()
+    local net, data = network "colour"
+    local result = assert(cs.analysis("invariance", net, data, { images = 48, translation = "0,2,6,12", scale = "1,1.3", rotation = "0,45" }))
+    for _, motion in ipairs { "translation", "scale", "rotation" } do
+      local still = rows(result, { motion = motion, layer = "conv2", measure = "likeness" })[1]
+      assert.is_true(math.abs(still.mean - 1) < 1e-5)
+    end
+    local before = 1.001
+    for _, row in ipairs(rows(result, { motion = "translation", layer = "conv2", measure = "likeness" })) do
+      assert.is_true(row.mean < before)
+      before = row.mean
+    end
+  end)
+
+  it("every analysis writes its numbers and pictures, and the same ones each time", function()
+    local net, data = network "colour"
+    for name, options in pairs {
+      noise = { images = 16, projected = 8, gaussian = "0.1", salt_pepper = "0.1", blur = "1", jpeg = "20" }, colour = { images = 16, hues = 2 },
+      gradients = { images = 17 }, depth = { images = 8 }, spectrum = { images = 8 }, occlusion = { images = 8 },
+      invariance = { images = 8, translation = "0,4", scale = "1,1.2", rotation = "0,90" },
+    } do
+      local directory = helper.directory()
+      local first, second = assert(cs.analysis(name, net, data, options)), assert(cs.analysis(name, net, data, options))
+      assert.are.equal(first:csv(), second:csv())
+      local kinds = {}
+      for _, path in ipairs(assert(first:save(directory, name))) do
+        kinds[path:match "%.(%w+)$"] = true
+        assert.is_true(#helper.read(path) > 50)
+      end
+      assert.is_true(kinds.csv and kinds.hdf5 and kinds.png, name)
+      assert.is_true(#first.notes > 0, name)
+    end
+  end)
+
+  it("options are checked in words a person can act on", function()
+    local net, data = network "colour"
+    local ok, message = pcall(cs.analysis, "noise", net, data, { gaussian = "0.1,much" })
+    assert.is_false(ok)
+    assert.truthy(message:find("option 'gaussian' is '0.1,much'", 1, true))
+    ok, message = pcall(cs.analysis, "noise", net, data, { layers = "conv9" })
+    assert.is_false(ok)
+    assert.truthy(message:find("conv9", 1, true))
+  end)
+end)
