@@ -1,6 +1,8 @@
 /* log.c: one sink for lines, guarded by a lock. See log.h. */
 #include "core/log.h"
 
+#include "core/status.h"
+
 #include <pthread.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,6 +35,7 @@ void cs_log(enum cs_log_level level, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(line, sizeof line, format, args);
 	va_end(args);
+	cs_status_plain(line); /* warnings quote files, and go to a terminal */
 	pthread_mutex_lock(&lock);
 	current_sink(current_context, level, line);
 	pthread_mutex_unlock(&lock);

@@ -19,6 +19,18 @@ static const char *const status_names[] = {
 	[CS_ERR_CANCELLED] = "cancelled",
 };
 
+void cs_status_plain(char *text)
+{
+	for (unsigned char *at = (unsigned char *)text; *at; at++) {
+		if (*at == '\n' || *at == '\t' || *at == '\r')
+			*at = ' ';
+		else if (*at < ' ' || *at == 0x7f)
+			*at = '?';
+		else if (at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)
+			at[0] = at[1] = '?';
+	}
+}
+
 enum cs_status cs_fail(struct cs_error *error, enum cs_status status, const char *format, ...)
 {
 	if (error) {
@@ -27,6 +39,7 @@ enum cs_status cs_fail(struct cs_error *error, enum cs_status status, const char
 		va_start(args, format);
 		vsnprintf(error->message, sizeof error->message, format, args);
 		va_end(args);
+		cs_status_plain(error->message);
 	}
 	return status;
 }
@@ -58,6 +71,7 @@ enum cs_status cs_error_prefix(struct cs_error *error, const char *format, ...)
 	va_start(args, format);
 	n = vsnprintf(error->message, sizeof error->message, format, args);
 	va_end(args);
+	cs_status_plain(error->message);
 	if (n >= 0 && (size_t)n + 2 < sizeof error->message) {
 		size_t room = sizeof error->message - (size_t)n - 3;
 		size_t length = strnlen(rest, sizeof rest);

@@ -28,6 +28,10 @@ struct cs_error {
 	char message[1000];
 };
 
+/* Make `text`, which may quote a file, fit for a line on a terminal, in place: line ends and tabs become spaces, other control characters
+ * (C0, DEL, C1 in UTF-8) question marks. Every message below has gone through it. */
+void cs_status_plain(char *text);
+
 /* Fill `error` (which may be NULL) with a formatted sentence and return `status`, so that one can
  * write `return cs_fail(error, CS_ERR_SHAPE, "...", ...)`. A message that is too long is cut. */
 enum cs_status cs_fail(struct cs_error *error, enum cs_status status, const char *format, ...)

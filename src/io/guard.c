@@ -125,9 +125,6 @@ static enum cs_status take_reply(struct cs_guard *guard, struct cs_guard_reply *
 	if (reply->status == CS_OK)
 		return CS_OK;
 	reply->message[sizeof reply->message - 1] = '\0';
-	for (char *at = reply->message; *at; at++)
-		if ((unsigned char)*at < ' ' || *at == 0x7f)
-			*at = '?';
 	return cs_fail(error, (enum cs_status)reply->status, "%s", reply->message);
 }
 

@@ -31,7 +31,7 @@ static double modified(const char *directory, const char *name)
 	return time;
 }
 
-/* The first columns of a line; an empty field is NaN. False for the header and for a torn line. */
+/* The first columns of a line; an empty field is NaN. False for the header, a torn line and one that is of no epoch. */
 static bool read_line(const char *line, double row[COLUMNS])
 {
 	for (int k = 0; k < COLUMNS; k++) {
@@ -45,7 +45,7 @@ static bool read_line(const char *line, double row[COLUMNS])
 		}
 		line++;
 	}
-	return true;
+	return row[EPOCH] >= 0 && row[EPOCH] < 1e15;
 }
 
 static void read_history(const char *directory, struct cs_run_state *state)
