@@ -455,10 +455,11 @@ enum cs_status cs_run_train(struct cs_model *model, const struct cs_dataset *dat
 		snprintf(summary->message, sizeof summary->message, "%.299s", problem->message);
 	}
 	if (status && status != CS_ERR_NUMERIC) {
-		cs_run_log(&run.directory, true, "ended by an error: %s", problem->message);
+		cs_run_log(&run.directory, false, "ended by an error: %s", problem->message);
 		goto out;
 	}
-	cs_run_log(&run.directory, status != CS_OK, "%s", summary->message);
+	/* an error is the caller's to tell: here it goes into log.txt alone */
+	cs_run_log(&run.directory, false, "%s", summary->message);
 	if (run.directory.path) {
 		written = cs_run_write_summary(&run.directory, summary, run.progress.finished, status ? NULL : problem);
 		status = status ? status : written;
