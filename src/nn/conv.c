@@ -95,6 +95,8 @@ static void plan(const struct cs_layer *layer, const struct cs_layer *pool, stru
 	cs_conv_gemm_plan_backward(layer, need);
 	if (cs_conv_mirror_suits(layer))
 		cs_conv_mirror_plan(layer, need);
+	if (cs_conv_winograd_weights_suits(layer))
+		cs_conv_winograd_weights_plan(layer, need);
 }
 
 static void conv_plan(const struct cs_layer *layer, struct cs_need *need)
@@ -188,7 +190,12 @@ static void conv_backward(const struct cs_layer *layer, struct cs_pass *pass)
 		cs_conv_mirror_backward(layer, pass);
 		dense.d_in = NULL;
 	}
-	cs_conv_gemm_backward(layer, &dense);
+	if (pass->d_params[0] && cs_conv_winograd_weights_suits(layer)) {
+		cs_conv_winograd_weights_backward(layer, pass);
+		dense.d_params[0] = NULL;
+	}
+	if (dense.d_in || dense.d_params[0])
+		cs_conv_gemm_backward(layer, &dense);
 }
 
 static void conv_describe(const struct cs_layer *layer, char *text, size_t size)

@@ -44,7 +44,7 @@ static int64_t cost_of(const struct cs_layer *conv, enum cs_filtering f)
 	return cs_divide_up(conv->out.dim[0], m) * cs_divide_up(conv->out.dim[1], m) * points * points;
 }
 
-static enum cs_filtering filtering_of(const struct cs_layer *conv)
+enum cs_filtering cs_conv_winograd_filtering(const struct cs_layer *conv)
 {
 	return cost_of(conv, CS_F3_3) <= cost_of(conv, CS_F2_3) ? CS_F3_3 : CS_F2_3;
 }
@@ -52,7 +52,8 @@ static enum cs_filtering filtering_of(const struct cs_layer *conv)
 static struct grid measure(
 	const struct cs_layer *conv, const struct cs_layer *pool, bool map, int count, const struct cs_kernels *kernels)
 {
-	struct grid g = {.blocked = kernels->blocked, .filtering = filtering_of(conv), .splits = 1, .images = 1};
+	struct grid g = {
+		.blocked = kernels->blocked, .filtering = cs_conv_winograd_filtering(conv), .splits = 1, .images = 1};
 	int64_t f = conv->out.dim[2], tiles;
 
 	g.m = cs_filtering_sizes[g.filtering].outputs;
@@ -82,7 +83,7 @@ static struct grid measure(
 static bool winograd_suits(const struct cs_layer *conv, const struct cs_kernels *kernels, char *why, size_t size)
 {
 	const struct cs_layer_spec *spec = &conv->spec;
-	enum cs_filtering f = filtering_of(conv);
+	enum cs_filtering f = cs_conv_winograd_filtering(conv);
 	int64_t direct = conv->out.dim[0] * conv->out.dim[1] * 9;
 
 	if (!kernels->blocked || spec->kernel[0] != 3 || spec->kernel[1] != 3 || spec->stride[0] != 1 ||
@@ -177,7 +178,7 @@ static void tiles_task(void *context, int task, int worker)
 
 	for (int64_t i = 0; i < images; i++)
 		g->blocked->tiles_in(g->filtering, job->pass->in + (image + i) * cs_shape_count(&conv->in), &conv->in,
-			before, tiles, v + i * n * g->lanes, g->v_point, g->v_plane);
+			before, tiles, v + i * n * g->lanes, g->v_point, g->v_plane, g->lanes);
 	for (int64_t p = 0; p < g->points; p++) {
 		/* what is added at point (1,1) reaches every output */
 		bool biased = p == cs_filtering_sizes[g->filtering].points + 1;

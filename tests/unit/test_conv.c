@@ -97,6 +97,29 @@ static void random_shapes_match_double_precision(void **state)
 	}
 }
 
+/* The shapes that minimal filtering takes, in two dimensions and along rows: maps that tiles do not divide, channels and
+ * features that lanes do not. */
+static void filtered_shapes_match_double_precision(void **state)
+{
+	struct cs_random random = case_random(9);
+
+	(void)state;
+	for (int i = 0; i < 120; i++) {
+		int64_t kernel = i % 3 ? 3 : 5, rows = kernel == 5 || i % 4 ? kernel : CASE_PICK(&random, 1, 2, 7);
+		struct cs_layer_spec spec = conv_spec(rows, kernel, CASE_PICK(&random, 8, 16, 17, 24, 33, 50, 64), 1);
+		struct layer_case c;
+
+		spec.padding = cs_random_below(&random, 2) ? CS_PADDING_SAME : CS_PADDING_VALID;
+		spec.activation = cs_random_below(&random, 2) ? CS_RELU : CS_LINEAR;
+		case_open(&c, &spec,
+			CS_SHAPE(rows + cs_random_below(&random, 15), kernel + cs_random_below(&random, 15),
+				CASE_PICK(&random, 3, 8, 15, 16, 17, 32, 40, 65)),
+			1 + (int)cs_random_below(&random, 5), 2, &random);
+		compare_with_reference(&c);
+		case_close(&c);
+	}
+}
+
 /* Shapes that reach every way of cutting the work: strips, groups of images, ranges of features and of channels. */
 static void every_way_of_splitting_matches_double_precision(void **state)
 {
@@ -113,6 +136,7 @@ static void every_way_of_splitting_matches_double_precision(void **state)
 		{40, 40, 8, 1, 17, 1, 2}, /* pointwise, by shards */
 		{40, 40, 40, 1, 17, 3, 2}, /* 1x1 with a stride is not pointwise */
 		{33, 1, 7, 3, 5, 2, 4}, /* one column */
+		{48, 50, 64, 3, 36, 1, 6}, /* tiles in bands, images in groups */
 	};
 	struct cs_random random = case_random(2);
 
@@ -163,6 +187,9 @@ static void threads_do_not_change_a_bit(void **state)
 	spec.activation = CS_RELU;
 	case_same_bits(&spec, CS_SHAPE(50, 50, 3), 5);
 	case_same_bits(&spec, CS_SHAPE(9, 9, 40), 5);
+	spec.stride[0] = 2; /* neither filtered nor mirrored */
+	case_same_bits(&spec, CS_SHAPE(19, 9, 40), 5);
+	spec.stride[0] = 1;
 	spec.activation = CS_SOFTMAX;
 	case_same_bits(&spec, CS_SHAPE(3, 3, 40), 7);
 }
@@ -315,6 +342,7 @@ static int run(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_shapes_match_double_precision),
+		cmocka_unit_test(filtered_shapes_match_double_precision),
 		cmocka_unit_test(every_way_of_splitting_matches_double_precision),
 		cmocka_unit_test(gradients_match_finite_differences),
 		cmocka_unit_test(threads_do_not_change_a_bit),

@@ -63,9 +63,18 @@ struct cs_blocked {
 		enum cs_filtering f, const float *taps, int64_t stride, int64_t n, float *out, int64_t point);
 
 	/* All 2-D tiles of one image's channel blocks: tile t (row-major, tiles[0] x tiles[1]) of block b, point p to
-	 * out[p * point + b * plane + t * lanes]. Outside the map is zero; tile (0,0) begins `before` rows and columns outside. */
+	 * out[p * point + b * plane + t * tile]. Outside the map is zero; tile (0,0) begins `before` rows and columns outside. */
 	void (*tiles_in)(enum cs_filtering f, const float *in, const struct cs_shape *shape, const int64_t before[2],
+		const int64_t tiles[2], float *out, int64_t point, int64_t plane, int64_t tile);
+
+	/* Backward, the gradient of a map to the points: the transpose of tiles_out, for tiles from row `first` on. Blocks 2 b and 2 b + 1
+	 * stand together: tile t to out[p * point + b * plane + (2 t + block % 2) * lanes]. */
+	void (*tiles_spread)(enum cs_filtering f, const float *gradient, const struct cs_shape *shape, int64_t first,
 		const int64_t tiles[2], float *out, int64_t point, int64_t plane);
+
+	/* And from the points to the taps: the transpose of tiles_weights, for n <= lanes features. */
+	void (*tiles_collect)(enum cs_filtering f, const float *in, int64_t point, int64_t n, float *taps, int64_t row,
+		int64_t column);
 
 	/* The 2-D tiles of one feature block, in[points * points][tiles][lanes], back to a plane
 	 * out[tiles[0] * outputs][tiles[1] * outputs][lanes]. */

@@ -259,9 +259,9 @@ INLINE void tile_in(const struct filtering *f, int points, const float *in, cons
 }
 
 static void tiles_in(enum cs_filtering f, const float *in, const struct cs_shape *shape, const int64_t before[2],
-	const int64_t tiles[2], float *out, int64_t point, int64_t plane)
+	const int64_t tiles[2], float *out, int64_t point, int64_t plane, int64_t tile)
 {
-	for (int64_t t = 0; t < tiles[0] * tiles[1]; t++, out += LANES) {
+	for (int64_t t = 0; t < tiles[0] * tiles[1]; t++, out += tile) {
 		int64_t row = t / tiles[1], column = t % tiles[1];
 
 		if (f == CS_F3_3)
@@ -269,6 +269,107 @@ static void tiles_in(enum cs_filtering f, const float *in, const struct cs_shape
 		else
 			tile_in(&f2_3, 4, in, shape, row * 2 - before[0], column * 2 - before[1], out, point, plane);
 	}
+}
+
+/* Column j of a matrix, of n rows `pitch` floats apart, times x. */
+INLINE vec combine_column(const float *matrix, const int pitch, const int j, int n, const vec *x, int step)
+{
+	vec sum = vset(0);
+	int begun = 0;
+
+#pragma GCC unroll 8
+	for (int i = 0; i < n; i++) {
+		float factor = matrix[i * pitch + j];
+
+		if (factor == 0)
+			continue;
+		if (begun)
+			sum += factor * x[i * step];
+		else
+			sum = factor * x[i * step];
+		begun = 1;
+	}
+	return sum;
+}
+
+/* One tile's gradient, its corner at (y,x), of all feature blocks. */
+INLINE void tile_spread(const struct filtering *f, int m, int points, const float *gradient,
+	const struct cs_shape *shape, int64_t y, int64_t x, float *out, int64_t point, int64_t plane)
+{
+	int64_t h = shape->dim[0], w = shape->dim[1], c = shape->dim[2];
+
+	for (int64_t k = 0, b = 0; k < c; k += LANES, b++) {
+		float *to = out + b / 2 * plane + b % 2 * LANES;
+		vec d[MOST_OUTPUTS * MOST_OUTPUTS], e[MOST_POINTS * MOST_OUTPUTS];
+		int64_t valid = c - k < LANES ? c - k : LANES;
+
+#pragma GCC unroll 4
+		for (int i = 0; i < m; i++) {
+#pragma GCC unroll 4
+			for (int j = 0; j < m; j++)
+				d[i * m + j] = y + i < h && x + j < w
+					? vload_part(gradient + ((y + i) * w + x + j) * c + k, valid)
+					: vset(0);
+		}
+#pragma GCC unroll 4
+		for (int j = 0; j < m; j++) {
+#pragma GCC unroll 8
+			for (int p = 0; p < points; p++)
+				e[p * m + j] = combine_column(f->a[0], MOST_POINTS, p, m, d + j, m);
+		}
+#pragma GCC unroll 8
+		for (int p = 0; p < points; p++) {
+#pragma GCC unroll 8
+			for (int q = 0; q < points; q++)
+				vstore(to + (p * points + q) * point,
+					combine_column(f->a[0], MOST_POINTS, q, m, e + p * m, 1));
+		}
+	}
+}
+
+static void tiles_spread(enum cs_filtering f, const float *gradient, const struct cs_shape *shape, int64_t first,
+	const int64_t tiles[2], float *out, int64_t point, int64_t plane)
+{
+	for (int64_t t = 0; t < tiles[0] * tiles[1]; t++, out += 2 * LANES) {
+		int64_t row = first + t / tiles[1], column = t % tiles[1];
+
+		if (f == CS_F3_3)
+			tile_spread(&f3_3, 3, 5, gradient, shape, row * 3, column * 3, out, point, plane);
+		else
+			tile_spread(&f2_3, 2, 4, gradient, shape, row * 2, column * 2, out, point, plane);
+	}
+}
+
+INLINE void tiles_collect_one(const struct filtering *f, int taps, int points, const float *in, int64_t point,
+	int64_t n, float *to, int64_t row, int64_t column)
+{
+	vec d[MOST_POINTS * MOST_POINTS], e[MOST_TAPS * MOST_POINTS];
+
+#pragma GCC unroll 64
+	for (int p = 0; p < points * points; p++)
+		d[p] = vload(in + p * point);
+#pragma GCC unroll 8
+	for (int q = 0; q < points; q++) {
+#pragma GCC unroll 4
+		for (int i = 0; i < taps; i++)
+			e[i * points + q] = combine_column(f->g[0], MOST_TAPS, i, points, d + q, points);
+	}
+#pragma GCC unroll 4
+	for (int i = 0; i < taps; i++) {
+#pragma GCC unroll 4
+		for (int j = 0; j < taps; j++)
+			vstore_part(to + i * row + j * column,
+				combine_column(f->g[0], MOST_TAPS, j, points, e + i * points, 1), n);
+	}
+}
+
+static void tiles_collect(
+	enum cs_filtering f, const float *in, int64_t point, int64_t n, float *taps, int64_t row, int64_t column)
+{
+	if (f == CS_F3_3)
+		tiles_collect_one(&f3_3, 3, 5, in, point, n, taps, row, column);
+	else
+		tiles_collect_one(&f2_3, 3, 4, in, point, n, taps, row, column);
 }
 
 INLINE void tile_out(
