@@ -48,6 +48,17 @@ local function describe(info, layer)
     what, where, info.value, info.min, info.max, info.norm, info.top, info.bottom - 1, info.left, info.right - 1)
 end
 
+-- One line for all features; their numbers, row by row, are in the PNG's text and in --json.
+local function describe_list(found, layer)
+  local silent = {}
+  for _, info in ipairs(found) do
+    if info.silent then silent[#silent + 1] = info.feature end
+  end
+  local named = table.concat(silent, " ", 1, math.min(#silent, 24)) .. (#silent > 24 and " ..." or "")
+  return ("%d features of %s, row by row from 0; %s"):format(#found, layer.name,
+    #silent == 0 and "none is silent on this image" or ("%d silent on this image: %s"):format(#silent, named))
+end
+
 local function number_text(x) return ("%.9g"):format(x) end
 
 -- What the PNG carries beside the scale: how it was made, and what was found.
@@ -140,10 +151,7 @@ return {
     if args.json then
       return cli.json({ layer = layer.name, rule = args.rule, signal = args.signal, found = list and found or { found } })
     end
-    local silent = 0
-    for _, info in ipairs(list and found or { found }) do silent = silent + (info.silent and 1 or 0) end
-    local line = list and ("%d features of %s, %d of them silent on this image"):format(#found, layer.name, silent)
-      or describe(found, layer)
+    local line = list and describe_list(found, layer) or describe(found, layer)
     if args.show then cli.check(picture:show(args.graphics)) end
     cli.print(line)
     if args.output then cli.print("wrote " .. args.output) end
