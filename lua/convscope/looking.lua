@@ -3,12 +3,38 @@ local cs = require "convscope"
 
 local looking = {}
 
+local failure = { __tostring = function(self) return self.message end }
+
+-- What a user or the world got wrong ends an analysis: cs.analysis then returns nil, message, code.
+function looking.fail(code, format, ...)
+  error(setmetatable({ message = format:format(...), code = code }, failure))
+end
+
+-- As assert(), for what the engine returns as nil, message, code.
+function looking.must(value, message, code, ...)
+  if value == nil then looking.fail(code or "argument", "%s", message) end
+  return value, message, code, ...
+end
+
+-- f(...), or nil, message, code when looking.fail() ended it; other errors go on, with where they were raised.
+function looking.guarded(f, ...)
+  local function told(ok, ...)
+    if ok then return ... end
+    local err = ...
+    if getmetatable(err) == failure then return nil, err.message, err.code end
+    error(err, 0)
+  end
+  return told(xpcall(f, function(err)
+    return type(err) == "string" and not err:find("\nstack traceback:", 1, true) and debug.traceback(err, 2) or err
+  end, ...))
+end
+
 -- "0.1, 0.2" (as options come from a command line) or a list of numbers, as a list.
 function looking.numbers(value, what)
   if type(value) == "table" then return value end
   local out = {}
   for word in tostring(value):gmatch "[^,%s]+" do
-    out[#out + 1] = tonumber(word) or error(("option '%s' is '%s'; expected numbers with commas between"):format(what, value), 0)
+    out[#out + 1] = tonumber(word) or looking.fail("argument", "option '%s' is '%s'; expected numbers with commas between", what, value)
   end
   return out
 end
@@ -18,8 +44,7 @@ end
 function looking.layers(net, words)
   local layers, out, wanted = net.layers, {}, {}
   for word in tostring(words or "all"):gmatch "[^,]+" do
-    local layer, message = net:layer(word == "all" and 0 or word)
-    if not layer then error(message, 0) end
+    local layer = looking.must(net:layer(word == "all" and 0 or word))
     if word ~= "all" then wanted[#wanted + 1] = layer end
   end
   if #wanted > 0 then return wanted end
@@ -30,7 +55,7 @@ function looking.layers(net, words)
       out[#out + 1] = layers[last]
     end
   end
-  if #out == 0 then error("the network has no convolutions, and this analysis looks at their features", 0) end
+  if #out == 0 then looking.fail("unsupported", "the network has no convolutions, and this analysis looks at their features") end
   return out
 end
 
@@ -44,10 +69,10 @@ end
 -- Each feature's response to each image, its "mean" activation over the map or the strongest ("max"): a tensor
 -- [images,features] for each layer; and the network's scores.
 function looking.responses(net, images, layers, how)
-  if how ~= "mean" and how ~= "max" then error(("option 'response' is '%s'; expected max or mean"):format(how), 0) end
+  if how ~= "mean" and how ~= "max" then looking.fail("argument", "option 'response' is '%s'; expected max or mean", how) end
   local parts, out, scores = {}, {}, {}
   looking.batches(images, 16, function(some)
-    local trace <close> = assert(net:trace(some))
+    local trace <close> = looking.must(net:trace(some))
     for i, layer in ipairs(layers) do
       local map = trace:output(layer.index)
       parts[i] = parts[i] or {}
@@ -89,7 +114,7 @@ function looking.gathering(seed)
     each = function(_, f)
       for _, entry in ipairs(order) do
         local values = cs.concat(lists[entry.name])
-        local mean, low, high = assert(cs.statistics.bootstrap(values, { seed = seed }))
+        local mean, low, high = looking.must(cs.statistics.bootstrap(values, { seed = seed }))
         f(entry.key, mean, low, high, values)
       end
     end,
@@ -135,14 +160,14 @@ function looking.probe(job, net, layers, probes, make, result, options)
   local strongest = {}
   for k, probe in ipairs(probes) do
     job:progress(nil, "probe: " .. probe[1])
-    local trace <close> = assert(net:trace(make(net, probe)))
+    local trace <close> = looking.must(net:trace(make(net, probe)))
     local map = trace:output(last.index)
     if #last.output == 3 then map = map:max(1):max(1) end
     strongest[k], names[k] = map:mean(1), probe[1]
   end
   local against = strongest[#probes]:mean()
   for k in ipairs(probes) do
-    local mean, low, high = assert(cs.statistics.bootstrap(strongest[k] / against, options))
+    local mean, low, high = looking.must(cs.statistics.bootstrap(strongest[k] / against, options))
     bars[k] = mean
     result:note(("probe %s against black: %s responds %.2f [%.2f, %.2f] of what it does to %s"):format(names[k], last.name, mean, low, high,
       names[#names]))
@@ -151,10 +176,10 @@ function looking.probe(job, net, layers, probes, make, result, options)
     series = { { kind = "bars", y = bars } } })
 end
 
--- The images with pixels as they are given to cs.mosaic { photo = true }, labelled or not: at most n of them.
+-- At most n images of the test split, of another one where it is empty.
 function looking.test_images(data, n, seed)
   local images = data.test.count > 0 and data.test or data.val.count > 0 and data.val or data.train
-  if images.count == 0 then error("the data set " .. data.spec .. " has no images", 0) end
+  if images.count == 0 then looking.fail("not_found", "the data set %s has no images", data.spec) end
   return images:sample(n, seed)
 end
 

@@ -193,7 +193,7 @@ function result.analysis(name, net, data, options)
     end
     given[key] = value
   end
-  local out, message, code = analysis.run(result.job(), net, data, given)
+  local out, message, code = require("convscope.looking").guarded(analysis.run, result.job(), net, data, given)
   cs.progress()
   return out, message, code
 end

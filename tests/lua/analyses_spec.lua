@@ -209,11 +209,17 @@ describe("analyses", function()
 
   it("options are checked in words a person can act on", function()
     local net, data = network "colour"
-    local ok, message = pcall(cs.analysis, "noise", net, data, { gaussian = "0.1,much" })
-    assert.is_false(ok)
-    assert.truthy(message:find("option 'gaussian' is '0.1,much'", 1, true))
-    ok, message = pcall(cs.analysis, "noise", net, data, { layers = "conv9" })
-    assert.is_false(ok)
-    assert.truthy(message:find("conv9", 1, true))
+    for _, case in ipairs {
+      { "noise", { gaussian = "0.1,much" }, "option 'gaussian' is '0.1,much'", "argument" },
+      { "noise", { layers = "conv9" }, "no layer 'conv9'", "not_found" },
+      { "depth", { rules = "backwards" }, "no rule 'backwards'", "argument" },
+      { "colour", { response = "loudest" }, "expected max or mean", "argument" },
+    } do
+      local found, message, code = cs.analysis(case[1], net, data, case[2])
+      assert.is_nil(found)
+      assert.truthy(message:find(case[3], 1, true), message)
+      assert.falsy(message:find("traceback", 1, true))
+      assert.are.equal(case[4], code)
+    end
   end)
 end)

@@ -72,8 +72,8 @@ return {
     local others = data.train.count > 0 and data.train:sample(2 * opt.images, opt.seed) or images
     local learnt, known = looking.responses(net, others, layers, opt.response), others:labels()
     local function accuracy(name, found)
-      local mean, low, high = assert(cs.statistics.bootstrap(found, options))
-      local lost, effect, p = assert(cs.statistics.paired(right - found, options))
+      local mean, low, high = looking.must(cs.statistics.bootstrap(found, options))
+      local lost, effect, p = looking.must(cs.statistics.paired(right - found, options))
       result:note(("accuracy %s: %.3f [%.3f, %.3f], lost %.3f, effect %.2f, p = %.2g"):format(name, mean, low, high, lost, effect, p))
     end
     accuracy("as they are", right)
@@ -92,7 +92,7 @@ return {
         hues[i] = hues[i] or {}
         table.insert(hues[i], changed[i]:reshape { 1, images.count, -1 })
       end
-      curve[#curve + 1] = { degrees, assert(cs.statistics.bootstrap(looking.correct(moved, labels), options)) }
+      curve[#curve + 1] = { degrees, looking.must(cs.statistics.bootstrap(looking.correct(moved, labels), options)) }
     end
 
     local p, p_present, rows, kept_plot, channel_plot = {}, {}, {}, {}, {}
@@ -106,10 +106,10 @@ return {
         if change[3] == "colour" then colour, n = colour + evidence(seen[change[1]][i]), n + 1 end
       end
       colour = colour / n
-      local all, _, present = assert(cs.statistics.paired(whole, options))
-      local _, effect, chance = assert(cs.statistics.paired(shape - colour, options))
-      local c, cl, ch = assert(cs.statistics.bootstrap(colour, options))
-      local s, sl, sh = assert(cs.statistics.bootstrap(shape, options))
+      local all, _, present = looking.must(cs.statistics.paired(whole, options))
+      local _, effect, chance = looking.must(cs.statistics.paired(shape - colour, options))
+      local c, cl, ch = looking.must(cs.statistics.bootstrap(colour, options))
+      local s, sl, sh = looking.must(cs.statistics.bootstrap(shape, options))
       local around = (cs.concat(hues[i]):std(0):mean(0) / mean):tolist()
       local columns = { mean:tolist(), relative "without red", relative "without green", relative "without blue", relative "darker", around, all:tolist(),
         c:tolist(), cl:tolist(), ch:tolist(), s:tolist(), sl:tolist(), sh:tolist(), effect:tolist() }

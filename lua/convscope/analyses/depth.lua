@@ -46,7 +46,7 @@ return {
     local found, rules, shown = looking.gathering(opt.seed), {}, {}
     for rule in opt.rules:gmatch "[^,%s]+" do rules[#rules + 1] = rule end
     looking.batches(images, 16, function(some, first)
-      local trace <close> = assert(net:trace(some))
+      local trace <close> = looking.must(net:trace(some))
       local picture = cs.measure.standardise(trace:input())
       for i, layer in ipairs(layers) do
         job:progress((first + some.count * (i - 1) / #layers) / images.count, layer.name)
@@ -57,13 +57,13 @@ return {
         local whole = {}
         for k = 0, some.count - 1 do whole[k + 1] = { image = k } end
         for _, rule in ipairs(rules) do
-          local view = assert(cs.project(trace, layer.index, { targets = whole, rule = rule }))
+          local view = looking.must(cs.project(trace, layer.index, { targets = whole, rule = rule }))
           local even = cs.measure.standardise(view)
           found:add({ layer.name, rule, "correlation" }, cs.measure.correlation(view, picture))
           found:add({ layer.name, rule, "ssim" }, cs.measure.ssim(even, picture))
           found:add({ layer.name, rule, "edges" }, cs.measure.edges(view, picture))
           found:add({ layer.name, rule, "borders" }, borders(cs.measure.energy(view)))
-          local one, infos = assert(cs.project(trace, layer.index, { targets = strongest, rule = rule }))
+          local one, infos = looking.must(cs.project(trace, layer.index, { targets = strongest, rule = rule }))
           found:add({ layer.name, rule, "core" }, core(cs.measure.energy(one), infos))
           if first == 0 then shown[#shown + 1] = view:slice(0, math.min(6, some.count)) end
         end

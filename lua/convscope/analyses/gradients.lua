@@ -18,19 +18,19 @@ return {
 
   run = function(job, net, data, opt)
     local images, layers = looking.test_images(data, opt.images, opt.seed), looking.layers(net, opt.layers)
-    if images.count < 2 then error("gradients needs at least two images, to compare with those of another", 0) end
+    if images.count < 2 then looking.fail("argument", "gradients needs at least two images, to compare with those of another") end
     local own, other, energy, energy_other, shown = {}, {}, {}, {}, nil
     -- the last batch has at least two pictures
     looking.batches(images, images.count % 16 == 1 and 15 or 16, function(some, first)
       if some.count < 2 then return end
-      local trace <close> = assert(net:trace(some))
+      local trace <close> = looking.must(net:trace(some))
       local magnitude = cs.measure.sobel(some:pixels())
       for i, layer in ipairs(layers) do
         job:progress((first + some.count * (i - 1) / #layers) / images.count, layer.name)
         local seen, map = cs.measure.windows(magnitude, layer), trace:output(layer.index)
         local targets = {}
         for k = 0, some.count - 1 do targets[k + 1] = { image = k } end
-        local view = assert(cs.project(trace, layer.index, { targets = targets, rule = opt.rule }))
+        local view = looking.must(cs.project(trace, layer.index, { targets = targets, rule = opt.rule }))
         local strength = cs.measure.energy(view):sqrt()
         own[i], other[i], energy[i], energy_other[i] = own[i] or {}, other[i] or {}, energy[i] or {}, energy_other[i] or {}
         table.insert(own[i], cs.measure.map_correlation(map, seen))
@@ -46,8 +46,8 @@ return {
     local result = cs.result { "layer", "feature", "images", "correlation", "low", "high", "with another picture", "effect", "q" }
     local rows, p, points = {}, {}, {}
     local function add(layer, feature, values, chance)
-      local mean, low, high = assert(cs.statistics.bootstrap(values, options))
-      local null, _, effect, chance_p = chance:tolist(), assert(cs.statistics.paired(values - chance, options))
+      local mean, low, high = looking.must(cs.statistics.bootstrap(values, options))
+      local null, _, effect, chance_p = chance:tolist(), looking.must(cs.statistics.paired(values - chance, options))
       local sum, n, used = 0, 0, 0
       for _, x in ipairs(null) do if x == x then sum, n = sum + x, n + 1 end end
       for _, x in ipairs(values:tolist()) do if x == x then used = used + 1 end end

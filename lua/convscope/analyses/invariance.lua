@@ -24,7 +24,7 @@ return {
 
   run = function(job, net, data, opt)
     local images, layers = looking.test_images(data, opt.images, opt.seed), looking.layers(net, opt.layers)
-    if images.count < 2 then error("invariance needs at least two images, to compare with another picture", 0) end
+    if images.count < 2 then looking.fail("argument", "invariance needs at least two images, to compare with another picture") end
     local labels, options = images:labels(), { seed = opt.seed }
     local base, scores = looking.responses(net, images, layers, opt.response)
     local null = {}
@@ -34,7 +34,7 @@ return {
     end
     local result = cs.result { "motion", "amount", "layer", "measure", "mean", "low", "high" }
     local function add(motion, amount, layer, measure, values)
-      local mean, low, high = assert(cs.statistics.bootstrap(values, options))
+      local mean, low, high = looking.must(cs.statistics.bootstrap(values, options))
       result:add(motion, amount, layer, measure, mean, low, high)
       return mean, low, high
     end

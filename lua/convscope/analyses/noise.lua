@@ -52,14 +52,14 @@ return {
     end
     local correct, alike, shown = {}, {}, {}
     looking.batches(images, 16, function(some, first)
-      local clean <close> = assert(net:trace(some))
+      local clean <close> = looking.must(net:trace(some))
       local project = first < opt.projected
       local ideal = {}
       for c, condition in ipairs(conditions) do
         local kind, level = condition[1], condition[2]
         job:progress((first + some.count * (c - 1) / #conditions) / images.count, ("%s %g"):format(kind, level))
         local spoiled = condition[3](some, level, opt.seed)
-        local trace <close> = assert(net:trace(spoiled))
+        local trace <close> = looking.must(net:trace(spoiled))
         local right = looking.correct(trace:scores(), some:labels())
         found:add({ kind, level, "network", "accuracy" }, right)
         if kind == "none" then correct[#correct + 1] = right end
@@ -70,7 +70,7 @@ return {
           if project or kind == "none" then
             local targets = {}
             for k = 0, some.count - 1 do targets[k + 1] = { image = k } end
-            local view = assert(cs.project(trace, layer.index, { targets = targets, rule = opt.rule }))
+            local view = looking.must(cs.project(trace, layer.index, { targets = targets, rule = opt.rule }))
             if kind == "none" then
               ideal[i] = view
               alike[i] = alike[i] or {}
@@ -108,10 +108,10 @@ return {
         if #worst >= 8 then
           local a, b = pick(m[3], worst), pick(m[3], best)
           for _, part in ipairs { { "worst", a }, { "best", b } } do
-            result:add(natural[1] .. ", " .. part[1] .. " quarter", 0, m[1], m[2], assert(cs.statistics.bootstrap(part[2], { seed = opt.seed })))
+            result:add(natural[1] .. ", " .. part[1] .. " quarter", 0, m[1], m[2], looking.must(cs.statistics.bootstrap(part[2], { seed = opt.seed })))
           end
           result:note(("%s pictures, %s, %s: worst quarter against best, p = %.3g (Mann-Whitney)"):format(natural[1], m[1], m[2],
-            (assert(cs.statistics.mann_whitney(a, b)))))
+            (looking.must(cs.statistics.mann_whitney(a, b)))))
         end
       end
     end

@@ -10,7 +10,7 @@ local looking = require "convscope.looking"
 
 -- The object of image number i as [h,w] of 0 and 1, or nil.
 local function object(data, number)
-  if data.has_masks then return assert(data:mask(number)) end
+  if data.has_masks then return looking.must(data:mask(number)) end
   local box = data:sample(number).box
   if not box then return nil end
   local out = cs.tensor({ data.height, data.width }, 0)
@@ -116,10 +116,10 @@ return {
       for k = 1, 5 do
         local values = {}
         for i, one in ipairs(members) do values[i] = one[k] end
-        columns[k] = { assert(cs.statistics.bootstrap(values, { seed = opt.seed })) }
+        columns[k] = { looking.must(cs.statistics.bootstrap(values, { seed = opt.seed })) }
         columns[k].values = cs.tensor(values)
       end
-      local difference, _, p = assert(cs.statistics.paired(columns[4].values - columns[5].values, { seed = opt.seed }))
+      local difference, _, p = looking.must(cs.statistics.paired(columns[4].values - columns[5].values, { seed = opt.seed }))
       local decides = difference > 0 and (#members < 6 or p < 0.05)
       result:add(what, name, #members, columns[1][1], columns[1][2], columns[1][3], columns[2][1], columns[3][1], columns[4][1], columns[5][1],
         decides and "yes" or "no")

@@ -53,13 +53,13 @@ return {
     local images, layers = looking.test_images(data, opt.images, opt.seed), looking.layers(net, opt.layers)
     local grids, spectra, strongest, shown, pictures = {}, {}, {}, {}, {}
     looking.batches(images, 16, function(some, first)
-      local trace <close> = assert(net:trace(some))
+      local trace <close> = looking.must(net:trace(some))
       pictures[#pictures + 1] = cs.measure.radial(cs.measure.power(trace:input()), BINS)
       for i, layer in ipairs(layers) do
         job:progress((first + some.count * (i - 1) / #layers) / images.count, layer.name)
         local targets = {}
         for k = 0, some.count - 1 do targets[k + 1] = { image = k } end
-        local view, map = assert(cs.project(trace, layer.index, { targets = targets, rule = opt.rule })), trace:output(layer.index)
+        local view, map = looking.must(cs.project(trace, layer.index, { targets = targets, rule = opt.rule })), trace:output(layer.index)
         local power = cs.measure.power(view)
         grids[i], spectra[i], strongest[i] = grids[i] or {}, spectra[i] or {}, strongest[i] or {}
         table.insert(grids[i], cs.measure.grid(power, layer.receptive_step[1]))
@@ -86,7 +86,7 @@ return {
     for i, layer in ipairs(layers) do
       local convolution = layer
       while convolution.type ~= "conv" do convolution = net:layer(convolution.index - 1) end
-      local kernel, dead, silent = assert(net:weights(convolution.index)), 0, cs.concat(strongest[i]):max(0):tolist()
+      local kernel, dead, silent = looking.must(net:weights(convolution.index)), 0, cs.concat(strongest[i]):max(0):tolist()
       for _, most in ipairs(silent) do dead = dead + (most <= 0 and 1 or 0) end
       local twice = doubles(kernel, opt.alike)
       if i == 1 and convolution.index == 0 and #net.input == 3 then
@@ -106,7 +106,7 @@ return {
         end
       end
       local values = cs.concat(grids[i])
-      local grid = { assert(cs.statistics.bootstrap(values, { seed = opt.seed })) }
+      local grid = { looking.must(cs.statistics.bootstrap(values, { seed = opt.seed })) }
       result:add(layer.name, layer.receptive_step[1], grid[1], grid[2], grid[3], dead, twice, layer.features, i == 1 and folded or 0 / 0)
       curve(layer.name, cs.concat(spectra[i]))
       local own, lost = stride_of(convolution), i == 1 and folded > opt.folded
