@@ -290,6 +290,7 @@ static enum cs_status answer(struct cs_h5 *file, const struct cs_guard_request *
 		status = cs_h5_info(file, path, &reply->shape, &kind, error);
 		reply->kind = status ? '?' : kind;
 		reply->count = status ? 0 : cs_h5_grain(file, path);
+		reply->address = status ? -1 : cs_h5_address(file, path);
 		break;
 	case CS_GUARD_ARRAY:
 		status = answer_array(file, request, reply, error);

@@ -3,7 +3,8 @@
  * libhdf5 was not made for files that mean harm: some crash it, some send it round in circles, some point outside. So such a file
  * is opened here, read-only, and its descriptor is handed to a small program, convscope-reader (guard_main.c), which runs under limits of
  * memory and time and, where the system has seccomp, may do nothing but compute, read that descriptor and answer. It is asked
- * for one thing at a time, as cs_h5_* would be, and answers with plain numbers and text in shared memory.
+ * for one thing at a time, as cs_h5_* would be, and answers with plain numbers and text in shared memory. Of large tensors that lie in
+ * the file as plain float32 it says only where; the program reads those numbers itself.
  *
  * What is gained: whatever the library can be brought to do, it is done in a process that holds nothing but the file. What it answers is
  * checked (shapes, sizes, ends of strings) and copied before it is looked at, so a helper that has been taken over can lie about the

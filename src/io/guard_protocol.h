@@ -53,6 +53,7 @@ struct cs_guard_reply {
 	struct cs_shape shape; /* INFO, ARRAY */
 	uint64_t bytes; /* written to the window: numbers, or strings, each with its NUL */
 	int64_t count; /* of those strings; INFO: the rows that are best read together, at least 1 */
+	int64_t address; /* INFO: cs_h5_address() */
 	double number; /* NUMBER */
 	char message[1000];
 };

@@ -47,6 +47,8 @@ enum cs_status cs_h5_info(struct cs_h5 *file, const char *path, struct cs_shape 
 
 /* How many rows are best read together: a chunk's, 1 where rows lie one after the other, 0 where that cannot be said. */
 int64_t cs_h5_grain(struct cs_h5 *file, const char *path);
+/* Where in the file the numbers of a data set begin, when they lie there one after the other as this machine's float32; else -1. */
+int64_t cs_h5_address(struct cs_h5 *file, const char *path);
 
 /* Any floating or integer type into float32; at most `limit` numbers (CS_ERR_MEMORY over it, before anything is allocated). Refuses external and
  * virtual storage. Rank over CS_MAX_RANK is CS_ERR_UNSUPPORTED. */

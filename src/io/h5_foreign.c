@@ -247,3 +247,30 @@ int64_t cs_h5_grain(struct cs_h5 *file, const char *path)
 	cs_h5_unlock();
 	return grain;
 }
+
+int64_t cs_h5_address(struct cs_h5 *file, const char *path)
+{
+	hid_t data, creation, type;
+	int64_t address = -1;
+
+	if (file->guard)
+		return -1;
+	cs_h5_lock();
+	if (cs_h5_open_data(file, path, &data, NULL) == CS_OK) {
+		creation = H5Dget_create_plist(data);
+		type = H5Dget_type(data);
+		if (creation >= 0 && type >= 0 && H5Pget_layout(creation) == H5D_CONTIGUOUS &&
+			H5Tequal(type, H5T_NATIVE_FLOAT) > 0) {
+			haddr_t found = H5Dget_offset(data);
+
+			address = found == HADDR_UNDEF || found > INT64_MAX ? -1 : (int64_t)found;
+		}
+		if (creation >= 0)
+			H5Pclose(creation);
+		if (type >= 0)
+			H5Tclose(type);
+		H5Dclose(data);
+	}
+	cs_h5_unlock();
+	return address;
+}
