@@ -47,13 +47,13 @@ bool cs_conv_mirror_suits(const struct cs_layer *conv);
 void cs_conv_mirror_plan(const struct cs_layer *conv, struct cs_need *need);
 void cs_conv_mirror_backward(const struct cs_layer *conv, struct cs_pass *pass);
 
-/* The weight gradient alone, for the layers that run as cs_conv_winograd: from pass->in and pass->d_out to d_params[0]. */
+/* The weight gradient alone, for most layers that run as cs_conv_winograd: from pass->in and pass->d_out to d_params[0]. */
 bool cs_conv_winograd_weights_suits(const struct cs_layer *conv);
 void cs_conv_winograd_weights_plan(const struct cs_layer *conv, struct cs_need *need);
 void cs_conv_winograd_weights_backward(const struct cs_layer *conv, struct cs_pass *pass);
 
-/* The tile size that leaves a 3x3 convolution of stride 1 the least work. */
-enum cs_filtering cs_conv_winograd_filtering(const struct cs_layer *conv);
+/* Are there so many fewer multiplications in tiles of this size that the transforms are paid for? For 3x3, stride 1. */
+bool cs_conv_filtering_pays(const struct cs_layer *conv, enum cs_filtering f);
 
 /* Backward of a convolution with its max-pool, from pass->d_next_out, with respect to the scores at the cells that won.
  * Suits: windows must not overlap so much that nothing is sparse, and the instruction set must have the loops. */

@@ -44,7 +44,7 @@ static int64_t cost_of(const struct cs_layer *conv, enum cs_filtering f)
 	return cs_divide_up(conv->out.dim[0], m) * cs_divide_up(conv->out.dim[1], m) * points * points;
 }
 
-enum cs_filtering cs_conv_winograd_filtering(const struct cs_layer *conv)
+static enum cs_filtering filtering_of(const struct cs_layer *conv)
 {
 	return cost_of(conv, CS_F3_3) <= cost_of(conv, CS_F2_3) ? CS_F3_3 : CS_F2_3;
 }
@@ -52,8 +52,7 @@ enum cs_filtering cs_conv_winograd_filtering(const struct cs_layer *conv)
 static struct grid measure(
 	const struct cs_layer *conv, const struct cs_layer *pool, bool map, int count, const struct cs_kernels *kernels)
 {
-	struct grid g = {
-		.blocked = kernels->blocked, .filtering = cs_conv_winograd_filtering(conv), .splits = 1, .images = 1};
+	struct grid g = {.blocked = kernels->blocked, .filtering = filtering_of(conv), .splits = 1, .images = 1};
 	int64_t f = conv->out.dim[2], tiles;
 
 	g.m = cs_filtering_sizes[g.filtering].outputs;
@@ -80,10 +79,16 @@ static struct grid measure(
 	return g;
 }
 
+bool cs_conv_filtering_pays(const struct cs_layer *conv, enum cs_filtering f)
+{
+	/* the transforms have to be paid for, too */
+	return cost_of(conv, f) * 5 <= conv->out.dim[0] * conv->out.dim[1] * 9 * 4;
+}
+
 static bool winograd_suits(const struct cs_layer *conv, const struct cs_kernels *kernels, char *why, size_t size)
 {
 	const struct cs_layer_spec *spec = &conv->spec;
-	enum cs_filtering f = cs_conv_winograd_filtering(conv);
+	enum cs_filtering f = filtering_of(conv);
 	int64_t direct = conv->out.dim[0] * conv->out.dim[1] * 9;
 
 	if (!kernels->blocked || spec->kernel[0] != 3 || spec->kernel[1] != 3 || spec->stride[0] != 1 ||
@@ -91,8 +96,7 @@ static bool winograd_suits(const struct cs_layer *conv, const struct cs_kernels 
 		return false;
 	if (conv->in.dim[2] < kernels->blocked->lanes || conv->out.dim[2] < kernels->blocked->lanes)
 		return false;
-	/* the transforms have to be paid for, too */
-	if (cost_of(conv, f) * 5 > direct * 4)
+	if (!cs_conv_filtering_pays(conv, f))
 		return false;
 	snprintf(why, size, "%.2f times fewer multiplications, in tiles of %dx%d",
 		(double)direct / (double)cost_of(conv, f), cs_filtering_sizes[f].outputs,

@@ -2,7 +2,8 @@
  *
  * conv_winograd.c computes y = A ((G g) * (B d)), tile by tile; the gradient of g is therefore G' (sum over tiles of (A' dy) * (B
  * d)), with transposes marked: at each point one product over all tiles of the batch, [channels, tiles] * [tiles, features],
- * and a last transform of the sums to the kernel's nine taps.
+ * and a last transform of the sums to the kernel's nine taps. Tiles are 2x2 here whatever the forward pass takes: sums over
+ * a whole batch are long, and the larger tiles' factors would cost them a digit (1e-5 of the largest weight's gradient).
  *
  * Images go through in groups that bound the memory: in each, tiles are transformed, then every point adds its product to its
  * sums; tasks own points and ranges of features, and groups come in order. Layouts: V[point][tile][channels],
@@ -32,7 +33,7 @@ struct grid {
 
 static struct grid measure(const struct cs_layer *conv, int count)
 {
-	struct grid g = {.blocked = cs_kernels()->blocked, .filtering = cs_conv_winograd_filtering(conv)};
+	struct grid g = {.blocked = cs_kernels()->blocked, .filtering = CS_F2_3};
 	int64_t points = cs_filtering_sizes[g.filtering].points, tiles;
 
 	g.m = cs_filtering_sizes[g.filtering].outputs;
@@ -59,7 +60,7 @@ static struct grid measure(const struct cs_layer *conv, int count)
 
 bool cs_conv_winograd_weights_suits(const struct cs_layer *conv)
 {
-	return cs_conv_algorithm(conv, NULL, 0) == &cs_conv_winograd;
+	return cs_conv_algorithm(conv, NULL, 0) == &cs_conv_winograd && cs_conv_filtering_pays(conv, CS_F2_3);
 }
 
 void cs_conv_winograd_weights_plan(const struct cs_layer *conv, struct cs_need *need)
