@@ -193,8 +193,8 @@ static void draw_runs(struct cs_view *view)
 
 	cs_screen_put(screen, 0, 1, -1, CS_STYLE_TITLE, "convscope  %s",
 		strcmp(runs->directory, ".") == 0 ? "runs here" : runs->directory);
-	cs_screen_put_right(screen, 0, screen->columns - 1, CS_STYLE_DIM, "%d runs · sort: %s ▾", runs->list.count,
-		order_names[runs->order]);
+	cs_screen_put_right(screen, 0, screen->columns - 1, CS_STYLE_DIM, "%d %s · sort: %s ▾", runs->list.count,
+		runs->list.count == 1 ? "run" : "runs", order_names[runs->order]);
 	if (page < 1)
 		return;
 	cs_screen_put(screen, 2, 1, wide - 2, CS_STYLE_DIM, "run");
