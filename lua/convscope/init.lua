@@ -137,7 +137,10 @@ end
 -- `optimizer` ("sgd" with momentum 0.9; cs.sgd {...} or cs.adam {...}), `rate` (the optimiser's, said shortly).
 -- `schedule` ("constant", "step", "cosine", "one-cycle", or a table with `kind` and `warmup`, `factor`, `every`, `final`,
 -- `peak_at`, `start`), `warmup` (steps of linear rise first).
--- `augment`: a table with `flip`, `flip_vertical` (booleans), `shift` (pixels), `val` (the validation images too).
+-- `augment`: a table with `flip`, `flip_vertical` (booleans), `shift` (pixels each way), `rotate` (degrees each way; 180: any angle), `crop` (windows
+-- of at least this share of the area fill the picture), `brightness`, `contrast`, `saturation` (factors within 1 - x and 1 + x), `hue` (degrees
+-- each way), `cutout` (a grey square of so many pixels a side), `val` (the validation images too). Each copy depends on seed, epoch and image
+-- alone.
 -- `smoothing` (0) of the labels; `threads` (0: all); `keep_preprocess` (false: pixels are normalised by the training images).
 -- `out`: a directory that fills with best.hdf5, last.hdf5, history.hdf5, history.csv, config.json, summary.json and log.txt; without it
 -- nothing is written. `overwrite` (false), `resume` (go on with the run in `out`), `checkpoint_seconds` (600).

@@ -40,6 +40,8 @@ static enum cs_status check(const struct cs_run_options *options, const struct c
 	if (!(options->smoothing >= 0 && options->smoothing < 1))
 		return cs_fail(error, CS_ERR_ARGUMENT, "label smoothing is %g; expected 0 to below 1",
 			(double)options->smoothing);
+	if (cs_augment_check(&options->augment, error))
+		return error ? error->status : CS_ERR_ARGUMENT;
 	if (data->split[CS_SPLIT_TRAIN].count < 1)
 		return cs_fail(error, CS_ERR_ARGUMENT, "'%s' has no training images", data->spec);
 	if (data->class_count < 2)

@@ -170,16 +170,25 @@ static void read_schedule(lua_State *L, int arg, struct cs_schedule *schedule)
 
 static void read_augment(lua_State *L, int arg, struct cs_run_options *options)
 {
-	static const char *const names[] = {"flip", "flip_vertical", "shift", "val", NULL};
+	static const char *const names[] = {"flip", "flip_vertical", "shift", "rotate", "crop", "brightness", "contrast",
+		"saturation", "hue", "cutout", "val", NULL};
+	struct cs_augment *augment = &options->augment;
 	int at;
 
 	if (lua_getfield(L, arg, "augment") != LUA_TNIL) {
 		at = lua_gettop(L);
 		luaL_checktype(L, at, LUA_TTABLE);
 		cs_value_options(L, at, names);
-		options->augment.flip = cs_value_boolean(L, at, "flip", false);
-		options->augment.flip_vertical = cs_value_boolean(L, at, "flip_vertical", false);
-		options->augment.shift = (int)cs_value_integer(L, at, "shift", 0, 0, 4096);
+		augment->flip = cs_value_boolean(L, at, "flip", false);
+		augment->flip_vertical = cs_value_boolean(L, at, "flip_vertical", false);
+		augment->shift = (int)cs_value_integer(L, at, "shift", 0, INT32_MIN, INT32_MAX);
+		augment->rotate = (float)cs_value_number(L, at, "rotate", 0);
+		augment->crop = (float)cs_value_number(L, at, "crop", 0);
+		augment->brightness = (float)cs_value_number(L, at, "brightness", 0);
+		augment->contrast = (float)cs_value_number(L, at, "contrast", 0);
+		augment->saturation = (float)cs_value_number(L, at, "saturation", 0);
+		augment->hue = (float)cs_value_number(L, at, "hue", 0);
+		augment->cutout = (int)cs_value_integer(L, at, "cutout", 0, INT32_MIN, INT32_MAX);
 		options->augment_val = cs_value_boolean(L, at, "val", false);
 	}
 	lua_pop(L, 1);
@@ -246,8 +255,6 @@ static int l_train(lua_State *L)
 	options.batch = (int)cs_value_integer(L, 3, "batch", options.batch, 1, 1 << 16);
 	options.patience = (int)cs_value_integer(L, 3, "patience", options.patience, 0, INT32_MAX);
 	options.smoothing = (float)cs_value_number(L, 3, "smoothing", (double)options.smoothing);
-	luaL_argcheck(L, options.smoothing >= 0 && options.smoothing < 1, 3,
-		"option 'smoothing' must be 0 or more and below 1");
 	options.seed = (uint64_t)cs_value_integer(L, 3, "seed", (int64_t)options.seed, 0, INT64_MAX);
 	options.threads = (int)cs_value_integer(L, 3, "threads", cs_value_threads(L), 0, 4096);
 	options.overwrite = cs_value_boolean(L, 3, "overwrite", options.overwrite);

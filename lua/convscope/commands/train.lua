@@ -8,7 +8,8 @@ local optimizer_keys = { momentum = true, nesterov = true, weight_decay = true, 
   epsilon = true }
 local schedule_keys = { warmup = "warmup", schedule_factor = "factor", schedule_every = "every", schedule_final = "final",
   schedule_peak = "peak_at", schedule_start = "start" }
-local augment_keys = { flip = true, flip_vertical = true, shift = true, augment_val = "val" }
+local augment_keys = { flip = true, flip_vertical = true, shift = true, rotate = true, crop = true, brightness = true, contrast = true,
+  saturation = true, hue = true, cutout = true, augment_val = "val" }
 local plain_keys = { patience = true, smoothing = true, checkpoint_seconds = true, keep_preprocess = true }
 
 local function copy(value)
@@ -18,19 +19,32 @@ local function copy(value)
   return out
 end
 
+-- What --augment may name: words that stand alone, and numbers with what they are without one. `jitter=X` is short for three.
+local augment_words = { flip = true, flip_vertical = true, val = true }
+local augment_numbers = { shift = 4, rotate = 180, crop = 0.5, brightness = 0.4, contrast = 0.4, saturation = 0.4, hue = 20, cutout = 16,
+  jitter = 0.4 }
+local augment_help = "none, or some of flip, flip_vertical, shift=PIXELS, rotate=DEGREES, crop=SHARE, jitter=X (brightness=X, contrast=X, "
+  .. "saturation=X), hue=DEGREES, cutout=PIXELS, val (validation images too)"
+
 -- "flip,shift=4" (or "none") as cs.train takes it.
 local function augmentation(text)
   local out = {}
   if text == "none" then return out end
   for word in text:gmatch "[^,]+" do
     local key, value = word:match "^([%w_]+)=?(.*)$"
-    if key == "flip" or key == "flip_vertical" or key == "val" then
+    local number = augment_numbers[key]
+    if number and value ~= "" then
+      number = tonumber(value)
+      if not number then cli.usage("--augment %s: expected %s=NUMBER", word, key) end
+    end
+    if augment_words[key] and value == "" then
       out[key] = true
-    elseif key == "shift" then
-      out.shift = math.tointeger(tonumber(value ~= "" and value or "4"))
-      if not out.shift then cli.usage("--augment %s: expected shift=PIXELS", word) end
+    elseif key == "jitter" then
+      out.brightness, out.contrast, out.saturation = number, number, number
+    elseif number then
+      out[key] = math.tointeger(number) or number
     else
-      cli.usage("--augment %s: expected none, or some of flip, flip_vertical, shift=PIXELS, val", word)
+      cli.usage("--augment %s: expected %s", word, augment_help)
     end
   end
   return out
@@ -291,7 +305,7 @@ return {
     parser:option("--rate", "Learning rate.", nil, common.number):argname "R"
     parser:option("--optimizer", "sgd or adam."):choices({ "sgd", "adam" }):argname "NAME"
     parser:option("--schedule", "constant, step, cosine or one-cycle."):choices({ "constant", "step", "cosine", "one-cycle" }):argname "NAME"
-    parser:option("--augment", "none, or some of flip, flip_vertical, shift=PIXELS, val (validation images too)."):argname "LIST"
+    parser:option("--augment", augment_help .. "."):argname "LIST"
     common.set_option(parser, "Any other setting: " .. setting_names() .. ", and what the preset can be told.")
     common.json(parser)
     common.threads(parser)
