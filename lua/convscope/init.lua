@@ -58,16 +58,17 @@ function cs.network(spec)
   return net
 end
 
---- cs.sgd { rate = 0.01, momentum = 0, nesterov = false, weight_decay = 0, clip_norm = 0 }
+--- cs.sgd { rate = 0.01, momentum = 0, nesterov = false, weight_decay = 0, clip_norm = 0, average = 0 }
 -- Stochastic gradient descent, as Keras means it. Weight decay is decoupled and touches kernels alone; `clip_norm` scales the gradient of all
--- parameters down to that norm (0: off).
+-- parameters down to that norm (0: off). `average` is the decay of a running average of the weights (0.999; 0: none): the averages are what
+-- is validated, kept as best.hdf5 and left in the network at the end.
 function cs.sgd(options)
   local out = { kind = "sgd" }
   for key, value in pairs(options or {}) do out[key] = value end
   return out
 end
 
---- cs.adam { rate = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, weight_decay = 0, clip_norm = 0 }
+--- cs.adam { rate = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, weight_decay = 0, clip_norm = 0, average = 0 }
 -- Adam, with the bias correction in the rate and epsilon outside of the root, as in Keras.
 function cs.adam(options)
   local out = { kind = "adam" }

@@ -13,10 +13,12 @@
 
 enum { BLOCK = 1 << 14, MAX_STATES = 2 };
 
-/* One trainable parameter and its state. */
+/* One parameter and its state. Those that no gradient changes are here only to be averaged. */
 struct entry {
 	int layer, param;
+	bool trainable;
 	struct cs_tensor states[MAX_STATES];
+	struct cs_tensor average;
 };
 
 struct block {
@@ -27,7 +29,8 @@ struct block {
 struct cs_optimizer {
 	struct cs_optimizer_spec spec;
 	int64_t steps;
-	int entry_count, block_count, states; /* states: tensors an entry has */
+	int entry_count, block_count, states; /* states: tensors a trainable entry has, beside its average */
+	int trainable_count; /* of the entries, which come first */
 	struct entry *entries;
 	struct block *blocks;
 	double *squares; /* of each block's gradient */
@@ -60,6 +63,8 @@ static enum cs_status check_spec(const struct cs_optimizer_spec *spec, struct cs
 		{"weight decay", "0 or more", spec->weight_decay,
 			spec->weight_decay >= 0 && isfinite(spec->weight_decay)},
 		{"clip norm", "a norm above 0, or 0 for none", spec->clip_norm, spec->clip_norm >= 0},
+		{"average", "a decay of 0 (none) to below 1, as 0.999", spec->average,
+			spec->average >= 0 && spec->average < 1},
 	};
 
 	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
@@ -70,32 +75,44 @@ static enum cs_status check_spec(const struct cs_optimizer_spec *spec, struct cs
 	return CS_OK;
 }
 
+static enum cs_status add_entry(
+	struct cs_optimizer *optimizer, int layer, int param, const struct cs_param *value, struct cs_error *error)
+{
+	struct entry *entry = &optimizer->entries[optimizer->entry_count];
+	int64_t count = cs_tensor_count(&value->value);
+	enum cs_status status = CS_OK;
+
+	optimizer->entry_count++; /* before its state: freeing sees it, half made */
+	*entry = (struct entry){.layer = layer, .param = param, .trainable = value->trainable};
+	for (int s = 0; s < optimizer->states && entry->trainable && !status; s++)
+		status = cs_tensor_init(&entry->states[s], value->value.shape, error);
+	if (!status && optimizer->spec.average > 0)
+		status = cs_tensor_init(&entry->average, value->value.shape, error);
+	for (int64_t begin = 0; begin < count && !status; begin += BLOCK)
+		optimizer->blocks[optimizer->block_count++] = (struct block){
+			optimizer->entry_count - 1, begin, begin + BLOCK < count ? begin + BLOCK : count};
+	return status;
+}
+
+/* The trainable parameters in order; then the others, where averages are kept. */
 static enum cs_status add_entries(
 	struct cs_optimizer *optimizer, const struct cs_network *network, struct cs_error *error)
 {
-	for (int i = 0; i < network->layer_count; i++) {
-		const struct cs_layer *layer = &network->layers[i];
+	for (int trainable = 1; trainable >= (optimizer->spec.average > 0 ? 0 : 1); trainable--) {
+		for (int i = 0; i < network->layer_count; i++) {
+			const struct cs_layer *layer = &network->layers[i];
 
-		for (int p = 0; p < layer->param_count; p++) {
-			struct entry *entry = &optimizer->entries[optimizer->entry_count];
-			int64_t count = cs_tensor_count(&layer->params[p].value);
+			for (int p = 0; p < layer->param_count; p++) {
+				enum cs_status status = CS_OK;
 
-			if (!layer->params[p].trainable)
-				continue;
-			optimizer->entry_count++; /* before its state: freeing sees it, half made */
-			entry->layer = i;
-			entry->param = p;
-			for (int s = 0; s < optimizer->states; s++) {
-				enum cs_status status =
-					cs_tensor_init(&entry->states[s], layer->params[p].value.shape, error);
-
+				if (layer->params[p].trainable == trainable)
+					status = add_entry(optimizer, i, p, &layer->params[p], error);
 				if (status)
 					return status;
 			}
-			for (int64_t begin = 0; begin < count; begin += BLOCK)
-				optimizer->blocks[optimizer->block_count++] = (struct block){optimizer->entry_count - 1,
-					begin, begin + BLOCK < count ? begin + BLOCK : count};
 		}
+		if (trainable)
+			optimizer->trainable_count = optimizer->entry_count;
 	}
 	return CS_OK;
 }
@@ -142,6 +159,7 @@ void cs_optimizer_free(struct cs_optimizer *optimizer)
 	for (int e = 0; e < optimizer->entry_count; e++) {
 		for (int s = 0; s < MAX_STATES; s++)
 			cs_tensor_fini(&optimizer->entries[e].states[s]);
+		cs_tensor_fini(&optimizer->entries[e].average);
 	}
 	cs_free(optimizer->entries);
 	cs_free(optimizer->blocks);
@@ -157,13 +175,15 @@ struct step {
 	float rate; /* Adam: with bias correction */
 	float shrink; /* what decaying weights are multiplied by */
 	float scale; /* of the gradient: clipping */
+	float fresh; /* what the parameters of now count in their averages */
 };
 
-/* The gradient of an entry, NULL when its layer is frozen. */
+/* The gradient of an entry, NULL when its layer is frozen or no gradient reaches it. */
 static const float *gradient_of(const struct step *step, const struct entry *entry)
 {
-	return step->network->layers[entry->layer].frozen ? NULL
-							  : step->trace->slots[entry->layer].d_params[entry->param];
+	return !entry->trainable || step->network->layers[entry->layer].frozen
+		? NULL
+		: step->trace->slots[entry->layer].d_params[entry->param];
 }
 
 static void square_block(void *context, int task, int worker)
@@ -214,27 +234,37 @@ static void adam(const struct cs_optimizer_spec *spec, const struct step *step, 
 	}
 }
 
-static void step_block(void *context, int task, int worker)
+static void descend(
+	const struct step *step, const struct block *block, const struct entry *entry, bool decays, float *w)
 {
-	const struct step *step = context;
-	struct cs_optimizer *optimizer = step->optimizer;
-	const struct block *block = &optimizer->blocks[task];
-	struct entry *entry = &optimizer->entries[block->entry];
-	struct cs_param *param = &step->network->layers[entry->layer].params[entry->param];
-	const float *g = gradient_of(step, entry);
+	const struct cs_optimizer *optimizer = step->optimizer;
 	int64_t begin = block->begin, n = block->end - begin;
-	float *w = param->value.data + begin;
+	const float *g = gradient_of(step, entry);
 
-	(void)worker;
 	if (!g)
 		return;
-	for (int64_t i = 0; param->decays && step->shrink != 1 && i < n; i++)
+	for (int64_t i = 0; decays && step->shrink != 1 && i < n; i++)
 		w[i] *= step->shrink;
 	if (optimizer->spec.kind == CS_ADAM)
 		adam(&optimizer->spec, step, n, g + begin, w, entry->states[0].data + begin,
 			entry->states[1].data + begin);
 	else
 		sgd(&optimizer->spec, step, n, g + begin, w, optimizer->states ? entry->states[0].data + begin : NULL);
+}
+
+static void step_block(void *context, int task, int worker)
+{
+	const struct step *step = context;
+	const struct block *block = &step->optimizer->blocks[task];
+	const struct entry *entry = &step->optimizer->entries[block->entry];
+	const struct cs_param *param = &step->network->layers[entry->layer].params[entry->param];
+	float *w = param->value.data + block->begin;
+	float *average = entry->average.data ? entry->average.data + block->begin : NULL;
+
+	(void)worker;
+	descend(step, block, entry, param->decays, w);
+	for (int64_t i = 0; average && i < block->end - block->begin; i++)
+		average[i] += step->fresh * (w[i] - average[i]);
 }
 
 /* What the gradient is multiplied by so that its norm is at most clip_norm. A norm that is not a number clips nothing: the
@@ -256,9 +286,10 @@ static float clip_scale(struct step *step, struct cs_workers *workers)
 void cs_optimizer_step(struct cs_optimizer *optimizer, struct cs_network *network, struct cs_trace *trace, float rate)
 {
 	const struct cs_optimizer_spec *spec = &optimizer->spec;
-	struct step step = {optimizer, network, trace, rate, 1 - rate * spec->weight_decay, 1};
+	struct step step = {optimizer, network, trace, rate, 1 - rate * spec->weight_decay, 1, 0};
 
 	assert(trace->network == network && trace->kind == CS_TRACE_TRAIN);
+	step.fresh = 1 - fminf(spec->average, (float)optimizer->steps / (float)(optimizer->steps + 10));
 	optimizer->steps++;
 	if (spec->kind == CS_ADAM) {
 		double t = (double)optimizer->steps;
@@ -281,21 +312,43 @@ void cs_optimizer_set_steps(struct cs_optimizer *optimizer, int64_t steps)
 	optimizer->steps = steps;
 }
 
+void cs_optimizer_exchange_average(struct cs_optimizer *optimizer, struct cs_network *network)
+{
+	if (!(optimizer->spec.average > 0) || optimizer->steps == 0)
+		return;
+	for (int e = 0; e < optimizer->entry_count; e++) {
+		struct entry *entry = &optimizer->entries[e];
+		float *a = network->layers[entry->layer].params[entry->param].value.data, *b = entry->average.data;
+		int64_t count = cs_tensor_count(&entry->average);
+
+		for (int64_t i = 0; i < count; i++) {
+			float keep = a[i];
+
+			a[i] = b[i];
+			b[i] = keep;
+		}
+	}
+}
+
 int cs_optimizer_state_count(const struct cs_optimizer *optimizer)
 {
-	return optimizer->entry_count * optimizer->states;
+	return optimizer->trainable_count * optimizer->states +
+		(optimizer->spec.average > 0 ? optimizer->entry_count : 0);
 }
 
 struct cs_tensor *cs_optimizer_state(struct cs_optimizer *optimizer, int i, char *name, size_t size)
 {
 	static const char *const adam_names[] = {"momentum", "velocity"}; /* as Keras 3 calls them */
-	struct entry *entry = &optimizer->entries[i / (optimizer->states ? optimizer->states : 1)];
+	int states = optimizer->trainable_count * optimizer->states;
+	bool average = i >= states;
+	struct entry *entry = &optimizer->entries[average ? i - states : i / optimizer->states];
 	const struct cs_layer *layer = &optimizer->of->layers[entry->layer];
-	int state;
+	int state = average ? 0 : i % optimizer->states;
 
 	assert(i >= 0 && i < cs_optimizer_state_count(optimizer));
-	state = i % optimizer->states;
 	snprintf(name, size, "%s/%s/%s", layer->spec.name, layer->params[entry->param].name,
-		optimizer->spec.kind == CS_ADAM ? adam_names[state] : "momentum");
-	return &entry->states[state];
+		average                                   ? "average"
+			: optimizer->spec.kind == CS_ADAM ? adam_names[state]
+							  : "momentum");
+	return average ? &entry->average : &entry->states[state];
 }

@@ -5,6 +5,8 @@
  * the epoch in work are stored as doubles. So a run may stop after any batch and go on as if it had not. Clocks decide only
  * when points of the curves are taken and checkpoints written.
  *
+ * Where the optimiser averages the weights, the averages are validated and saved as best.hdf5; last.hdf5 holds both.
+ *
  * An epoch ends in this order: validation, best.hdf5, last.hdf5, history. Whoever is killed in between repeats the epoch from the
  * older last.hdf5 and writes the same again.
  */
@@ -258,7 +260,9 @@ static enum cs_status validate(struct cs_run *run, struct cs_epoch *epoch, bool 
 	run->phase = "validating";
 	if (run->options.augment_val)
 		evaluation.augment = run->options.augment;
+	cs_optimizer_exchange_average(run->optimizer, run->model->network);
 	status = cs_evaluate(&evaluation, &loss, error);
+	cs_optimizer_exchange_average(run->optimizer, run->model->network);
 	run->phase = "training";
 	if (status == CS_ERR_CANCELLED) {
 		*stopped = true;
@@ -296,7 +300,9 @@ static enum cs_status save_best(struct cs_run *run, struct cs_error *error)
 	path = cs_run_file(&run->directory, "best.hdf5");
 	if (!path)
 		return cs_fail_memory(error, "a path");
+	cs_optimizer_exchange_average(run->optimizer, run->model->network);
 	status = cs_model_save(run->model, path, error);
+	cs_optimizer_exchange_average(run->optimizer, run->model->network);
 	cs_free(path);
 	return status;
 }
@@ -470,6 +476,9 @@ enum cs_status cs_run_train(struct cs_model *model, const struct cs_dataset *dat
 		run.history = NULL;
 	}
 out:
+	/* what was validated is what the caller gets */
+	if (run.progress.finished)
+		cs_optimizer_exchange_average(run.optimizer, run.model->network);
 	cs_run_clear_stop();
 	cs_run_finish(&run);
 	return status;

@@ -64,7 +64,8 @@ struct cs_run_summary {
 		[300]; /* one sentence: "stopped by SIGINT in epoch 3; go on with convscope train --resume -o runs/a" */
 };
 
-/* Train a model on a data set. The process holds a lock on the directory: CS_ERR_EXISTS while another trains into it. The model's weights are those of the last epoch afterwards; best.hdf5 holds the best.
+/* Train a model on a data set. The process holds a lock on the directory: CS_ERR_EXISTS while another trains into it. The model's weights are those of the last epoch afterwards
+ * (their averages, where the optimiser keeps them and the run is finished); best.hdf5 holds the best.
  * With `resume` the directory's last.hdf5 replaces model and optimiser state first (missing: starts over; finished: returns at
  * once with the old summary).
  * Errors: CS_ERR_SHAPE when data and network do not fit (both named), CS_ERR_EXISTS, CS_ERR_IO, CS_ERR_NUMERIC when the

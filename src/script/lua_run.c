@@ -125,7 +125,7 @@ static bool watch(void *context, const struct cs_run_news *news)
 static void read_optimizer(lua_State *L, int arg, struct cs_optimizer_spec *spec)
 {
 	static const char *const names[] = {
-		"kind", "rate", "momentum", "nesterov", "beta1", "beta2", "epsilon", "weight_decay", "clip_norm", NULL};
+		"kind", "rate", "momentum", "nesterov", "beta1", "beta2", "epsilon", "weight_decay", "clip_norm", "average", NULL};
 	static const char *const kinds[] = {"sgd", "adam", NULL};
 	int at;
 
@@ -142,6 +142,7 @@ static void read_optimizer(lua_State *L, int arg, struct cs_optimizer_spec *spec
 		spec->epsilon = (float)cs_value_number(L, at, "epsilon", (double)spec->epsilon);
 		spec->weight_decay = (float)cs_value_number(L, at, "weight_decay", (double)spec->weight_decay);
 		spec->clip_norm = (float)cs_value_number(L, at, "clip_norm", (double)spec->clip_norm);
+		spec->average = (float)cs_value_number(L, at, "average", (double)spec->average);
 	}
 	lua_pop(L, 1);
 }

@@ -234,6 +234,83 @@ static void state_put_back_continues_the_same_way(void **state)
 	}
 }
 
+static void averages_follow_the_weights_and_can_take_their_place(void **state)
+{
+	struct cs_optimizer_spec spec = cs_optimizer_default(CS_SGD);
+	double kernel = 1, average = 0;
+	struct bench b;
+	char name[200];
+
+	(void)state;
+	spec.average = 0.5f;
+	bench_init(&b, &spec);
+	cs_optimizer_exchange_average(b.optimizer, b.network); /* there is none yet */
+	expect(b.kernel[0], 1);
+	for (int t = 1; t <= 15; t++) {
+		double decay = fmin(0.5, (t - 1) / (t + 9.0));
+
+		cs_optimizer_step(b.optimizer, b.network, b.trace, 0.1f);
+		kernel -= 0.1 * 0.5;
+		average = decay * average + (1 - decay) * kernel;
+		expect(b.kernel[0], kernel);
+		cs_optimizer_exchange_average(b.optimizer, b.network);
+		expect(b.kernel[0], average);
+		cs_optimizer_exchange_average(b.optimizer, b.network);
+	}
+	expect(b.kernel[0], kernel);
+	assert_int_equal(cs_optimizer_state_count(b.optimizer), 2);
+	expect(cs_optimizer_state(b.optimizer, 0, name, sizeof name)->data[0], average);
+	assert_string_equal(name, "dense1/kernel/average");
+	bench_fini(&b);
+}
+
+static void frozen_layers_and_batch_statistics_are_averaged_too(void **state)
+{
+	struct cs_layer_spec specs[2] = {
+		cs_layer_spec_default(cs_layer_kind("conv")), cs_layer_spec_default(cs_layer_kind("batchnorm"))};
+	struct cs_optimizer_spec spec = cs_optimizer_default(CS_SGD);
+	struct cs_tensor in;
+	struct cs_optimizer *optimizer;
+	struct cs_network *network;
+	struct cs_trace *trace;
+	struct cs_error error;
+	float weight, mean[2], before;
+	char name[200];
+
+	(void)state;
+	specs[0].features = 1;
+	specs[0].kernel[0] = specs[0].kernel[1] = 1;
+	spec.average = 0.25f;
+	spec.momentum = 0.9f;
+	assert_int_equal(cs_network_new(CS_SHAPE(2, 2, 1), specs, 2, 1, &network, &error), CS_OK);
+	assert_int_equal(cs_trace_new(network, CS_TRACE_TRAIN, 1, NULL, &trace, &error), CS_OK);
+	assert_int_equal(cs_optimizer_new(&spec, network, &optimizer, &error), CS_OK);
+	assert_int_equal(cs_tensor_init(&in, CS_SHAPE(1, 2, 2, 1), &error), CS_OK);
+	memcpy(in.data, (float[]){1, 2, 3, 4}, 4 * sizeof(float));
+	/* kernel, bias, gamma, beta with momentum and average; the moving mean and variance with an average */
+	assert_int_equal(cs_optimizer_state_count(optimizer), 4 * 2 + 2);
+	cs_optimizer_state(optimizer, 9, name, sizeof name);
+	assert_non_null(strstr(name, "/average"));
+	network->layers[0].frozen = true;
+	weight = network->layers[0].params[0].value.data[0];
+	for (int t = 0; t < 2; t++) {
+		cs_network_forward_training(trace, &in, 1, (uint32_t)t);
+		cs_network_backward(trace, false, NULL);
+		cs_optimizer_step(optimizer, network, trace, 0.1f);
+		mean[t] = network->layers[1].params[2].value.data[0];
+	}
+	before = mean[1];
+	cs_optimizer_exchange_average(optimizer, network);
+	expect(network->layers[0].params[0].value.data[0], (double)weight);
+	/* a step sees the statistics that stood before it: the mean after step 1 counts 10/11 or more in the average after step 2 */
+	assert_true(fabsf(network->layers[1].params[2].value.data[0]) < fabsf(before));
+	assert_true(fabsf(network->layers[1].params[2].value.data[0]) > 0.5f * fabsf(mean[0]));
+	cs_tensor_fini(&in);
+	cs_optimizer_free(optimizer);
+	cs_trace_free(trace);
+	cs_network_free(network);
+}
+
 static void nonsense_is_refused_by_name(void **state)
 {
 	struct cs_optimizer_spec spec;
@@ -296,6 +373,8 @@ int main(void)
 		cmocka_unit_test(gradients_are_clipped_together),
 		cmocka_unit_test(frozen_layers_stay_as_they_are),
 		cmocka_unit_test(state_put_back_continues_the_same_way),
+		cmocka_unit_test(averages_follow_the_weights_and_can_take_their_place),
+		cmocka_unit_test(frozen_layers_and_batch_statistics_are_averaged_too),
 		cmocka_unit_test(nonsense_is_refused_by_name),
 		cmocka_unit_test(every_failing_allocation_is_reported_and_leaks_nothing),
 	};

@@ -4,7 +4,7 @@ local cli = require "convscope.commandline"
 local common = require "convscope.common"
 local system = cs.engine.system
 
-local optimizer_keys = { momentum = true, nesterov = true, weight_decay = true, clip_norm = true, beta1 = true, beta2 = true,
+local optimizer_keys = { momentum = true, nesterov = true, weight_decay = true, clip_norm = true, average = true, beta1 = true, beta2 = true,
   epsilon = true }
 local schedule_keys = { warmup = "warmup", schedule_factor = "factor", schedule_every = "every", schedule_final = "final",
   schedule_peak = "peak_at", schedule_start = "start" }
