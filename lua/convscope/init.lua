@@ -297,6 +297,7 @@ local lazy = {
   result = function() return require("convscope.result").new end,
   job = function() return require("convscope.result").job end,
   analysis = function() return require("convscope.result").analysis end,
+  sheet = function() return require "convscope.sheet" end,
 }
 
 -- The engine itself, for the commands; scripts need none of it.
@@ -308,6 +309,7 @@ function cs.built(net) return built[net] end
 function cs.opened(data) return opened[data] end
 
 return setmetatable(cs, {
+  lazy = lazy,
   __index = function(self, key)
     local make = lazy[key]
     if not make then return nil end

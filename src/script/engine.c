@@ -9,6 +9,7 @@ static void (*const rooms[])(lua_State *L) = {
 	cs_lua_open_random,
 	cs_lua_open_picture,
 	cs_lua_open_plot,
+	cs_lua_open_sheet,
 	cs_lua_open_h5,
 	cs_lua_open_dataset,
 	cs_lua_open_images,

@@ -18,6 +18,7 @@ void cs_lua_open_plot(lua_State *L);
 void cs_lua_open_project(lua_State *L);
 void cs_lua_open_random(lua_State *L);
 void cs_lua_open_run(lua_State *L);
+void cs_lua_open_sheet(lua_State *L);
 void cs_lua_open_statistics(lua_State *L);
 void cs_lua_open_system(lua_State *L);
 void cs_lua_open_tensor(lua_State *L);

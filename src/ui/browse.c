@@ -11,12 +11,14 @@
 #include "io/file.h"
 #include "ui/chrome.h"
 #include "ui/clock.h"
+#include "ui/evaluate.h"
 #include "ui/runs.h"
 #include "ui/terminal.h"
 #include "ui/view.h"
 
 #include <locale.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
@@ -36,7 +38,8 @@ struct browser {
 	double replies_since;
 	double asked; /* when the terminal was asked what it is; 0: no answer is due */
 	double drawn, woken;
-	unsigned key_count; /* so that the escape in `Esc x` is no prefix */
+	enum cs_status settings_status; /* how the user's file was read: */
+	struct cs_error settings_error;
 };
 
 /* The last line that an engine room logged, for the status line. */
@@ -87,7 +90,7 @@ static void conclude(struct browser *browser)
 
 	browser->asked = 0;
 	cs_probe_conclude(&session->probe);
-	if (session->probe.background)
+	if (session->probe.background && !session->settings.background)
 		session->screen.dark = session->probe.background == 1;
 	if (cs_graphics_choose(session->graphics, &session->probe)) {
 		clearok(curscr, TRUE);
@@ -389,13 +392,16 @@ static enum cs_status run(struct browser *browser, const struct start *start, st
 	bool answered;
 	enum cs_status status;
 
+	session->probe.passthrough = session->settings.passthrough;
 	cs_probe_look(&session->probe, 1);
 	answered = cs_probe_ask(&session->probe, FIRST_ANSWER, typed, sizeof typed);
-	status = cs_terminal_open(error);
+	status = cs_terminal_open(session->settings.mouse, error);
 	if (status)
 		return status;
 	cs_log_to(log_line, NULL);
 	cs_probe_conclude(&session->probe);
+	if (session->settings.background)
+		session->probe.background = session->settings.background;
 	cs_screen_init(&session->screen, session->probe.utf8, session->probe.background != 2);
 	status = cs_graphics_new(&session->screen, &session->graphics, error);
 	if (!status) {
@@ -408,6 +414,8 @@ static enum cs_status run(struct browser *browser, const struct start *start, st
 		open_start(session, start);
 		if (cs_keys_load(NULL, &keys))
 			cs_session_complain(session, &keys);
+		if (browser->settings_status)
+			cs_session_complain(session, &browser->settings_error);
 		for (const char *at = typed; *at && !session->quit; at++)
 			take_character(browser, (unsigned char)*at);
 		loop(browser);
@@ -415,6 +423,16 @@ static enum cs_status run(struct browser *browser, const struct start *start, st
 	}
 	cs_terminal_close();
 	return status;
+}
+
+/* What the command line says goes first, then the environment, then the user's file. */
+static const char *wished(const struct cs_ui_request *request, const struct cs_settings *settings)
+{
+	const char *environment = getenv("CONVSCOPE_GRAPHICS");
+
+	if (request->graphics || (environment && *environment) || !settings->graphics[0])
+		return request->graphics;
+	return settings->graphics;
 }
 
 enum cs_status cs_ui_browse(
@@ -429,7 +447,9 @@ enum cs_status cs_ui_browse(
 	setlocale(LC_CTYPE, "");
 	status = cs_session_init(&browser->session, request, hooks, error);
 	if (!status)
-		status = cs_probe_wish(request->graphics, &browser->session.probe.wish, error);
+		browser->settings_status = cs_settings_load(NULL, &browser->session.settings, &browser->settings_error);
+	if (!status)
+		status = cs_probe_wish(wished(request, &browser->session.settings), &browser->session.probe.wish, error);
 	if (!status)
 		status = cs_terminal_check(error);
 	if (!status)
@@ -438,7 +458,7 @@ enum cs_status cs_ui_browse(
 		status = run(browser, &start, error);
 	while (browser->session.top)
 		cs_view_pop(&browser->session);
-	cs_chrome_fini(&browser->session);
+	cs_evaluate_fini(&browser->session);
 	cs_session_fini(&browser->session);
 	cs_log_to(NULL, NULL);
 	cs_free(start.runs);

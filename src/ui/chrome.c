@@ -1,89 +1,19 @@
 /* chrome.c: hint line, status line, prompts, and the keys of every screen. See chrome.h. */
 #include "ui/chrome.h"
 
-#include "core/alloc.h"
-#include "io/file.h"
 #include "ui/clock.h"
+#include "ui/commands.h"
+#include "ui/complete.h"
+#include "ui/evaluate.h"
+#include "ui/record.h"
 #include "ui/view.h"
 
+#include <curses.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Screens too small for anything but a word. */
 enum { LEAST_ROWS = 3, LEAST_COLUMNS = 12, HINTS_FROM = 9 };
-
-/* A line of Lua on its way. */
-struct errand {
-	const struct cs_ui_hooks *hooks;
-	char *line, *text;
-};
-
-static void release_errand(void *context)
-{
-	struct errand *errand = context;
-
-	cs_free(errand->line);
-	cs_free(errand->text);
-	cs_free(errand);
-}
-
-static enum cs_status evaluate(struct cs_job *job, void *context, struct cs_error *error)
-{
-	struct errand *errand = context;
-
-	cs_job_progress(job, -1, "running Lua");
-	return errand->hooks->evaluate(errand->hooks->context, errand->line, &errand->text, error);
-}
-
-static void start_lua(struct cs_session *session, const char *line)
-{
-	struct cs_error error;
-	struct errand *errand;
-
-	if (!session->hooks || !session->hooks->evaluate) {
-		cs_session_say(session, CS_STYLE_WARN, "Lua is not available here");
-		return;
-	}
-	if (session->lua) {
-		cs_session_say(session, CS_STYLE_WARN, "the line before is still running");
-		return;
-	}
-	errand = cs_calloc(1, sizeof *errand);
-	if (!errand)
-		return;
-	errand->hooks = session->hooks;
-	errand->line = cs_strdup(line);
-	if (!errand->line) {
-		cs_free(errand);
-		return;
-	}
-	if (cs_work_start(session->works, "running Lua", evaluate, errand, release_errand, &session->lua, &error))
-		cs_session_complain(session, &error);
-}
-
-static void lua_ended(struct cs_session *session)
-{
-	struct errand *errand = cs_work_context(session->lua);
-	struct cs_error error = {0};
-
-	if (cs_work_result(session->lua, &error)) {
-		if (strchr(error.message, '\n'))
-			cs_view_push(session, &cs_view_text, &(struct cs_text_argument){errand->line, error.message});
-		else
-			cs_session_complain(session, &error);
-	} else if (errand->text && strchr(errand->text, '\n') && strchr(errand->text, '\n')[1]) {
-		cs_view_push(session, &cs_view_text, &(struct cs_text_argument){errand->line, errand->text});
-	} else {
-		char *text = errand->text ? errand->text : errand->line;
-
-		text[strcspn(text, "\n")] = '\0';
-		cs_session_say(session, CS_STYLE_TEXT, "%s", *text ? text : "done");
-	}
-	cs_work_drop(session->lua);
-	session->lua = NULL;
-}
 
 bool cs_chrome_tick(struct cs_session *session)
 {
@@ -91,10 +21,9 @@ bool cs_chrome_tick(struct cs_session *session)
 	bool news = false;
 	int count;
 
-	if (session->lua && cs_work_finished(session->lua)) {
-		lua_ended(session);
-		news = true;
-	}
+	news |= cs_evaluate_tick(session);
+	news |= cs_complete_tick(session);
+	news |= cs_command_tick(session);
 	if (session->message_until > 0 && cs_ui_clock() >= session->message_until) {
 		session->message_until = 0;
 		news = true;
@@ -106,16 +35,6 @@ bool cs_chrome_tick(struct cs_session *session)
 		news = true;
 	}
 	return news;
-}
-
-void cs_chrome_fini(struct cs_session *session)
-{
-	for (int i = 0; session->lua && !cs_work_finished(session->lua) && i < 100; i++)
-		usleep(10000);
-	if (session->lua && !cs_work_finished(session->lua)) {
-		fprintf(stderr, "convscope: a line of Lua was still running and was cut off\n");
-		_exit(1);
-	}
 }
 
 /* "[b] rule  [s] signal ...": the screen's own keys first, as many as fit. */
@@ -143,6 +62,7 @@ static void draw_hints(struct cs_session *session, int row)
 			cs_screen_put(screen, row, column, -1, CS_STYLE_KEY, "%s", key);
 			cs_screen_put(screen, row, column + cs_screen_width(screen, key) + 1, -1, CS_STYLE_DIM, "%s",
 				at->hint);
+			cs_spots_add(&session->spots, (struct cs_area){row, column, 1, width}, CS_SPOT_KEY, at->keys[0]);
 			column += width + 2;
 		}
 	}
@@ -153,15 +73,20 @@ static void draw_prompt(struct cs_session *session, int row)
 	const struct cs_prompt *prompt = &session->prompt;
 	struct cs_screen *screen = &session->screen;
 	char text[CS_PROMPT_BYTES];
-	int room = screen->columns - 3, from = prompt->cursor > room ? prompt->cursor - room : 0;
+	const char *sign = prompt->sign == '&' ? "filter "
+		: prompt->sign == '>'          ? "picture file "
+		: prompt->sign == '='          ? "="
+		: prompt->sign == '/'          ? "/"
+					       : ":";
+	int left = cs_screen_put(screen, row, 0, -1, CS_STYLE_KEY, "%s", sign);
+	int room = screen->columns - left - 2, from = prompt->cursor > room ? prompt->cursor - room : 0;
 	const char *at = text;
 
 	cs_prompt_text(prompt, text, sizeof text);
 	for (int i = 0; i < from; i++)
 		cs_utf8_next(&at);
-	cs_screen_put(screen, row, 0, 1, CS_STYLE_KEY, "%c", prompt->sign);
-	cs_screen_put(screen, row, 1, -1, CS_STYLE_TEXT, "%s ", at);
-	cs_screen_shade(screen, row, 1 + prompt->cursor - from, 1, CS_STYLE_SELECT);
+	cs_screen_put(screen, row, left, -1, CS_STYLE_TEXT, "%s ", at);
+	cs_screen_shade(screen, row, left + prompt->cursor - from, 1, CS_STYLE_SELECT);
 }
 
 static void draw_status(struct cs_session *session, int row)
@@ -174,6 +99,8 @@ static void draw_status(struct cs_session *session, int row)
 		draw_prompt(session, row);
 		return;
 	}
+	if (session->record && session->message_until == 0)
+		cs_screen_put(screen, row, 1, screen->columns / 3, CS_STYLE_WARN, "● recording");
 	if (count > 0) {
 		snprintf(busy, sizeof busy, count > 1 ? "%s (+%d)" : "%s", session->busy, count - 1);
 		used = cs_screen_width(screen, busy);
@@ -197,8 +124,12 @@ void cs_chrome_draw(struct cs_session *session)
 		return;
 	}
 	session->body_rows = screen->rows - (hints ? 2 : 1);
+	cs_spots_clear(&session->spots);
 	session->top->ops->draw(session->top);
-	if (hints)
+	if (session->prompt.active && session->choices[0])
+		cs_screen_put(screen, screen->rows - 2, 1, -1, CS_STYLE_TEXT, "%-*s", screen->columns - 2,
+			session->choices);
+	else if (hints)
 		draw_hints(session, screen->rows - 2);
 	draw_status(session, screen->rows - 1);
 }
@@ -215,53 +146,51 @@ static void find(struct cs_session *session, int step)
 		view->ops->find(view, session->found, step);
 }
 
+static void narrow(struct cs_session *session, enum cs_prompt_word word, char *text)
+{
+	struct cs_view *view = session->top;
+
+	if (!view->ops->filter)
+		return;
+	if (word == CS_PROMPT_MORE)
+		cs_prompt_text(&session->prompt, text, CS_PROMPT_BYTES);
+	view->ops->filter(view, word == CS_PROMPT_LEFT ? NULL : text);
+}
+
 static void prompt_key(struct cs_session *session, int key)
 {
 	char text[CS_PROMPT_BYTES];
+	enum cs_prompt_word word;
 
 	session->dirty = true;
-	if (cs_prompt_key(&session->prompt, key, text) != CS_PROMPT_DONE || !text[0])
+	if (key == '\t' && (session->prompt.sign == ':' || session->prompt.sign == '>')) {
+		cs_complete(session);
 		return;
+	}
+	cs_complete_forget(session);
+	word = cs_prompt_key(&session->prompt, key, text);
+	if (session->prompt.sign == '&')
+		narrow(session, word, text);
+	if (session->prompt.sign == '&' || word != CS_PROMPT_DONE)
+		return;
+	if (session->prompt.sign == '=') {
+		if (session->top->ops->typed)
+			session->top->ops->typed(session->top, text);
+		return;
+	}
+	if (!text[0])
+		return;
+	if (session->prompt.sign == '>') {
+		cs_command_open_picture(session, text);
+		return;
+	}
 	if (session->prompt.sign == ':') {
-		start_lua(session, text);
+		if (!cs_command(session, text))
+			cs_evaluate_start(session, text);
 		return;
 	}
 	snprintf(session->found, sizeof session->found, "%s", text);
 	find(session, 0);
-}
-
-static void export(struct cs_session *session)
-{
-	struct cs_view *view = session->top;
-	char label[128], message[500] = "", *stem;
-	struct cs_error error = {0};
-	enum cs_status status = CS_OK;
-
-	if (!view->ops->export) {
-		cs_session_say(session, CS_STYLE_TEXT, "nothing to export here");
-		return;
-	}
-	view->ops->label(view, label, sizeof label);
-	for (char *at = label; *at; at++) {
-		if (strchr("/\\ :*?\"<>|", *at) || (unsigned char)*at < ' ')
-			*at = '_';
-	}
-	stem = session->run ? cs_format("%s/figures/%s", session->run, label) : cs_format("convscope-%s", label);
-	if (!stem)
-		return;
-	if (session->run) {
-		char *directory = cs_format("%s/figures", session->run);
-
-		status = directory ? cs_file_make_directories(directory, &error) : cs_fail_memory(&error, "a path");
-		cs_free(directory);
-	}
-	if (!status)
-		status = view->ops->export(view, stem, message, sizeof message, &error);
-	if (status)
-		cs_session_complain(session, &error);
-	else
-		cs_session_say(session, CS_STYLE_GOOD, "%s", message);
-	cs_free(stem);
 }
 
 /* Leave the screens that stand for one layer, before another one is shown. */
@@ -359,7 +288,7 @@ static void everywhere(struct cs_session *session, enum cs_action action, int ar
 		find(session, -1);
 		break;
 	case CS_ACTION_EXPORT:
-		export(session);
+		cs_command_export(session, NULL);
 		break;
 	case CS_ACTION_REDRAW:
 		session->redraw = true;
@@ -387,19 +316,51 @@ static void everywhere(struct cs_session *session, enum cs_action action, int ar
 	}
 }
 
+static void act(struct cs_session *session, enum cs_action action, int argument)
+{
+	session->dirty = true;
+	if (!session->top->ops->act(session->top, action, argument))
+		everywhere(session, action, argument);
+}
+
+static void point(struct cs_session *session)
+{
+	struct cs_view *view = session->top;
+	const struct cs_spot *spot;
+	struct cs_pointer pointer;
+
+	if (!cs_pointer_read(&session->spots, &pointer) || session->prompt.active)
+		return;
+	spot = cs_spots_at(&session->spots, pointer.kind == CS_POINTER_DRAG ? pointer.from_row : pointer.row,
+		pointer.kind == CS_POINTER_DRAG ? pointer.from_column : pointer.column);
+	session->dirty = true;
+	if (view->ops->point && view->ops->point(view, &pointer, spot))
+		return;
+	if (pointer.kind == CS_POINTER_WHEEL) {
+		act(session, pointer.step < 0 ? CS_ACTION_UP : CS_ACTION_DOWN, 0);
+	} else if (pointer.kind == CS_POINTER_PRESS && spot && spot->kind == CS_SPOT_KEY) {
+		cs_chrome_key(session, (int)spot->index);
+	} else if (pointer.kind == CS_POINTER_PRESS && spot && spot->kind == CS_SPOT_ITEM && view->ops->select) {
+		if (view->ops->select(view, spot->index))
+			act(session, CS_ACTION_ENTER, 0);
+	}
+}
+
 void cs_chrome_key(struct cs_session *session, int key)
 {
 	enum cs_action action;
 	int argument;
+
+	if (key == cs_key_of(KEY_MOUSE, true)) {
+		point(session);
+		return;
+	}
 
 	if (session->prompt.active) {
 		prompt_key(session, key);
 		return;
 	}
 	action = cs_key_action(key, session->top->ops->context, &argument);
-	if (action == CS_ACTION_NONE)
-		return;
-	session->dirty = true;
-	if (!session->top->ops->act(session->top, action, argument))
-		everywhere(session, action, argument);
+	if (action != CS_ACTION_NONE)
+		act(session, action, argument);
 }

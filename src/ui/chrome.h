@@ -16,8 +16,4 @@ bool cs_chrome_network(struct cs_session *session);
 /* Look after the line of Lua and old messages; true when there is something new to draw. */
 bool cs_chrome_tick(struct cs_session *session);
 
-/* Before the work is waited for: a line of Lua cannot be told to stop. When one still runs a second later the program ends here,
- * with the terminal restored and a word about it. */
-void cs_chrome_fini(struct cs_session *session);
-
 #endif

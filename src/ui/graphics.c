@@ -52,6 +52,7 @@ bool cs_graphics_choose(struct cs_graphics *graphics, const struct cs_probe *pro
 
 	graphics->ops = ops;
 	graphics->ascii = ascii;
+	graphics->passthrough = probe->passthrough;
 	graphics->cell_width = probe->cell_width;
 	graphics->cell_height = probe->cell_height;
 	graphics->most_width = probe->most_width;

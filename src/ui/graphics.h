@@ -57,6 +57,7 @@ struct cs_graphics {
 	const struct cs_graphics_ops *ops;
 	struct cs_screen *screen;
 	bool ascii;
+	bool passthrough; /* what is sent goes wrapped through tmux */
 	int cell_width, cell_height, most_width, most_height;
 	struct cs_placed *now, *last; /* this frame's pictures, and the one before's */
 	int now_count, now_room, last_count, last_room;

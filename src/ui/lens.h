@@ -13,6 +13,8 @@ struct cs_exhibit {
 	float limit; /* of the scale: full colour; 0: nothing but zeros */
 	float value; /* the activation it stands for */
 	bool silent;
+	const char *layer; /* without a tile: the layer whose filter of number `filter` it is; NULL: neither */
+	int64_t filter;
 };
 
 /* Where something is wanted from the tiles: makes the key. */
@@ -29,8 +31,8 @@ struct cs_area cs_lens_show(
 	struct cs_session *session, struct cs_area area, enum cs_anchor anchor, const struct cs_exhibit *exhibit);
 
 /* Write stem.png (all pictures, `columns` a row) and stem.hdf5 (all numbers, with limits and values); the message names both. */
-enum cs_status cs_lens_export(const struct cs_exhibit *exhibits, int count, int columns, const char *stem,
-	char *message, size_t size, struct cs_error *error);
+enum cs_status cs_lens_export(struct cs_session *session, const struct cs_exhibit *exhibits, int count, int columns,
+	const char *stem, char *message, size_t size, struct cs_error *error);
 
 void cs_lens_free(struct cs_exhibit *exhibits, int count);
 

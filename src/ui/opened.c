@@ -2,7 +2,6 @@
 #include "ui/opened.h"
 
 #include "core/alloc.h"
-#include "data/loader.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -38,6 +37,7 @@ void cs_opened_release(struct cs_opened *opened)
 	for (int i = 0; i < 2; i++)
 		cs_pass_free(opened->kept[i]);
 	cs_workers_free(opened->workers);
+	cs_opened_close_files(opened);
 	cs_dataset_close(opened->data);
 	cs_model_free(opened->model);
 	cs_free(opened->predicted);
@@ -303,8 +303,7 @@ enum cs_status cs_opened_forward(
 	if (pass->count == count && memcmp(pass->images, images, (size_t)count * sizeof *images) == 0)
 		return CS_OK;
 	pass->count = 0;
-	status = cs_loader_read(opened->data, images, count, (int)opened->model->network->input.dim[2],
-		&opened->model->preprocess, &batch, error);
+	status = cs_opened_read(opened, images, count, &batch, error);
 	if (status)
 		return status;
 	part = cs_tensor_slice(&batch.images, 0, count);

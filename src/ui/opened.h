@@ -6,7 +6,9 @@
 #ifndef CS_UI_OPENED_H
 #define CS_UI_OPENED_H
 
+#include "core/batch.h"
 #include "data/dataset.h"
+#include "io/picture.h"
 #include "model/model.h"
 #include "nn/trace.h"
 
@@ -20,7 +22,13 @@ enum cs_stage {
 	CS_STAGE_FAILED, /* nothing: `notice` says why */
 };
 
-enum { CS_PASS_MOST = 8 };
+enum { CS_PASS_MOST = 8, CS_OPENED_FILES = 64 };
+
+/* A picture from a file, fitted to what the network sees. */
+struct cs_opened_file {
+	char *path;
+	struct cs_picture picture;
+};
 
 /* A trace with the images that went through it last, kept for the next question about them. The network is cut off after layer
  * `depth`: what lies beyond would be computed in vain. */
@@ -44,6 +52,8 @@ struct cs_opened {
 	const int64_t *images; /* the split's */
 	int64_t image_count;
 	atomic_int *predicted; /* [image_count] the class the network names; -1: not looked at yet */
+	struct cs_opened_file files[CS_OPENED_FILES]; /* images data->count and on */
+	atomic_int file_count;
 	struct cs_workers *workers; /* for the screen's own questions */
 	pthread_mutex_t lock; /* guards what follows */
 	char notice[500];
@@ -73,6 +83,21 @@ const char *cs_opened_label(const struct cs_opened *opened, int label, char *tex
 
 /* Where image `image` of the data set stands in `images`; -1 when it is not there. */
 int64_t cs_opened_position(const struct cs_opened *opened, int64_t image);
+
+/* Decode a picture file and number it as an image behind those of the data set (again the same number for the same path). From one
+ * thread at a time. Errors: those of cs_picture_load(). */
+enum cs_status cs_opened_add_file(
+	struct cs_opened *opened, const char *path, int64_t *image, struct cs_error *error);
+/* The path of an image that is such a file; NULL for those of the data set. */
+const char *cs_opened_file(const struct cs_opened *opened, int64_t image);
+void cs_opened_close_files(struct cs_opened *opened);
+
+/* What cs_dataset_pixels(), cs_dataset_sample() and cs_loader_read() give, files included. */
+enum cs_status cs_opened_pixels(
+	const struct cs_opened *opened, int64_t image, uint8_t *rgb, struct cs_error *error);
+void cs_opened_sample(const struct cs_opened *opened, int64_t image, struct cs_sample *out);
+enum cs_status cs_opened_read(struct cs_opened *opened, const int64_t *images, int count, struct cs_batch *batch,
+	struct cs_error *error);
 
 /* Take a pass for at most `capacity` images through layer `depth`, a kept one where it fits, and give it back. */
 enum cs_status cs_opened_take(

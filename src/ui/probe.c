@@ -49,6 +49,10 @@ void cs_probe_look(struct cs_probe *probe, int fd)
 
 	probe->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 	probe->multiplexer = (tmux && *tmux) || begins(term, "tmux") || begins(term, "screen");
+	if (probe->wish == CS_WISH_SIXEL && tmux && *tmux)
+		probe->passthrough = true; /* plain sixel would be swallowed */
+	if (!tmux || !*tmux)
+		probe->passthrough = false;
 	if (ioctl(fd, TIOCGWINSZ, &size) == 0) {
 		probe->rows = size.ws_row;
 		probe->columns = size.ws_col;
@@ -71,9 +75,11 @@ const char *cs_probe_questions(struct cs_probe *probe)
 	probe->said_cell_width = probe->said_cell_height = 0;
 	if (!term || begins(term, "linux") || begins(term, "vt52"))
 		return "";
-	if (probe->multiplexer && probe->wish != CS_WISH_SIXEL)
+	if (probe->multiplexer && probe->wish != CS_WISH_SIXEL && !probe->passthrough)
 		return "";
 	probe->asked = true;
+	if (probe->passthrough) /* to the terminal behind tmux: escapes inside are doubled */
+		return "\033Ptmux;\033\033[16t\033\033[?2;1;0S\033\033[?2;4;0S\033\033[c\033\\";
 	if (begins(term, "vt"))
 		return "\033[c"; /* a DEC terminal: the rest is xterm's */
 	return "\033[16t\033[?2;1;0S\033[?2;4;0S\033]11;?\033\\\033[c";
@@ -139,8 +145,8 @@ static bool sane_cell(int width, int height)
 static void find_cell(struct cs_probe *probe)
 {
 	int width = probe->said_cell_width, height = probe->said_cell_height;
-	bool capped = probe->limit_width > 0 &&
-		(probe->area_width >= probe->limit_width || probe->area_height >= probe->limit_height);
+	bool capped = probe->passthrough || (probe->limit_width > 0 &&
+		(probe->area_width >= probe->limit_width || probe->area_height >= probe->limit_height));
 
 	probe->cell_known = true;
 	if (!sane_cell(width, height) && probe->columns > 0 && probe->rows > 0 && !capped) {
@@ -179,7 +185,7 @@ void cs_probe_conclude(struct cs_probe *probe)
 		choose(probe, plain, probe->utf8 ? "asked for" : "symbols were asked for, but the locale has no UTF-8");
 	else if (probe->wish == CS_WISH_SIXEL)
 		choose(probe, CS_PROTOCOL_SIXEL, "asked for");
-	else if (probe->multiplexer)
+	else if (probe->multiplexer && !probe->passthrough)
 		choose(probe, plain,
 			"tmux or screen stand between, which wipe pictures; CONVSCOPE_GRAPHICS=sixel insists");
 	else if (!probe->answered)

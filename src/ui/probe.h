@@ -21,6 +21,7 @@ struct cs_probe {
 	enum cs_wish wish;
 	bool utf8; /* characters beyond ASCII may be written */
 	bool multiplexer; /* tmux or screen stand between */
+	bool passthrough; /* pictures are to go through tmux, wrapped */
 	bool asked; /* questions went out */
 	bool answered; /* DA1 came back */
 	bool sixel; /* it holds a 4 */

@@ -10,12 +10,18 @@
 
 enum { CTRL = 0x1f, ESC = 27, ROOM = sizeof((struct cs_prompt *)0)->line / sizeof(uint32_t) };
 
+/* Which history a sign has. */
+static int which_of(char sign)
+{
+	return sign == ':' ? 0 : sign == '/' ? 1 : sign == '&' ? 2 : 3;
+}
+
 void cs_prompt_open(struct cs_prompt *prompt, char sign)
 {
 	prompt->active = true;
 	prompt->sign = sign;
 	prompt->length = prompt->cursor = 0;
-	prompt->history_at = prompt->history_count[sign == '/'];
+	prompt->history_at = prompt->history_count[which_of(sign)];
 }
 
 void cs_prompt_text(const struct cs_prompt *prompt, char *text, size_t size)
@@ -37,9 +43,37 @@ static void set_line(struct cs_prompt *prompt, const char *text)
 	prompt->cursor = prompt->length;
 }
 
+void cs_prompt_set(struct cs_prompt *prompt, const char *text)
+{
+	set_line(prompt, text);
+}
+
+void cs_prompt_before(const struct cs_prompt *prompt, char *text, size_t size)
+{
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (int i = 0; i < prompt->cursor; i++)
+		cs_utf8_put(text, size, &used, prompt->line[i]);
+}
+
+void cs_prompt_replace(struct cs_prompt *prompt, const char *text)
+{
+	uint32_t rest[ROOM], character;
+	int count = prompt->length - prompt->cursor;
+
+	memcpy(rest, prompt->line + prompt->cursor, (size_t)count * sizeof *rest);
+	prompt->length = 0;
+	while (prompt->length + count < (int)ROOM && (character = cs_utf8_next(&text)) != 0)
+		prompt->line[prompt->length++] = character;
+	prompt->cursor = prompt->length;
+	memcpy(prompt->line + prompt->length, rest, (size_t)count * sizeof *rest);
+	prompt->length += count;
+}
+
 static void go_back(struct cs_prompt *prompt, int step)
 {
-	int which = prompt->sign == '/', at = prompt->history_at + step;
+	int which = which_of(prompt->sign), at = prompt->history_at + step;
 
 	if (at < 0 || at > prompt->history_count[which])
 		return;
@@ -49,10 +83,10 @@ static void go_back(struct cs_prompt *prompt, int step)
 
 static void remember(struct cs_prompt *prompt, const char *text)
 {
-	int which = prompt->sign == '/', *count = &prompt->history_count[which];
+	int which = which_of(prompt->sign), *count = &prompt->history_count[which];
 	char **list = prompt->history[which], *copy;
 
-	if (!*text || (*count && strcmp(list[*count - 1], text) == 0))
+	if (!*text || prompt->sign == '=' || (*count && strcmp(list[*count - 1], text) == 0))
 		return;
 	copy = cs_strdup(text);
 	if (!copy)
@@ -137,7 +171,7 @@ enum cs_prompt_word cs_prompt_key(struct cs_prompt *prompt, int key, char *text)
 
 void cs_prompt_fini(struct cs_prompt *prompt)
 {
-	for (int which = 0; which < 2; which++) {
+	for (int which = 0; which < 4; which++) {
 		for (int i = 0; i < prompt->history_count[which]; i++)
 			cs_free(prompt->history[which][i]);
 	}

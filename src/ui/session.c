@@ -4,6 +4,7 @@
 #include "core/alloc.h"
 #include "io/file.h"
 #include "ui/clock.h"
+#include "ui/record.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -40,6 +41,7 @@ static void let_go(struct cs_session *session)
 
 void cs_session_fini(struct cs_session *session)
 {
+	cs_record_stop(session);
 	let_go(session);
 	cs_works_free(session->works);
 	cs_graphics_free(session->graphics);
@@ -223,6 +225,7 @@ void cs_session_next_rule(struct cs_session *session)
 {
 	session->rule = (session->rule + 1) % 8;
 	cs_session_say(session, CS_STYLE_TEXT, "rule %s", cs_rule_names[session->rule]);
+	cs_record_choices(session);
 }
 
 void cs_session_next_signal(struct cs_session *session)
@@ -231,6 +234,7 @@ void cs_session_next_signal(struct cs_session *session)
 	cs_session_say(session, CS_STYLE_TEXT,
 		session->signal == CS_SIGNAL_VALUE ? "signal: the activation's value goes back"
 						   : "signal: one goes back, whatever the activation");
+	cs_record_choices(session);
 }
 
 void cs_session_toggle_shared(struct cs_session *session)
@@ -238,6 +242,7 @@ void cs_session_toggle_shared(struct cs_session *session)
 	session->shared = !session->shared;
 	cs_session_say(session, CS_STYLE_TEXT,
 		session->shared ? "one scale for all pictures on the screen" : "each picture has a scale of its own");
+	cs_record_choices(session);
 }
 
 const struct cs_network *cs_session_network(const struct cs_session *session)

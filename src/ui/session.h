@@ -7,16 +7,20 @@
 #include "ui/graphics.h"
 #include "ui/keys.h"
 #include "ui/opened.h"
+#include "ui/pointer.h"
 #include "ui/probe.h"
 #include "ui/prompt.h"
 #include "ui/scan.h"
 #include "ui/screen.h"
+#include "ui/settings.h"
 #include "ui/tiles.h"
 #include "ui/work.h"
 
 struct cs_view;
 
-enum { CS_SCANS = 8 };
+enum { CS_SCANS = 8, CS_CHOICES = 2000 };
+
+struct cs_record;
 
 struct cs_session {
 	const struct cs_ui_request *request;
@@ -31,7 +35,17 @@ struct cs_session {
 	bool dirty; /* draw soon */
 	bool quit;
 	bool redraw; /* repaint everything and ask the terminal anew */
-	struct cs_work *lua; /* the line of Lua that runs, or NULL */
+	struct cs_settings settings;
+	struct cs_spots spots; /* what the mouse can hit */
+
+	/* What the prompt is busy with; NULL: nothing. */
+	struct cs_work *lua; /* the line of Lua that runs */
+	struct cs_work *completing; /* the line that is to be completed */
+	struct cs_work *picture; /* the picture file that is read */
+	char choices[CS_CHOICES]; /* how the line could go on */
+	const void *lua_looks; /* what Lua was told is looked at */
+	bool lua_images;
+	struct cs_record *record; /* the script that is recorded */
 
 	/* The model that is looked at; NULL before one is. */
 	struct cs_opened *opened;

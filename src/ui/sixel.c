@@ -135,11 +135,32 @@ static void sixel_draw(struct cs_graphics *graphics, struct cs_placed *placed, c
 		placed->shown = true; /* no memory: an empty hole rather than an endless retry */
 }
 
+/* As tmux hands it on to the terminal behind it: in an envelope, escapes doubled. */
+static void wrap(struct cs_bytes *bytes)
+{
+	struct cs_bytes out = {0};
+	size_t from = 0;
+
+	cs_bytes_add(&out, "\033Ptmux;");
+	for (size_t i = 0; i < bytes->length; i++) {
+		if (bytes->data[i] != '\033')
+			continue;
+		append(bytes->data + from, (int)(i + 1 - from), &out);
+		from = i; /* once more */
+	}
+	append(bytes->data + from, (int)(bytes->length - from), &out);
+	cs_bytes_add(&out, "\033\\");
+	cs_free(bytes->data);
+	*bytes = out;
+}
+
 /* How many bytes may go before the next fence: a quarter of a second's worth, once the terminal's pace is known. */
 static size_t burst_limit(const struct cs_graphics *graphics)
 {
 	double bytes = graphics->rate > 0 ? graphics->rate / 4 : 512 << 10;
 
+	if (graphics->passthrough && bytes > 256 << 10) /* tmux drops what is over a megabyte */
+		bytes = 256 << 10;
 	return bytes < 8192 ? 8192 : bytes > (1 << 20) ? 1 << 20 : (size_t)bytes;
 }
 
@@ -167,6 +188,8 @@ static void sixel_send(struct cs_graphics *graphics)
 	getyx(curscr, row, column);
 	snprintf(text, sizeof text, "\033[%d;%dH\033[c", row + 1, column + 1);
 	cs_bytes_add(&bytes, text);
+	if (graphics->passthrough)
+		wrap(&bytes);
 	graphics->fence = cs_ui_clock();
 	graphics->burst = bytes.length;
 	if (bytes.failed || !cs_terminal_write(bytes.data, bytes.length))

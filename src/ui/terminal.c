@@ -35,6 +35,7 @@ static char restore[256];
 static size_t restore_length;
 static int held = -1, stderr_before = -1; /* a memory file that stands for stderr, and the real one */
 static volatile sig_atomic_t taken;
+static bool mouse_on;
 
 enum cs_status cs_terminal_check(struct cs_error *error)
 {
@@ -166,7 +167,30 @@ static void hold_stderr(void)
 	dup2(held, 2);
 }
 
-enum cs_status cs_terminal_open(struct cs_error *error)
+/* Presses, releases, the wheel, and (1002) the way between press and release. ncurses asks for the first two itself; what it asks for is also
+ * taken back after a crash. */
+static void ask_for_mouse(void)
+{
+	static const char back[] = "\033[?1002l\033[?1000l\033[?1006l";
+
+	mouseinterval(0); /* no waiting for double clicks */
+	mouse_on = mousemask(BUTTON1_PRESSED | BUTTON1_RELEASED | BUTTON4_PRESSED | BUTTON5_PRESSED |
+				   REPORT_MOUSE_POSITION,
+			   NULL) != 0;
+	if (mouse_on && restore_length + sizeof back < sizeof restore) {
+		memmove(restore + sizeof back - 1, restore, restore_length);
+		memcpy(restore, back, sizeof back - 1);
+		restore_length += sizeof back - 1;
+	}
+}
+
+static void follow_mouse(bool on)
+{
+	if (mouse_on)
+		cs_terminal_write(on ? "\033[?1002h" : "\033[?1002l", 8);
+}
+
+enum cs_status cs_terminal_open(bool mouse, struct cs_error *error)
 {
 	enum cs_status status = cs_terminal_check(error);
 
@@ -206,10 +230,14 @@ enum cs_status cs_terminal_open(struct cs_error *error)
 	set_escdelay(25);
 	keypad(input, TRUE);
 	nodelay(input, TRUE);
+	mouse_on = false;
+	if (mouse)
+		ask_for_mouse();
 	if (has_colors()) {
 		start_color();
 		use_default_colors();
 	}
+	follow_mouse(true);
 	return CS_OK;
 }
 
@@ -220,6 +248,7 @@ void cs_terminal_close(void)
 	if (input)
 		delwin(input);
 	input = NULL;
+	follow_mouse(false);
 	endwin();
 	taken = 0;
 	for (int i = 0; i < WATCHED; i++)
@@ -277,6 +306,7 @@ void cs_terminal_suspend(void)
 {
 	struct sigaction stop = {.sa_handler = SIG_DFL}, ours;
 
+	follow_mouse(false);
 	endwin();
 	sigaction(SIGTSTP, &stop, &ours);
 	raise(SIGTSTP); /* returns when continued */
@@ -307,6 +337,7 @@ void cs_terminal_repaint(void)
 	endwin();
 	cs_terminal_resize();
 	clearok(curscr, TRUE);
+	follow_mouse(true);
 }
 
 void cs_terminal_resize(void)

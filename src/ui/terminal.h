@@ -23,8 +23,8 @@ enum cs_event {
  * without a cursor that can be placed. */
 enum cs_status cs_terminal_check(struct cs_error *error);
 
-/* Take the screen. Lines that libraries print to stderr are held back until the end. */
-enum cs_status cs_terminal_open(struct cs_error *error);
+/* Take the screen, and with `mouse` ask for mouse events where the terminal has them. Lines that libraries print to stderr are held back until the end. */
+enum cs_status cs_terminal_open(bool mouse, struct cs_error *error);
 
 /* Give it back; what was held back is printed. */
 void cs_terminal_close(void);

@@ -88,7 +88,7 @@ static enum cs_status make_picture(const struct errand *errand, struct cs_tile *
 
 	if (status)
 		return status;
-	status = cs_dataset_pixels(data, key->image, whole.rgb, &tile->error);
+	status = cs_opened_pixels(errand->opened, key->image, whole.rgb, &tile->error);
 	if (key->kind == CS_TILE_PATCH)
 		cs_unit_field(errand->opened->model->network, key->layer, key->row, key->column, &top, &left, &bottom,
 			&right);

@@ -31,6 +31,19 @@ struct cs_view_ops {
 	/* A text was typed at the find prompt; again with step -1 or 1 for n and N (0: first). May be NULL. */
 	void (*find)(struct cs_view *view, const char *text, int step);
 
+	/* A line was typed at a prompt that the view opened with the sign '='; may be empty. May be NULL. */
+	void (*typed)(struct cs_view *view, const char *text);
+
+	/* A filter (sign '&') while it is typed, after each key; NULL: it was given up. May be NULL. */
+	void (*filter)(struct cs_view *view, const char *text);
+
+	/* Put the cursor on an item, as it was named to cs_spots_add(); true when it was there already (the press then opens it). May be
+	 * NULL. */
+	bool (*select)(struct cs_view *view, int64_t index);
+
+	/* Anything else the mouse does over a spot of the view's own (NULL: over none); false: not of interest. May be NULL. */
+	bool (*point)(struct cs_view *view, const struct cs_pointer *pointer, const struct cs_spot *spot);
+
 	/* Write what is shown to files that begin with `stem`; the message says which. May be NULL: nothing to export. */
 	enum cs_status (*export)(
 		struct cs_view *view, const char *stem, char *message, size_t size, struct cs_error *error);

@@ -318,7 +318,7 @@ static enum cs_status export_feature(
 	exhibits = collect(view, &numbers);
 	if (!exhibits)
 		return cs_fail_memory(error, "an export");
-	status = cs_lens_export(exhibits, EACH * numbers.count, EACH * 3, stem, message, size, error);
+	status = cs_lens_export(view->session, exhibits, EACH * numbers.count, EACH * 3, stem, message, size, error);
 	cs_lens_free(exhibits, EACH * CS_SCAN_TOP);
 	return status;
 }

@@ -632,7 +632,7 @@ static enum cs_status export_image(
 		ask(view, &panel, &exhibits[i + 1]);
 	}
 	cs_lens_draw(session, exhibits, panels + 1);
-	status = cs_lens_export(exhibits, panels + 1, panels + 1, stem, message, size, error);
+	status = cs_lens_export(session, exhibits, panels + 1, panels + 1, stem, message, size, error);
 	cs_lens_free(exhibits, panels + 1);
 	return status;
 }

@@ -211,6 +211,8 @@ static void ask(struct cs_view *view, int64_t feature, struct cs_exhibit *exhibi
 	snprintf(exhibit->name, sizeof exhibit->name, "%.40s-%" PRId64, layer_of(view)->spec.name, feature);
 	if (state->kind == FILTERS) {
 		exhibit->numbers = &state->filters[feature];
+		exhibit->layer = first_conv(cs_session_network(session), state->layer)->spec.name;
+		exhibit->filter = feature;
 		return;
 	}
 	if (!scan || !cs_scan_feature(scan, state->layer, feature, &numbers))
@@ -555,7 +557,7 @@ static enum cs_status export_layer(
 	for (int i = 0; i < count; i++)
 		ask(view, state->order[first + i], &exhibits[i]);
 	cs_lens_draw(view->session, exhibits, count);
-	status = cs_lens_export(exhibits, count, state->across, stem, message, size, error);
+	status = cs_lens_export(view->session, exhibits, count, state->across, stem, message, size, error);
 	cs_lens_free(exhibits, count);
 	return status;
 }
