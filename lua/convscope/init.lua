@@ -175,6 +175,11 @@ function engine.methods.network.accuracy(net, images, options)
   return result.accuracy
 end
 
+-- Networks of other networks' layers (surgery.lua).
+for _, name in ipairs { "rebuild", "part" } do
+  engine.methods.network[name] = function(...) return require("convscope.surgery")[name](...) end
+end
+
 --- cs.project_layer(net, images, layer[, options])
 -- What a layer saw in each of the images, one projection an image: a tensor [images,height,width,channels] and a list of what was found. Options as
 -- for cs.project (the whole layer unless `feature` is named), and `batch` (32 images are traced at a time).

@@ -3,6 +3,7 @@
  */
 #include "script/network.h"
 
+#include "script/layer_spec.h"
 #include "script/rooms.h"
 #include "script/tensor.h"
 #include "script/value.h"
@@ -58,106 +59,6 @@ int cs_lua_network_layer(lua_State *L, int arg, const struct cs_model *model, st
 	return cs_lua_network_find(model->network, luaL_checkstring(L, arg), error);
 }
 
-/* Options every layer has, then those of each kind. */
-static const char *const *options_of(const char *type)
-{
-	static const char *const conv[] = {"type", "name", "features", "kernel", "stride", "padding", "activation",
-		"alpha", "bias", "init", "deviation", NULL};
-	static const char *const pool[] = {"type", "name", "window", "stride", "padding", NULL};
-	static const char *const dense[] = {
-		"type", "name", "features", "activation", "alpha", "bias", "init", "deviation", NULL};
-	static const char *const activation[] = {"type", "name", "activation", "alpha", NULL};
-	static const char *const dropout[] = {"type", "name", "rate", NULL};
-	static const char *const batchnorm[] = {"type", "name", "epsilon", "momentum", "centre", "scale", NULL};
-	static const char *const zeropad[] = {"type", "name", "border", NULL};
-	static const char *const rescale[] = {"type", "name", "factor", "offset", NULL};
-	static const char *const plain[] = {"type", "name", NULL};
-
-	if (!strcmp(type, "conv"))
-		return conv;
-	if (!strcmp(type, "maxpool") || !strcmp(type, "avgpool"))
-		return pool;
-	if (!strcmp(type, "dense"))
-		return dense;
-	if (!strcmp(type, "activation"))
-		return activation;
-	if (!strcmp(type, "dropout"))
-		return dropout;
-	if (!strcmp(type, "batchnorm"))
-		return batchnorm;
-	if (!strcmp(type, "zeropad"))
-		return zeropad;
-	if (!strcmp(type, "rescale"))
-		return rescale;
-	return plain;
-}
-
-static const char *const initialisers[] = {"default", "he", "glorot", "lecun", "normal", "zeros", NULL};
-
-static void read_border(lua_State *L, int arg, int64_t border[4])
-{
-	if (lua_getfield(L, arg, "border") == LUA_TTABLE && luaL_len(L, -1) == 4) {
-		for (int i = 0; i < 4; i++) {
-			int ok;
-
-			lua_geti(L, -1, i + 1);
-			border[i] = lua_tointegerx(L, -1, &ok);
-			if (!ok || border[i] < 0)
-				luaL_error(L, "a border is made of whole numbers, 0 or more: top, bottom, left, right");
-			lua_pop(L, 1);
-		}
-	} else {
-		int64_t pair[2] = {0, 0};
-
-		cs_value_pair(L, arg, "border", 0, pair);
-		border[0] = border[1] = pair[0];
-		border[2] = border[3] = pair[1];
-	}
-	lua_pop(L, 1);
-}
-
-/* The specification in the table at the stack position `at`. */
-static struct cs_layer_spec read_spec(lua_State *L, int at)
-{
-	static const char *const paddings[] = {"valid", "same", NULL};
-	const char *type = cs_value_string(L, at, "type", ""), *name, *activation;
-	const struct cs_layer_ops *ops = cs_layer_kind(type);
-	struct cs_layer_spec spec;
-
-	if (!ops)
-		luaL_error(L, "no kind of layer '%s'", type);
-	cs_value_options(L, at, options_of(type));
-	spec = cs_layer_spec_default(ops);
-	name = cs_value_string(L, at, "name", "");
-	if (strlen(name) >= sizeof spec.name)
-		luaL_error(L, "the name '%s' of a layer is too long", name);
-	strcpy(spec.name, name);
-	spec.features = cs_value_integer(L, at, "features", spec.features, 1, INT32_MAX);
-	cs_value_pair(L, at, "kernel", 1, spec.kernel);
-	cs_value_pair(L, at, "window", 1, spec.window);
-	cs_value_pair(L, at, "stride", 1, spec.stride);
-	spec.padding = (enum cs_padding)cs_value_choice(L, at, "padding", paddings[spec.padding], paddings);
-	activation = cs_value_string(L, at, "activation", cs_activation_name(spec.activation));
-	if (!cs_activation_parse(activation, &spec.activation))
-		luaL_error(L, "no activation '%s'; there are linear, relu, leaky_relu, elu, sigmoid, tanh and softmax",
-			activation);
-	spec.alpha = (float)cs_value_number(L, at, "alpha", (double)spec.alpha); /* NaN: the activation's own */
-	spec.bias = cs_value_boolean(L, at, "bias", spec.bias);
-	spec.rate = (float)cs_value_number(L, at, "rate", (double)spec.rate);
-	spec.epsilon = (float)cs_value_number(L, at, "epsilon", (double)spec.epsilon);
-	spec.momentum = (float)cs_value_number(L, at, "momentum", (double)spec.momentum);
-	spec.centre = cs_value_boolean(L, at, "centre", spec.centre);
-	spec.scale = cs_value_boolean(L, at, "scale", spec.scale);
-	spec.factor = (float)cs_value_number(L, at, "factor", (double)spec.factor);
-	spec.offset = (float)cs_value_number(L, at, "offset", (double)spec.offset);
-	spec.initialiser =
-		(enum cs_initialiser)cs_value_choice(L, at, "init", initialisers[spec.initialiser], initialisers);
-	spec.deviation = (float)cs_value_number(L, at, "deviation", (double)spec.deviation);
-	if (!strcmp(type, "zeropad"))
-		read_border(L, at, spec.border);
-	return spec;
-}
-
 /* engine.network { input = {h, w, c}, layers = { {type = ...}, ... }, name = "", seed = 0 }: see cs.network in init.lua. */
 static int l_network(lua_State *L)
 {
@@ -185,7 +86,7 @@ static int l_network(lua_State *L)
 	for (int i = 0; i < count; i++) {
 		lua_geti(L, 3, i + 1);
 		luaL_checktype(L, -1, LUA_TTABLE);
-		specs[i] = read_spec(L, lua_gettop(L));
+		specs[i] = cs_lua_layer_spec_read(L, lua_gettop(L));
 		lua_pop(L, 1);
 	}
 	handle = cs_handle_push(L, &cs_lua_network_type);
@@ -245,12 +146,15 @@ static void push_layer(lua_State *L, const struct cs_network *network, int i)
 		lua_rawseti(L, -2, k + 1);
 	}
 	lua_setfield(L, -2, "weights");
+	cs_lua_layer_spec_push(L, layer);
+	lua_setfield(L, -2, "spec");
 }
 
 /*** net.layers
  * A list with a table for each layer: `index` (from 0), `name`, `type`, `description`, `input` and `output` (shapes of one
  * image), `features`, `parameters`, `macs` (multiply-accumulates for one image), `receptive_field`, `receptive_step` and
- * `receptive_start` ({rows, columns} in input pixels), `frozen`, and `weights` (the names of its parameter tensors).
+ * `receptive_start` ({rows, columns} in input pixels), `frozen`, `weights` (the names of its parameter tensors), and `spec` (the layer
+ * as cs.network takes it).
  */
 static int get_layers(lua_State *L)
 {

@@ -34,6 +34,28 @@ describe("a network", function()
     assert.same({ 22, 20, 3 }, net.layers[2].output)
   end)
 
+  it("can be taken apart and put together again, layer by layer", function()
+    local net = assert(cs.network {
+      input = { 20, 16, 3 }, seed = 2,
+      cs.rescale { 2, -1 }, cs.zeropad { { 1, 2 } }, cs.conv { 4, { 3, 5 }, stride = { 1, 2 }, padding = "same", bias = false },
+      cs.batchnorm { epsilon = 1e-2, centre = false }, cs.activation { "leaky_relu", alpha = 0.1 }, cs.avgpool { 3, 2 }, cs.dropout { 0.3 },
+      cs.conv { 4, 3, activation = "elu" }, cs.global_maxpool {}, cs.dense { 5, activation = "tanh" }, cs.dense { 3 },
+    })
+    local list, x = {}, cs.random(1):uniform(0, 1, { 4, 20, 16, 3 })
+    for i, layer in ipairs(net.layers) do list[i] = layer.spec end
+    local copy = assert(net:rebuild(list))
+    local out = { output = "output" }
+    assert.equal(0, (net:predict(x, out) - copy:predict(x, out)):abs():max())
+    local tail = assert(net:part("conv2", "last"))
+    assert.same(net:layer("conv2").input, tail.input)
+    assert.equal(0, (net:predict(x, out) - tail:predict(net:predict(x, { layer = "dropout1" }), out)):abs():max())
+    list[#list].features = 6 -- a new head: the layers before it keep their weights
+    local other = assert(net:rebuild(list, { seed = 5 }))
+    assert.equal(0, (net:predict(x, { layer = "dense1" }) - other:predict(x, { layer = "dense1" })):abs():max())
+    assert.same({ 6 }, other.output)
+    assert.matches("layer 2 .*conv.*map", select(2, net:rebuild { list[#list - 1], list[3] }) or "")
+  end)
+
   it("that does not fit together names the layer and both shapes", function()
     local none, message, code = cs.network { input = { 4, 4, 3 }, cs.conv { 8, 3 }, cs.maxpool { 2 }, cs.conv { 8, 3 } }
     assert.is_nil(none)

@@ -1,0 +1,58 @@
+-- surgery.lua: networks made of the layers of other networks.
+local cs = require "convscope"
+
+local surgery = {}
+
+-- The parameters that two layers of one name share, shape by shape, taken over.
+local function take_over(net, from)
+  for _, layer in ipairs(net.layers) do
+    local old = from:layer(layer.name)
+    for _, name in ipairs(old and layer.weights or {}) do
+      local has = false
+      for _, other in ipairs(old.weights) do has = has or other == name end
+      local tensor = has and from:weights(old.index, name)
+      local own = tensor and net:weights(layer.index, name)
+      if own and table.concat(own.shape, "x") == table.concat(tensor.shape, "x") then net:set_weights(layer.index, name, tensor) end
+    end
+  end
+  return net
+end
+
+--- net:rebuild(layers[, options])
+-- A network of those layers (a list, as cs.network takes them; `spec` of net:layer() among them) that takes over the parameters of each layer of
+-- the same name and shape, and the pre-processing. Options: `input` (the shape of one image; unless said, this network's), `name`, `seed` (0) of the
+-- parameters that are new. nil, message, code when the layers do not fit together.
+function surgery.rebuild(net, list, options)
+  options = options or {}
+  local spec = { input = options.input or net.input, name = options.name or net.name, seed = options.seed, layers = list }
+  local out, message, code = cs.network(spec)
+  if not out then return nil, message, code end
+  local pre = net.preprocess
+  if pre.known then out:set_preprocess { scale = pre.scale, mean = pre.mean, std = pre.std, bgr = pre.bgr } end
+  return take_over(out, net)
+end
+
+--- net:part(first, last)
+-- The layers from `first` to `last` (names or numbers) as a network of its own, with their parameters: what comes after a layer can be run on
+-- changed outputs of that layer (`first` is then the one behind it).
+function surgery.part(net, first, last)
+  local a, message, code = net:layer(first)
+  if not a then return nil, message, code end
+  local b
+  b, message, code = net:layer(last)
+  if not b then return nil, message, code end
+  local list, layers = {}, net.layers
+  for i = a.index, b.index do list[#list + 1] = layers[i + 1].spec end
+  return surgery.rebuild(net, list, { input = a.input })
+end
+
+-- The specifications of all layers up to the last one with weights before the classifier, the classifier left out: what transfer keeps.
+function surgery.body(net)
+  local layers, out = net.layers, {}
+  local last = #layers
+  while last > 0 and layers[last].type ~= "dense" do last = last - 1 end
+  for i = 1, last - 1 do out[i] = layers[i].spec end
+  return out, layers[last]
+end
+
+return surgery
