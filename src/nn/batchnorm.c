@@ -10,7 +10,9 @@
  *
  * aux, [5,channels]: of the last pass the mean, 1 / sqrt(variance + epsilon), the variance, gamma times the second, and beta.
  */
-#include "nn/layer.h"
+#include "nn/batchnorm.h"
+
+#include "nn/kernels/kernels.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -70,6 +72,7 @@ static void batchnorm_plan(const struct cs_layer *layer, struct cs_need *need)
 struct job {
 	const struct cs_layer *layer;
 	struct cs_pass *pass;
+	const struct cs_kernels *kernels;
 	int64_t channels, rows, shard_rows;
 	int shards;
 	float *mean, *inverse, *variance, *factor, *offset; /* [channels] each, in aux */
@@ -81,7 +84,7 @@ struct job {
 
 static struct job job_of(const struct cs_layer *layer, struct cs_pass *pass)
 {
-	struct job job = {.layer = layer, .pass = pass, .channels = channels_of(layer)};
+	struct job job = {.layer = layer, .pass = pass, .kernels = cs_kernels(), .channels = channels_of(layer)};
 
 	job.rows = pass->count * (cs_shape_count(&layer->in) / job.channels);
 	job.shard_rows = (job.rows + SHARDS - 1) / SHARDS;
@@ -169,55 +172,76 @@ static const double *add_shards(const struct job *job)
 	return total;
 }
 
-/* Everything that stands in aux. */
-static void take_statistics(struct job *job)
+/* Mean and variance as they stand, the rest of aux. */
+static void fill_constants(const struct job *job)
 {
 	const struct cs_param *gamma = cs_layer_param(job->layer, "gamma"), *beta = cs_layer_param(job->layer, "beta");
 	double epsilon = (double)job->layer->spec.epsilon;
-	const double *total = NULL;
 
-	if (job->batch) {
-		cs_workers_run(job->pass->workers, job->shards, sum_shard, job);
-		total = add_shards(job);
-	} else {
-		size_t bytes = (size_t)job->channels * sizeof(float);
-
-		memcpy(job->mean, cs_layer_param(job->layer, "moving_mean")->value.data, bytes);
-		memcpy(job->variance, cs_layer_param(job->layer, "moving_variance")->value.data, bytes);
-	}
 	for (int64_t c = 0; c < job->channels; c++) {
-		double v = (double)job->variance[c];
-
-		if (total) {
-			double m = total[c] / (double)job->rows;
-
-			v = total[job->channels + c] / (double)job->rows - m * m;
-			v = v < 0 ? 0 : v; /* rounding; NaN stays */
-			job->mean[c] = (float)m;
-			job->variance[c] = (float)v;
-		}
-		job->inverse[c] = (float)(1 / sqrt(v + epsilon));
+		job->inverse[c] = (float)(1 / sqrt((double)job->variance[c] + epsilon));
 		job->factor[c] = gamma ? gamma->value.data[c] * job->inverse[c] : job->inverse[c];
 		job->offset[c] = beta ? beta->value.data[c] : 0;
 	}
 }
 
-/* May run in place: each number is read before it is written, so that the loop may be vectorised all the same. */
+static void from_moving(const struct job *job)
+{
+	size_t bytes = (size_t)job->channels * sizeof(float);
+
+	memcpy(job->mean, cs_layer_param(job->layer, "moving_mean")->value.data, bytes);
+	memcpy(job->variance, cs_layer_param(job->layer, "moving_variance")->value.data, bytes);
+	fill_constants(job);
+}
+
+/* From sums and sums of squares over all rows, [2,channels]. */
+static void from_sums(const struct job *job, const double *total)
+{
+	for (int64_t c = 0; c < job->channels; c++) {
+		double m = total[c] / (double)job->rows;
+		double v = total[job->channels + c] / (double)job->rows - m * m;
+
+		job->mean[c] = (float)m;
+		job->variance[c] = (float)(v < 0 ? 0 : v); /* rounding; NaN stays */
+	}
+	fill_constants(job);
+}
+
+static void take_statistics(struct job *job)
+{
+	if (!job->batch) {
+		from_moving(job);
+		return;
+	}
+	cs_workers_run(job->pass->workers, job->shards, sum_shard, job);
+	from_sums(job, add_shards(job));
+}
+
+struct cs_norm cs_batchnorm_constants(const struct cs_layer *norm, const void *aux)
+{
+	const float *constants = aux;
+	int64_t channels = channels_of(norm);
+
+	return (struct cs_norm){constants, constants + 3 * channels, constants + 4 * channels};
+}
+
+void cs_batchnorm_from_moving(const struct cs_layer *norm, void *aux)
+{
+	struct cs_pass pass = {.count = 1, .aux = aux};
+	struct job job = job_of(norm, &pass);
+
+	from_moving(&job);
+}
+
+/* May run in place. */
 static void normalise_shard(void *context, int shard, int worker)
 {
 	const struct job *job = context;
-	int64_t channels = job->channels;
-	const float *mean = job->mean, *factor = job->factor, *offset = job->offset;
+	int64_t begin = shard_begin(job, shard), rows = shard_end(job, shard) - begin;
 
 	(void)worker;
-	for (int64_t row = shard_begin(job, shard); row < shard_end(job, shard); row++) {
-		const float *x = job->pass->in + row * channels;
-		float *y = job->pass->out + row * channels;
-
-#pragma GCC ivdep
-		for (int64_t c = 0; c < channels; c++)
-			y[c] = (x[c] - mean[c]) * factor[c] + offset[c];
-	}
+	job->kernels->normalise(job->mean, job->factor, job->offset, job->pass->in + begin * job->channels,
+		job->pass->out + begin * job->channels, rows, job->channels);
 }
 
 static void batchnorm_forward(const struct cs_layer *layer, struct cs_pass *pass)

@@ -8,6 +8,9 @@
  */
 #include "nn/conv.h"
 
+#include "nn/batchnorm.h"
+#include "nn/conv_bands.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -106,19 +109,56 @@ static void conv_plan(const struct cs_layer *layer, struct cs_need *need)
 	plan(layer, NULL, need);
 }
 
-static bool conv_fuse(const struct cs_layer *layer, const struct cs_layer *next, struct cs_need *need)
+/* Can a layer behind this convolution be a stage of its pass, the first one or a later one? */
+static bool is_stage(const struct cs_layer *conv, const struct cs_layer *layer, bool first, bool training)
 {
+	if (layer->ops == &cs_activation_layer)
+		return layer->spec.activation != CS_SOFTMAX &&
+			(!training || (first && conv->spec.activation == CS_LINEAR));
+	return layer->ops == &cs_batchnorm_layer && !training;
+}
+
+static int conv_fuse(const struct cs_layer *layer, int count, struct cs_need *need)
+{
+	int stages = 0;
+	const struct cs_layer *pool = NULL;
 	size_t used;
 
-	if (next->ops != &cs_maxpool_layer || layer->spec.activation == CS_SOFTMAX)
-		return false;
-	if (!cs_conv_algorithm(layer, NULL, 0)->fuses || (need->training && !cs_conv_sparse_suits(layer, next)))
-		return false;
-	plan(layer, next, need);
+	if (layer->spec.activation == CS_SOFTMAX || !cs_conv_algorithm(layer, NULL, 0)->fuses)
+		return 0;
+	while (stages < cs_least(count, CS_MAX_STAGES) &&
+		is_stage(layer, layer + 1 + stages, stages == 0, need->training))
+		stages++;
+	if (stages < count && layer[1 + stages].ops == &cs_maxpool_layer &&
+		(!need->training || cs_conv_sparse_suits(layer, layer + 1 + stages)))
+		pool = layer + 1 + stages;
+	if (!stages && !pool)
+		return 0;
+	plan(layer, pool, need);
 	used = strlen(need->why);
-	snprintf(need->why + used, sizeof need->why - used, "; pooled as computed%s",
-		need->training ? ", back over live cells" : "");
-	return true;
+	snprintf(need->why + used, sizeof need->why - used, ";%s%s%s%s", stages ? " the next as computed" : "",
+		stages && pool ? "," : "", pool ? " pooled as computed" : "",
+		pool && need->training ? ", back over live cells" : "");
+	return stages + (pool != NULL);
+}
+
+/* An activation behind a linear convolution whose own map nobody keeps is the convolution's: then *made_up is the layer, and it leaves
+ * the stages of *pass. */
+static const struct cs_layer *take_activation(
+	const struct cs_layer *layer, struct cs_layer *made_up, struct cs_pass *pass)
+{
+	const struct cs_pass_stage *stage = &pass->stages[0];
+
+	if (layer->spec.activation != CS_LINEAR || pass->stage_count == 0 || pass->out ||
+		stage->layer->ops != &cs_activation_layer)
+		return layer;
+	*made_up = *layer;
+	made_up->spec.activation = stage->layer->spec.activation;
+	made_up->spec.alpha = stage->layer->spec.alpha;
+	pass->out = stage->out;
+	pass->stage_count--;
+	memmove(pass->stages, pass->stages + 1, sizeof pass->stages - sizeof *pass->stages);
+	return made_up;
 }
 
 struct job {
@@ -139,8 +179,16 @@ static void softmax_image(void *context, int image, int worker)
 	cs_activate(CS_SOFTMAX, 0, out, positions, width);
 }
 
-static void conv_forward(const struct cs_layer *layer, struct cs_pass *pass)
+static void conv_forward(const struct cs_layer *layer, struct cs_pass *given)
 {
+	struct cs_pass own = *given, *pass = &own;
+	struct cs_layer made_up;
+
+	layer = take_activation(layer, &made_up, pass);
+	for (int i = 0; i < pass->stage_count; i++) {
+		if (pass->stages[i].layer->ops == &cs_batchnorm_layer)
+			cs_batchnorm_from_moving(pass->stages[i].layer, pass->stages[i].aux);
+	}
 	cs_conv_algorithm(layer, NULL, 0)->forward(layer, pass);
 	if (layer->spec.activation == CS_SOFTMAX) {
 		struct job job = {.layer = layer, .pass = pass};
@@ -168,8 +216,11 @@ static void derivative_image(void *context, int image, int worker)
 		job->kernels->column_sums(positions, width, d_out, job->bias_parts + image * width);
 }
 
-static void conv_backward(const struct cs_layer *layer, struct cs_pass *pass)
+static void conv_backward(const struct cs_layer *given, struct cs_pass *given_pass)
 {
+	struct cs_pass own = *given_pass, *pass = &own;
+	struct cs_layer made_up;
+	const struct cs_layer *layer = take_activation(given, &made_up, pass);
 	bool bias = layer->spec.bias && pass->d_params[1];
 	struct job job = {
 		.layer = layer,

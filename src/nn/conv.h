@@ -5,8 +5,9 @@
  * on nothing else, so planning and running cannot disagree, and a pass that keeps every map has the same bits as one
  * that fuses. The last row, im2col + GEMM, suits every layer.
  *
- * An algorithm that `fuses` can run the max-pool that follows as part of its own pass: the convolution's map is then written
- * only where somebody asked to keep it. Backward, a convolution by itself is two dense products (conv_gemm.c), or, of stride 1, its
+ * An algorithm that `fuses` can run what follows as part of its own pass: layers that work number by number (activations, and in
+ * inference batch norms), and a max-pool behind them. Maps between them are then written only where somebody asked to
+ * keep them, by the same operations in the same order: bits and switches do not depend on who asks. Backward, a convolution by itself is two dense products (conv_gemm.c), or, of stride 1, its
  * data gradient is a convolution again (conv_mirror.c); one with its max-pool is given the pooled gradient and works on live cells only (conv_sparse.c).
  */
 #ifndef CS_NN_CONV_H
@@ -27,8 +28,8 @@ struct cs_conv_algorithm {
 	/* Raise need->per_worker and need->shared to what forward takes, with the max-pool that is fused, or NULL. */
 	void (*plan)(const struct cs_layer *conv, const struct cs_layer *pool, struct cs_need *need);
 
-	/* out = activation(in * kernel + bias), and where pass->next is set its max-pool. A softmax is left to the caller: out
-	 * then holds the scores. */
+	/* out = activation(in * kernel + bias), and where pass->stages and pass->next are set what they make of it (cs_conv_emit). A
+	 * softmax is left to the caller: out then holds the scores. */
 	void (*forward)(const struct cs_layer *conv, struct cs_pass *pass);
 };
 

@@ -1,6 +1,8 @@
 /* conv_bands.c: bands of rows, and what becomes of them. See conv_bands.h. */
 #include "nn/conv_bands.h"
 
+#include "nn/batchnorm.h"
+
 struct cs_bands cs_conv_bands(const struct cs_layer *conv, const struct cs_layer *pool, bool map, int64_t rows)
 {
 	struct cs_bands bands = {.conv = conv, .pool = pool, .map = map};
@@ -47,25 +49,132 @@ struct cs_band cs_conv_band(const struct cs_bands *bands, int64_t i)
 	return band;
 }
 
+bool cs_conv_keeps_map(const struct cs_pass *pass)
+{
+	bool keeps = pass->out != NULL;
+
+	for (int i = 0; i < pass->stage_count; i++)
+		keeps |= pass->stages[i].out != NULL;
+	return keeps;
+}
+
+bool cs_conv_is_plain(const struct cs_layer *conv, const struct cs_pass *pass, struct cs_conv_plain *plain)
+{
+	enum cs_activation activation = conv->spec.activation;
+
+	*plain = (struct cs_conv_plain){0};
+	for (int i = 0; i <= pass->stage_count; i++) {
+		if (activation == CS_RELU)
+			plain->rectified = true; /* twice is once */
+		else if (activation != CS_LINEAR)
+			return false;
+		if (i == pass->stage_count)
+			break;
+		activation = CS_LINEAR;
+		if (pass->stages[i].layer->ops == &cs_activation_layer) {
+			activation = pass->stages[i].layer->spec.activation;
+			continue;
+		}
+		if (plain->norm || plain->rectified)
+			return false;
+		plain->norm = pass->stages[i].layer;
+		plain->norm_aux = pass->stages[i].aux;
+	}
+	return true;
+}
+
+/* One band of cells on its way out. */
+struct emission {
+	const struct cs_bands *bands;
+	const struct cs_band *band;
+	const struct cs_blocked *blocked;
+	int64_t image, feature, valid, rows, pitch;
+	float *cells;
+};
+
+static void activate(const struct emission *e, enum cs_activation activation, float alpha)
+{
+	if (activation == CS_RELU)
+		e->blocked->rectify(e->cells, e->rows * e->pitch);
+	else if (activation != CS_LINEAR && activation != CS_SOFTMAX)
+		cs_activate(activation, alpha, e->cells, e->rows * e->pitch, e->blocked->lanes);
+}
+
+static void keep(const struct emission *e, float *map)
+{
+	const struct cs_shape *out = &e->bands->conv->out;
+	int64_t oh = out->dim[0], ow = out->dim[1], f = out->dim[2];
+
+	if (map)
+		e->blocked->unblock(e->cells, e->pitch, e->rows, ow, e->valid,
+			map + ((e->image * oh + e->band->top) * ow) * f + e->feature, f);
+}
+
+static void normalise(const struct emission *e, const struct cs_layer *layer, const void *aux, bool rectified)
+{
+	struct cs_norm norm = cs_batchnorm_constants(layer, aux);
+
+	e->blocked->affine(norm.mean + e->feature, norm.factor + e->feature, norm.offset + e->feature, e->valid,
+		rectified, e->cells, e->rows * e->pitch);
+}
+
+/* Is stage i, whose map nobody wants, followed by a rectifier? Then one loop does both. */
+static bool rectified_next(const struct cs_pass *pass, int i)
+{
+	const struct cs_layer *next = i + 1 < pass->stage_count ? pass->stages[i + 1].layer : NULL;
+
+	return next && !pass->stages[i].out && next->ops == &cs_activation_layer && next->spec.activation == CS_RELU;
+}
+
+/* Through activation and stages, each kept where it is wanted. */
+static void pass_stages(const struct emission *e, const struct cs_pass *pass)
+{
+	activate(e, e->bands->conv->spec.activation, e->bands->conv->spec.alpha);
+	keep(e, pass->out);
+	for (int i = 0; i < pass->stage_count; i++) {
+		const struct cs_pass_stage *stage = &pass->stages[i];
+
+		if (stage->layer->ops == &cs_batchnorm_layer) {
+			bool rectified = rectified_next(pass, i);
+
+			normalise(e, stage->layer, stage->aux, rectified);
+			i += rectified;
+		} else {
+			activate(e, stage->layer->spec.activation, stage->layer->spec.alpha);
+		}
+		keep(e, pass->stages[i].out);
+	}
+}
+
 void cs_conv_emit(const struct cs_bands *bands, const struct cs_band *band, const struct cs_blocked *blocked,
 	const struct cs_pass *pass, int64_t image, int64_t feature, float *cells, int64_t pitch)
 {
 	const struct cs_layer *conv = bands->conv, *pool = bands->pool;
-	int64_t oh = conv->out.dim[0], ow = conv->out.dim[1], f = conv->out.dim[2], rows = band->bottom - band->top;
-	int64_t valid = cs_least(blocked->lanes, f - feature);
-	bool late = conv->spec.activation == CS_RELU && !bands->map; /* rectified as it is pooled */
+	struct emission e = {
+		.bands = bands,
+		.band = band,
+		.blocked = blocked,
+		.image = image,
+		.feature = feature,
+		.valid = cs_least(blocked->lanes, conv->out.dim[2] - feature),
+		.rows = band->bottom - band->top,
+		.pitch = pitch,
+		.cells = cells,
+	};
+	struct cs_conv_plain plain;
+	bool late = false; /* rectified as it is pooled */
 
-	if (conv->spec.activation == CS_RELU && !late)
-		blocked->rectify(cells, rows * pitch);
-	else if (conv->spec.activation != CS_RELU && conv->spec.activation != CS_SOFTMAX)
-		cs_activate(conv->spec.activation, conv->spec.alpha, cells, rows * pitch, blocked->lanes);
-	if (bands->map)
-		blocked->unblock(
-			cells, pitch, rows, ow, valid, pass->out + ((image * oh + band->top) * ow) * f + feature, f);
+	if (!bands->map && cs_conv_is_plain(conv, pass, &plain)) {
+		late = plain.rectified;
+		if (plain.norm)
+			normalise(&e, plain.norm, plain.norm_aux, false);
+	} else {
+		pass_stages(&e, pass);
+	}
 	if (pool) {
 		int64_t pooled = image * cs_shape_count(&pool->out) + feature;
 
-		blocked->maxpool_block(pool, cells, pitch, band->top, band->pool_top, band->pool_bottom, late, valid,
+		blocked->maxpool_block(pool, cells, pitch, band->top, band->pool_top, band->pool_bottom, late, e.valid,
 			pass->next_out + pooled, pass->next_switches ? pass->next_switches + pooled : NULL);
 	}
 }

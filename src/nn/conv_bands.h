@@ -12,7 +12,7 @@
 
 struct cs_bands {
 	const struct cs_layer *conv, *pool; /* pool may be NULL */
-	bool map; /* is the map itself wanted */
+	bool map; /* is the map itself wanted, or what becomes of it before the pool */
 	int64_t count;
 	int64_t height; /* rows of the pool a band, or of the map without one */
 	int64_t rows; /* rows of the map a band, at most */
@@ -27,7 +27,21 @@ struct cs_band {
 struct cs_bands cs_conv_bands(const struct cs_layer *conv, const struct cs_layer *pool, bool map, int64_t rows);
 struct cs_band cs_conv_band(const struct cs_bands *bands, int64_t i);
 
-/* A finished band of one feature block, cells [bottom - top][pitch][lanes], bias added: activate it, keep it, pool it. */
+/* Does somebody keep the map of such a pass, or that of one of its stages? */
+bool cs_conv_keeps_map(const struct cs_pass *pass);
+
+/* What stands between a pass's bias and its pool, where that is no more than one batch norm and one rectifier, in this order. */
+struct cs_conv_plain {
+	const struct cs_layer *norm; /* or NULL */
+	const void *norm_aux;
+	bool rectified;
+};
+
+/* False where it is more, or another activation. */
+bool cs_conv_is_plain(const struct cs_layer *conv, const struct cs_pass *pass, struct cs_conv_plain *plain);
+
+/* A finished band of one feature block, cells [bottom - top][pitch][lanes], bias added: activate it, keep it, take it through the
+ * stages, pool it. */
 void cs_conv_emit(const struct cs_bands *bands, const struct cs_band *band, const struct cs_blocked *blocked,
 	const struct cs_pass *pass, int64_t image, int64_t feature, float *cells, int64_t pitch);
 

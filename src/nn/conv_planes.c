@@ -13,6 +13,7 @@
  * pooling. Layouts: V[point or phase][channel block][row][column][step] (direct: block first), weights
  * [feature group][point][block][ky][kx][step][lanes of the group].
  */
+#include "nn/batchnorm.h"
 #include "nn/conv.h"
 #include "nn/conv_bands.h"
 
@@ -51,7 +52,7 @@ struct planes {
 static bool windows_are_tiles(
 	const struct planes *p, const struct cs_layer *conv, const struct cs_layer *pool, bool map)
 {
-	if (!p->lines || !pool || map || (conv->spec.activation != CS_RELU && conv->spec.activation != CS_LINEAR))
+	if (!p->lines || !pool || map)
 		return false;
 	return pool->pad_top == 0 && pool->pad_left == 0 && pool->spec.window[1] == p->m &&
 		pool->spec.stride[1] == p->m && pool->spec.window[0] == pool->spec.stride[0] &&
@@ -175,6 +176,7 @@ struct job {
 	const struct cs_layer *conv;
 	const struct cs_pass *pass;
 	struct planes p;
+	struct cs_conv_plain plain; /* where the products are pooled */
 	int64_t *offsets;
 	float *bias, *weights;
 };
@@ -304,12 +306,20 @@ static void pool_products(
 	const struct planes *p = &job->p;
 	const struct cs_layer *pool = job->pass->next;
 	int64_t ow = pool->out.dim[1], f = pool->out.dim[2], rows = pool->spec.window[0];
+	const float *norm[3] = {0};
 
+	if (job->plain.norm) {
+		struct cs_norm constants = cs_batchnorm_constants(job->plain.norm, job->plain.norm_aux);
+
+		norm[0] = constants.mean + feature;
+		norm[1] = constants.factor + feature;
+		norm[2] = constants.offset + feature;
+	}
 	for (int64_t row = band->pool_top; row < band->pool_bottom; row++) {
 		int64_t at = (image * pool->out.dim[0] + row) * ow * f + feature;
 
 		p->blocked->lines_pool(p->filtering, products + (row - band->pool_top) * rows * p->columns * p->lanes,
-			p->wide * p->gap, p->columns, rows, ow, job->conv->spec.activation == CS_RELU,
+			p->wide * p->gap, p->columns, rows, ow, job->plain.norm ? norm : NULL, job->plain.rectified,
 			cs_least(p->lanes, f - feature), job->pass->next_out + at,
 			job->pass->next_switches ? job->pass->next_switches + at : NULL, f);
 	}
@@ -371,7 +381,8 @@ static void forward(const struct cs_layer *conv, struct cs_pass *pass, bool line
 {
 	struct job job = {.conv = conv, .pass = pass};
 
-	job.p = measure(conv, pass->next, pass->out != NULL, pass->count, lines, cs_kernels());
+	job.p = measure(conv, pass->next, cs_conv_keeps_map(pass), pass->count, lines, cs_kernels());
+	job.p.pools = job.p.pools && cs_conv_is_plain(conv, pass, &job.plain);
 	job.offsets = (int64_t *)pass->shared;
 	job.bias = (float *)pass->shared + bias_at(&job.p);
 	job.weights = (float *)pass->shared + weights_at(&job.p);

@@ -219,7 +219,7 @@ static void winograd_forward(const struct cs_layer *conv, struct cs_pass *pass)
 {
 	struct job job = {.conv = conv, .pass = pass};
 
-	job.g = measure(conv, pass->next, pass->out != NULL, pass->count, cs_kernels());
+	job.g = measure(conv, pass->next, cs_conv_keeps_map(pass), pass->count, cs_kernels());
 	job.offsets = (int64_t *)pass->shared;
 	job.bias = (float *)pass->shared + bias_at(&job.g);
 	job.weights = (float *)pass->shared + weights_at(&job.g);

@@ -78,6 +78,15 @@ struct cs_need {
 /* The cell of a pooling window that won, row * window_columns + column within the window. See pool.h. */
 typedef uint16_t cs_switch;
 
+/* A layer that works on each number by itself, an activation or a batch norm, run on another layer's map as that leaves the
+ * registers (see fuse). */
+struct cs_pass_stage {
+	const struct cs_layer *layer;
+	float *out; /* where its map goes; NULL: nobody keeps it */
+	void *aux;
+};
+enum { CS_MAX_STAGES = 3 };
+
 /* One layer's share of a forward or backward pass. Pointers are to `count` images; NULL where not planned or asked for. */
 struct cs_pass {
 	int count;
@@ -97,9 +106,11 @@ struct cs_pass {
 	char *worker_scratch; /* worker w has worker_scratch + w * worker_stride */
 	size_t worker_stride;
 	char *shared;
-	/* A pass that runs the following layer as well (see fuse): that layer, where its output and switches go, and backward the
-	 * gradient with respect to its output (may be overwritten). `out` and `d_out` of the first are then NULL unless somebody
-	 * keeps them: a map that is asked for is written, its gradient never. */
+	/* A pass that runs following layers as well (see fuse): first those that work number by number, then a pool, if there is one:
+	 * where its output and switches go, and backward the gradient with respect to its output (may be overwritten). `out` and
+	 * `d_out` of the first are then NULL unless somebody keeps them: a map that is asked for is written, its gradient never. */
+	struct cs_pass_stage stages[CS_MAX_STAGES];
+	int stage_count;
 	const struct cs_layer *next;
 	float *next_out;
 	cs_switch *next_switches; /* NULL in inference */
@@ -119,9 +130,10 @@ struct cs_layer_ops {
 	/* Fill the need for need->batch images. */
 	void (*plan)(const struct cs_layer *layer, struct cs_need *need);
 
-	/* May be NULL. Can this layer's forward (and, when need->training, backward) run the layer `next` behind it in the same
-	 * pass? Then fill the need for both, but for what `next` keeps (its switches), and answer true; else leave it alone. */
-	bool (*fuse)(const struct cs_layer *layer, const struct cs_layer *next, struct cs_need *need);
+	/* May be NULL. How many of the `count` layers behind this one can its forward (and, when need->training, backward) run in the
+	 * same pass? At most CS_MAX_STAGES that work number by number, then a max-pool. When any: fill the need for all, but
+	 * for what the others keep (switches, aux); when none, leave it alone. layer[1] on are the layers behind. */
+	int (*fuse)(const struct cs_layer *layer, int count, struct cs_need *need);
 
 	void (*forward)(const struct cs_layer *layer, struct cs_pass *pass);
 

@@ -5,7 +5,7 @@
  *            kind allows that.
  * Gradients  a layer's d_out is dead once its backward has run, so two buffers serve there as well, and kinds whose d_in may
  *            overwrite d_out stay in the same one.
- * Steps      a layer that can run the one behind it does, and what stands between the two gets no place.
+ * Steps      a layer that can run those behind it does, and what stands between them gets no place.
  * Scratch    lives only while one layer runs: the largest need counts.
  *
  * Every size is summed with overflow checks: one that leaves the address space makes the whole plan too large.
@@ -132,7 +132,18 @@ static void place_gradients(struct cs_plan *plan, const struct cs_network *netwo
 	}
 }
 
-/* Ask every layer what it needs, and gather layers into steps where one can run the next. */
+/* A layer that another one runs still says what it keeps. Its scratch is not used, and its output is not where its input is: that
+ * is never written. */
+static void ask_fused(const struct cs_layer *layer, struct cs_need *need)
+{
+	layer->ops->plan(layer, need);
+	need->in_place = need->d_in_place = need->view = false;
+	need->per_worker = need->shared = 0;
+	need->algorithm = "fused";
+	snprintf(need->why, sizeof need->why, "computed with the layer before it");
+}
+
+/* Ask every layer what it needs, and gather layers into steps where one can run those behind it. */
 static void ask(struct cs_plan *plan, const struct cs_network *network, enum cs_trace_kind kind, int capacity)
 {
 	for (int i = 0; i < network->layer_count; i++) {
@@ -150,17 +161,14 @@ static void ask(struct cs_plan *plan, const struct cs_network *network, enum cs_
 		struct cs_step *step = &plan->steps[plan->step_count++];
 
 		*step = (struct cs_step){i, i};
-		if (i + 1 == network->layer_count || !layer->ops->fuse ||
-			!layer->ops->fuse(layer, layer + 1, &p->need)) {
+		if (layer->ops->fuse)
+			step->last += layer->ops->fuse(layer, network->layer_count - 1 - i, &p->need);
+		if (step->last == i)
 			layer->ops->plan(layer, &p->need);
-			continue;
+		while (i < step->last) {
+			plan->places[i++].hidden = kind != CS_TRACE_ALL;
+			ask_fused(&network->layers[i], &plan->places[i].need);
 		}
-		p->hidden = kind != CS_TRACE_ALL;
-		step->last = ++i;
-		layer[1].ops->plan(layer + 1, &plan->places[i].need);
-		plan->places[i].need.algorithm = "fused";
-		snprintf(
-			plan->places[i].need.why, sizeof plan->places[i].need.why, "computed with the layer before it");
 	}
 }
 

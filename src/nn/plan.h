@@ -11,7 +11,7 @@
 /* An offset of something that was not planned. */
 #define CS_NOWHERE SIZE_MAX
 
-/* Layers first .. last, run as one: `first` by itself, or with the layer behind it where its kind could fuse the two (see struct
+/* Layers first .. last, run as one: `first` by itself, or with layers behind it where its kind could fuse them (see struct
  * cs_layer_ops). Layers are gathered into steps in plan.c and walked in trace.c. What stands between the layers of a step is
  * `hidden`: it has neither out nor d_out, but in a trace of kind CS_TRACE_ALL, which promises every output. */
 struct cs_step {

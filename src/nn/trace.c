@@ -142,16 +142,23 @@ static struct cs_pass pass_of(const struct cs_trace *trace, int i)
 	};
 }
 
-/* What the first layer of a step sees; a step of two has the second's share with it. */
+/* What the first layer of a step sees; a step of several has the others' shares with it. */
 static struct cs_pass pass_of_step(const struct cs_trace *trace, const struct cs_step *step)
 {
 	struct cs_pass pass = pass_of(trace, step->first);
 
-	if (step->last > step->first) {
-		pass.next = &trace->network->layers[step->last];
-		pass.next_out = at(trace, trace->plan->places[step->last].out);
-		pass.next_switches = trace->slots[step->last].switches;
-		pass.d_next_out = trace->slots[step->last].d_out;
+	for (int i = step->first + 1; i <= step->last; i++) {
+		const struct cs_layer *layer = &trace->network->layers[i];
+		float *out = at(trace, trace->plan->places[i].out);
+
+		if (layer->ops == &cs_activation_layer || layer->ops == &cs_batchnorm_layer) {
+			pass.stages[pass.stage_count++] = (struct cs_pass_stage){layer, out, trace->slots[i].aux};
+			continue;
+		}
+		pass.next = layer;
+		pass.next_out = out;
+		pass.next_switches = trace->slots[i].switches;
+		pass.d_next_out = trace->slots[i].d_out;
 	}
 	return pass;
 }
@@ -230,7 +237,8 @@ static void run_step_back(struct cs_trace *trace, const struct cs_step *step, in
 
 	if (step->first < first)
 		return;
-	pass.d_out = slot->d_out;
+	/* what stands behind a pool comes back through it; behind stages alone, through them */
+	pass.d_out = pass.next ? slot->d_out : trace->slots[step->last].d_out;
 	pass.d_in = step->first > first ? trace->slots[step->first - 1].d_out : step->first == 0 ? d_input : NULL;
 	pass.d_out_is_logits = step->first == softmax;
 	for (int p = 0; p < CS_MAX_PARAMS; p++)

@@ -56,7 +56,9 @@ static bool pair_open(struct pair *p, const struct cs_layer_spec *conv, const st
 	if (p->pool.ops->shape(&p->pool, &error) != CS_OK)
 		fail_msg("%s", error.message);
 	p->need = (struct cs_need){.batch = batch, .training = true};
-	if (!conv->ops->fuse(&p->conv.layer, &p->pool, &p->need)) {
+	struct cs_layer chain[2] = {p->conv.layer, p->pool};
+
+	if (!conv->ops->fuse(chain, 1, &p->need)) {
 		case_close(&p->conv);
 		return false;
 	}

@@ -9,6 +9,7 @@
 
 #pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma")
 
+#include "nn/kernels/affine_body.h"
 #include "nn/kernels/basic_body.h"
 #include "nn/kernels/filtering.h"
 #include "nn/kernels/plane_body.h"
@@ -27,6 +28,7 @@ static const struct cs_blocked blocked = {
 	.tiles_spread = tiles_spread,
 	.tiles_collect = tiles_collect,
 	.tiles_weights = tiles_weights,
+	.affine = affine,
 	.rectify = rectify,
 	.unblock = unblock,
 	.block = block,
@@ -44,6 +46,7 @@ const struct cs_kernels cs_kernels_avx512 = {
 	.im2col = cs_portable_im2col,
 	.col2im = col2im,
 	.bias_activate = bias_activate,
+	.normalise = normalise,
 	.maxpool = maxpool,
 	.maxpool_back = maxpool_back,
 	.add = add,

@@ -54,9 +54,11 @@ struct cs_blocked {
 
 	/* lines_out and max-pool in one, nothing stored between them: for windows as wide as a tile's outputs and `rows` rows high that
 	 * neither overlap nor stand apart. in[points][rows][pitch][lanes] gives n outputs, `channels` numbers apart, of which
-	 * the first `valid` are wanted; `rectified` and switches as in maxpool_block. */
+	 * the first `valid` are wanted; `norm` is NULL, or what affine would have been given: mean, factor, offset;
+	 * `rectified` and switches as in maxpool_block. */
 	void (*lines_pool)(enum cs_filtering f, const float *in, int64_t point, int64_t pitch, int64_t rows, int64_t n,
-		bool rectified, int64_t valid, float *out, cs_switch *switches, int64_t channels);
+		const float *const norm[3], bool rectified, int64_t valid, float *out, cs_switch *switches,
+		int64_t channels);
 
 	/* Weights of the 1-D transform: taps[taps] rows `stride` floats apart of `n` <= lanes features, to out[p * point]. */
 	void (*lines_weights)(
@@ -83,6 +85,11 @@ struct cs_blocked {
 	/* As lines_weights for taps x taps; rows of the kernel are `row` floats apart, columns `column`. */
 	void (*tiles_weights)(enum cs_filtering f, const float *taps, int64_t row, int64_t column, int64_t n,
 		float *out, int64_t point);
+
+	/* (x - mean) * factor + offset of n cells of one feature block, in place, `rectified` max(x, 0) of that: numbers of the first
+	 * `valid` lanes, the others become 0. The same bits as cs_kernels.normalise. */
+	void (*affine)(const float *mean, const float *factor, const float *offset, int64_t valid, bool rectified,
+		float *cells, int64_t n);
 
 	/* max(x, 0) of n cells, in place; NaN stays. */
 	void (*rectify)(float *cells, int64_t n);

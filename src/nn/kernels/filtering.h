@@ -142,8 +142,16 @@ static void lines_out(enum cs_filtering f, const float *in, int64_t point, int64
 }
 
 INLINE void lines_pool_one(const struct filtering *f, int m, int points, const float *in, int64_t point, int64_t pitch,
-	int64_t rows, int64_t n, bool rectified, int64_t valid, float *out, cs_switch *switches, int64_t channels)
+	int64_t rows, int64_t n, const int normed, const float *const norm[3], bool rectified, int64_t valid,
+	float *out, cs_switch *switches, int64_t channels)
 {
+	vec mean = vset(0), factor = vset(1), offset = vset(0);
+
+	if (normed) {
+		mean = vload_part(norm[0], valid);
+		factor = vload_part(norm[1], valid);
+		offset = vload_part(norm[2], valid);
+	}
 	for (int64_t i = 0; i < n; i++, in += LANES, out += channels) {
 		vec best = vset(0);
 		vcell cell = vcell_set(0);
@@ -157,8 +165,11 @@ INLINE void lines_pool_one(const struct filtering *f, int m, int points, const f
 #pragma GCC unroll 4
 			for (int y = 0; y < m; y++) {
 				vec value = combine(f->a[y], points, q, 1);
-				vmask wins = vwins(value, best);
+				vmask wins;
 
+				if (normed)
+					value = (value - mean) * factor + offset;
+				wins = vwins(value, best);
 				if (y == 0 && r == 0) {
 					best = value;
 					continue;
@@ -177,15 +188,28 @@ INLINE void lines_pool_one(const struct filtering *f, int m, int points, const f
 	}
 }
 
-static void lines_pool(enum cs_filtering f, const float *in, int64_t point, int64_t pitch, int64_t rows, int64_t n,
-	bool rectified, int64_t valid, float *out, cs_switch *switches, int64_t channels)
+INLINE void lines_pool_all(enum cs_filtering f, const float *in, int64_t point, int64_t pitch, int64_t rows, int64_t n,
+	const int normed, const float *const norm[3], bool rectified, int64_t valid, float *out, cs_switch *switches,
+	int64_t channels)
 {
 	if (f == CS_F3_5)
-		lines_pool_one(&f3_5, 3, 7, in, point, pitch, rows, n, rectified, valid, out, switches, channels);
+		lines_pool_one(&f3_5, 3, 7, in, point, pitch, rows, n, normed, norm, rectified, valid, out, switches,
+			channels);
 	else if (f == CS_F3_3)
-		lines_pool_one(&f3_3, 3, 5, in, point, pitch, rows, n, rectified, valid, out, switches, channels);
+		lines_pool_one(&f3_3, 3, 5, in, point, pitch, rows, n, normed, norm, rectified, valid, out, switches,
+			channels);
 	else
-		lines_pool_one(&f2_3, 2, 4, in, point, pitch, rows, n, rectified, valid, out, switches, channels);
+		lines_pool_one(&f2_3, 2, 4, in, point, pitch, rows, n, normed, norm, rectified, valid, out, switches,
+			channels);
+}
+
+static void lines_pool(enum cs_filtering f, const float *in, int64_t point, int64_t pitch, int64_t rows, int64_t n,
+	const float *const norm[3], bool rectified, int64_t valid, float *out, cs_switch *switches, int64_t channels)
+{
+	if (norm)
+		lines_pool_all(f, in, point, pitch, rows, n, 1, norm, rectified, valid, out, switches, channels);
+	else
+		lines_pool_all(f, in, point, pitch, rows, n, 0, norm, rectified, valid, out, switches, channels);
 }
 
 INLINE void lines_weights_one(const struct filtering *f, int taps, int points, const float *g, int64_t stride,

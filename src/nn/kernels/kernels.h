@@ -26,6 +26,10 @@ struct cs_kernels {
 	void (*bias_activate)(
 		enum cs_activation activation, float alpha, const float *bias, float *rows, int64_t n, int64_t width);
 
+	/* out[n,width] = (in - mean[width]) * factor[width] + offset[width]; out may be in. */
+	void (*normalise)(const float *mean, const float *factor, const float *offset, const float *in, float *out,
+		int64_t n, int64_t width);
+
 	/* Max-pool one image, switches included; pool.h has the definition. `switches` may be NULL. */
 	void (*maxpool)(const struct cs_layer *pool, const float *in, float *out, cs_switch *switches);
 

@@ -180,6 +180,17 @@ void cs_portable_maxpool_back(const struct cs_layer *pool, const float *d_out, c
 	}
 }
 
+/* Each number is read before it is written, so that the loop may be vectorised in place, too. */
+void cs_portable_normalise(const float *mean, const float *factor, const float *offset, const float *in, float *out,
+	int64_t n, int64_t width)
+{
+	for (int64_t row = 0; row < n; row++, in += width, out += width) {
+#pragma GCC ivdep
+		for (int64_t c = 0; c < width; c++)
+			out[c] = (in[c] - mean[c]) * factor[c] + offset[c];
+	}
+}
+
 void cs_portable_add(int64_t n, const float *x, float *y)
 {
 	for (int64_t i = 0; i < n; i++)
@@ -223,6 +234,7 @@ const struct cs_kernels cs_kernels_portable = {
 	.im2col = cs_portable_im2col,
 	.col2im = cs_portable_col2im,
 	.bias_activate = cs_portable_bias_activate,
+	.normalise = cs_portable_normalise,
 	.maxpool = cs_portable_maxpool,
 	.maxpool_back = cs_portable_maxpool_back,
 	.add = cs_portable_add,
