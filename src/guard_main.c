@@ -1,4 +1,4 @@
-/* guard_main.c: convscope-reader, the helper that reads HDF5 files nobody vouches for. See io/guard.h.
+/* guard_main.c: convscope-reader, the helper that reads HDF5 and ONNX files nobody vouches for. See io/guard.h.
  *
  * It is started by convscope with three descriptors in place: the file, read-only; a socket; the window of shared memory. Before it
  * looks at a byte of the file it gives up what it will not need: all other descriptors, the right to open or write files, and,
@@ -10,6 +10,7 @@
 #include "core/alloc.h"
 #include "io/guard_protocol.h"
 #include "io/h5.h"
+#include "io/onnx.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -328,6 +329,67 @@ static enum cs_status answer(struct cs_h5 *file, const struct cs_guard_request *
 	return status;
 }
 
+/* --- answering about an ONNX file (io/onnx.c): its description, and its tensors by number --- */
+
+static enum cs_status answer_numbers(struct cs_onnx *file, int index, const struct cs_guard_request *request, int64_t first,
+	int64_t count, struct cs_guard_reply *reply, struct cs_error *error)
+{
+	bool floats = request->op == CS_GUARD_ROWS || request->type == CS_H5_F32;
+	enum cs_status status;
+	void *window;
+
+	if (!floats && request->type != CS_H5_I64)
+		return cs_fail(error, CS_ERR_ARGUMENT, "'%.300s' is read as float32 or as int64", request->path);
+	if (request->op == CS_GUARD_ARRAY && count > request->limit)
+		return cs_fail(error, CS_ERR_MEMORY, "'%.300s' has more numbers than were expected", request->path);
+	reply->shape = CS_SHAPE(count);
+	reply->bytes = (uint64_t)count * (floats ? sizeof(float) : sizeof(int64_t));
+	window = map_window(request, reply->bytes, error);
+	if (!window)
+		return CS_ERR_MEMORY;
+	status = floats ? cs_onnx_slice(file, index, first, count, window, error)
+			: cs_onnx_integer_slice(file, index, first, count, window, error);
+	unmap_window(window, reply->bytes);
+	return status;
+}
+
+static enum cs_status answer_onnx(struct cs_onnx *file, const struct cs_guard_request *request, struct cs_guard_reply *reply,
+	struct cs_error *error)
+{
+	int64_t count, address, first = request->op == CS_GUARD_ROWS ? request->first : 0;
+	char *text = NULL;
+	enum cs_status status;
+	int index = -1, end = 0;
+
+	if (request->op == CS_GUARD_STRING && !strcmp(request->path, "description")) {
+		status = cs_onnx_describe(file, &text, error);
+		if (!status)
+			status = put_strings(request, &text, 1, reply, error);
+		cs_free(text);
+		return status;
+	}
+	if (sscanf(request->path, "tensor/%d%n", &index, &end) != 1 || request->path[end] || index < 0 ||
+		index >= cs_onnx_count(file))
+		return cs_fail(error, CS_ERR_NOT_FOUND, "there is no '%.300s'", request->path);
+	reply->kind = cs_onnx_kind(file, index, &count, &address);
+	switch ((enum cs_guard_op)request->op) {
+	case CS_GUARD_INFO:
+		reply->shape = CS_SHAPE(count);
+		reply->count = 1;
+		reply->address = address;
+		return CS_OK;
+	case CS_GUARD_ARRAY:
+	case CS_GUARD_ROWS:
+		if (request->op == CS_GUARD_ROWS)
+			count = request->count;
+		return count < 0 || count > INT64_MAX / 8
+			? cs_fail(error, CS_ERR_ARGUMENT, "'%.300s' has no such rows", request->path)
+			: answer_numbers(file, index, request, first, count, reply, error);
+	default:
+		return cs_fail(error, CS_ERR_ARGUMENT, "convscope-reader knows no question %u about ONNX files", request->op);
+	}
+}
+
 static bool say(struct cs_guard_reply *reply, enum cs_status status, const struct cs_error *error)
 {
 	reply->status = status;
@@ -346,6 +408,7 @@ int main(int count, char **arguments)
 	struct cs_guard_reply reply = {0};
 	struct cs_error error = {0};
 	struct cs_h5 *file = NULL;
+	struct cs_onnx *onnx = NULL;
 	enum cs_status status;
 	ssize_t got;
 
@@ -361,14 +424,16 @@ int main(int count, char **arguments)
 		say(&reply, error.status, &error);
 		_exit(1);
 	}
-	status = cs_h5_open_descriptor(CS_GUARD_FILE, arguments[1], &file, &error);
+	status = cs_onnx_recognise_descriptor(CS_GUARD_FILE)
+		? cs_onnx_open_descriptor(CS_GUARD_FILE, arguments[1], &onnx, &error)
+		: cs_h5_open_descriptor(CS_GUARD_FILE, arguments[1], &file, &error);
 	if (!say(&reply, status, &error) || status)
 		_exit(1);
 	while ((got = recv(CS_GUARD_SOCKET, &request, sizeof request, 0)) == sizeof request) {
 		request.path[sizeof request.path - 1] = request.name[sizeof request.name - 1] = '\0';
 		memset(&reply, 0, sizeof reply);
 		memset(&error, 0, sizeof error);
-		status = answer(file, &request, &reply, &error);
+		status = onnx ? answer_onnx(onnx, &request, &reply, &error) : answer(file, &request, &reply, &error);
 		if (!say(&reply, status, &error))
 			break;
 	}

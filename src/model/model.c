@@ -16,6 +16,7 @@
 #include "model/keras.h"
 #include "model/keras_plan.h"
 #include "model/model_internal.h"
+#include "model/onnx.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -403,6 +404,10 @@ enum cs_status cs_model_load(
 		goto out;
 	if (cs_archive_recognise(path)) {
 		status = load_zip(path, out, error);
+		goto out;
+	}
+	if (cs_onnx_recognise(path)) {
+		status = cs_onnx_model_load(path, out, error);
 		goto out;
 	}
 	status = open_weights(path, NULL, 0, &file, error);

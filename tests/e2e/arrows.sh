@@ -66,8 +66,17 @@ door 'sixel|chafa' '^src/ui/'
 door 'cairo' '^src/figure/'
 door 'png\.h|jpeglib|jerror' '^src/io/'
 door 'zip\.h' '^src/io/'
+door 'protobuf-c' '^src/io/onnx'
 door 'pthread\.h|threads\.h' '^src/(core|io|figure|data|nn|model|run|script|ui)/'
 door 'immintrin\.h|x86intrin\.h' '^src/nn/kernels/|^src/core/'
+
+# the same for what is generated from src/io/onnx.proto
+if grep -rlE '"io/onnx\.pb-c\.h"' src --include='*.[ch]' | grep -vE '^src/io/onnx'; then
+	echo "not ok - the messages of ONNX have one door"
+	failed=1
+else
+	echo "ok - the messages of ONNX have one door"
+fi
 
 unlisted=$(find src -name '*.[ch]' | sort | while read -r file; do grep -q "$file" Makefile.am || echo "$file"; done)
 if [ -n "$unlisted" ]; then

@@ -281,6 +281,10 @@ static void read_all(const char *directory)
 			cs_free(path);
 			path = cs_format("%s/%.*s.keras", directory, (int)(end - entry->d_name), entry->d_name);
 		}
+		if (!cs_file_exists(path)) {
+			cs_free(path);
+			path = cs_format("%s/%.*s.onnx", directory, (int)(end - entry->d_name), entry->d_name);
+		}
 		answers = cs_format("%s/%s", directory, entry->d_name);
 		what = cs_format("convscope reads %s", path);
 		if (cs_model_load(path, NULL, &model, &error)) {
