@@ -331,8 +331,8 @@ static enum cs_status answer(struct cs_h5 *file, const struct cs_guard_request *
 
 /* --- answering about an ONNX file (io/onnx.c): its description, and its tensors by number --- */
 
-static enum cs_status answer_numbers(struct cs_onnx *file, int index, const struct cs_guard_request *request, int64_t first,
-	int64_t count, struct cs_guard_reply *reply, struct cs_error *error)
+static enum cs_status answer_numbers(struct cs_onnx *file, int index, const struct cs_guard_request *request,
+	int64_t first, int64_t count, struct cs_guard_reply *reply, struct cs_error *error)
 {
 	bool floats = request->op == CS_GUARD_ROWS || request->type == CS_H5_F32;
 	enum cs_status status;
@@ -353,8 +353,8 @@ static enum cs_status answer_numbers(struct cs_onnx *file, int index, const stru
 	return status;
 }
 
-static enum cs_status answer_onnx(struct cs_onnx *file, const struct cs_guard_request *request, struct cs_guard_reply *reply,
-	struct cs_error *error)
+static enum cs_status answer_onnx(struct cs_onnx *file, const struct cs_guard_request *request,
+	struct cs_guard_reply *reply, struct cs_error *error)
 {
 	int64_t count, address, first = request->op == CS_GUARD_ROWS ? request->first : 0;
 	char *text = NULL;
@@ -386,7 +386,8 @@ static enum cs_status answer_onnx(struct cs_onnx *file, const struct cs_guard_re
 			? cs_fail(error, CS_ERR_ARGUMENT, "'%.300s' has no such rows", request->path)
 			: answer_numbers(file, index, request, first, count, reply, error);
 	default:
-		return cs_fail(error, CS_ERR_ARGUMENT, "convscope-reader knows no question %u about ONNX files", request->op);
+		return cs_fail(
+			error, CS_ERR_ARGUMENT, "convscope-reader knows no question %u about ONNX files", request->op);
 	}
 }
 

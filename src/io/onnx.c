@@ -189,9 +189,7 @@ char cs_onnx_kind(const struct cs_onnx *file, int index, int64_t *count, int64_t
 	*address = numbers->raw && numbers->type == CS_ONNX_FLOAT && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 		? numbers->raw - file->bytes
 		: -1;
-	return numbers->external || !cs_onnx_width(numbers->type) ? '?'
-		: cs_onnx_is_integer(numbers->type)               ? 'i'
-								  : 'f';
+	return numbers->external || !cs_onnx_width(numbers->type) ? '?' : cs_onnx_is_integer(numbers->type) ? 'i' : 'f';
 }
 
 static enum cs_status check_slice(
@@ -200,10 +198,12 @@ static enum cs_status check_slice(
 	const struct cs_onnx_numbers *numbers = index >= 0 && index < file->count ? &file->tensors[index] : NULL;
 
 	if (!numbers || numbers->external || !cs_onnx_width(numbers->type))
-		return cs_fail(error, CS_ERR_UNSUPPORTED, "'%s' has no tensor %d whose numbers can be read", file->name, index);
+		return cs_fail(error, CS_ERR_UNSUPPORTED, "'%s' has no tensor %d whose numbers can be read", file->name,
+			index);
 	if (first < 0 || count < 0 || first > numbers->count || count > numbers->count - first)
-		return cs_fail(error, CS_ERR_ARGUMENT, "'%s': tensor %d has %lld numbers; %lld from %lld on are not there",
-			file->name, index, (long long)numbers->count, (long long)count, (long long)first);
+		return cs_fail(error, CS_ERR_ARGUMENT,
+			"'%s': tensor %d has %lld numbers; %lld from %lld on are not there", file->name, index,
+			(long long)numbers->count, (long long)count, (long long)first);
 	return CS_OK;
 }
 
@@ -241,8 +241,8 @@ enum cs_status cs_onnx_integer_slice(
 		return status;
 	numbers = &file->tensors[index];
 	if (!cs_onnx_is_integer(numbers->type))
-		return cs_fail(error, CS_ERR_FORMAT, "'%s': tensor %d holds %s, whole numbers were expected", file->name, index,
-			cs_onnx_type_name(numbers->type));
+		return cs_fail(error, CS_ERR_FORMAT, "'%s': tensor %d holds %s, whole numbers were expected",
+			file->name, index, cs_onnx_type_name(numbers->type));
 	if (numbers->raw)
 		cs_onnx_raw_integers(numbers->raw + first * cs_onnx_width(numbers->type), numbers->type, count, out);
 	else
@@ -268,8 +268,8 @@ enum cs_status cs_onnx_floats(
 		status = cs_guard_read_tensor(file->guard, path, count, &tensor, error);
 	}
 	if (!status && cs_tensor_count(&tensor) != count)
-		status = cs_fail(error, CS_ERR_FORMAT, "'%s': tensor %d has not the %lld numbers it should have", file->name, index,
-			(long long)count);
+		status = cs_fail(error, CS_ERR_FORMAT, "'%s': tensor %d has not the %lld numbers it should have",
+			file->name, index, (long long)count);
 	if (status)
 		cs_tensor_fini(&tensor);
 	else
@@ -285,8 +285,9 @@ enum cs_status cs_onnx_integers(struct cs_onnx *file, int index, int64_t count, 
 	enum cs_status status;
 
 	if (count > CS_ONNX_MOST_INTEGERS)
-		return cs_fail(error, CS_ERR_UNSUPPORTED, "'%s': a table of %lld whole numbers; convscope reads up to %d", file->name,
-			(long long)count, CS_ONNX_MOST_INTEGERS);
+		return cs_fail(error, CS_ERR_UNSUPPORTED,
+			"'%s': a table of %lld whole numbers; convscope reads up to %d", file->name, (long long)count,
+			CS_ONNX_MOST_INTEGERS);
 	if (!file->guard) {
 		block = cs_alloc((size_t)(count > 0 ? count : 1) * sizeof(int64_t));
 		status = block ? cs_onnx_integer_slice(file, index, 0, count, block, error)
@@ -295,8 +296,9 @@ enum cs_status cs_onnx_integers(struct cs_onnx *file, int index, int64_t count, 
 		snprintf(path, sizeof path, "tensor/%d", index);
 		status = cs_guard_read_array(file->guard, path, CS_H5_I64, count, &block, &shape, error);
 		if (!status && cs_shape_count(&shape) != count)
-			status = cs_fail(error, CS_ERR_FORMAT, "'%s': tensor %d has not the %lld numbers it should have",
-				file->name, index, (long long)count);
+			status =
+				cs_fail(error, CS_ERR_FORMAT, "'%s': tensor %d has not the %lld numbers it should have",
+					file->name, index, (long long)count);
 	}
 	if (status)
 		cs_free(block);

@@ -39,8 +39,7 @@ enum cs_status cs_onnx_open_foreign(const char *path, struct cs_onnx **out, stru
 enum cs_status cs_onnx_open(const char *path, struct cs_onnx **out, struct cs_error *error);
 enum cs_status cs_onnx_open_image(
 	const void *bytes, size_t size, const char *name, struct cs_onnx **out, struct cs_error *error);
-enum cs_status cs_onnx_open_descriptor(
-	int descriptor, const char *name, struct cs_onnx **out, struct cs_error *error);
+enum cs_status cs_onnx_open_descriptor(int descriptor, const char *name, struct cs_onnx **out, struct cs_error *error);
 void cs_onnx_close(struct cs_onnx *file);
 
 /* The description, to be freed. */

@@ -28,18 +28,22 @@ static enum cs_status open_beside(
 		location += 2;
 	if (!*location || *location == '.' || strchr(location, '/') || strchr(location, '\\'))
 		return cs_fail(error, CS_ERR_UNSUPPORTED,
-			"its weights are in '%.200s': convscope reads such files only from beside the model, by a plain name", location);
+			"its weights are in '%.200s': convscope reads such files only from beside the model, by a "
+			"plain name",
+			location);
 	path = cs_format("%.*s%s", slash ? (int)(slash - model) + 1 : 0, model, location);
 	if (!path)
 		return cs_fail_memory(error, "a path");
 	file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
 	if (file < 0) {
-		enum cs_status status = errno == ELOOP
-			? cs_fail(error, CS_ERR_UNSUPPORTED,
-				  "its weights are in '%s', which is a symbolic link: put the file itself beside the model", path)
+		enum cs_status status = errno == ELOOP ? cs_fail(error, CS_ERR_UNSUPPORTED,
+								 "its weights are in '%s', which is a symbolic link: "
+								 "put the file itself beside the model",
+								 path)
 			: errno == ENOENT
 			? cs_fail(error, CS_ERR_NOT_FOUND,
-				  "its weights are in '%s', which is not there: keep the files of a model together", path)
+				  "its weights are in '%s', which is not there: keep the files of a model together",
+				  path)
 			: cs_fail_errno(error, "cannot open its weights", path);
 
 		cs_free(path);
@@ -99,7 +103,8 @@ enum cs_status cs_onnx_external(const char *model, const char *location, int64_t
 	if (!width || offset < 0 || count < 0 || __builtin_mul_overflow(count, width, &bytes) || offset > size ||
 		bytes > size - offset) {
 		status = cs_fail(error, CS_ERR_FORMAT,
-			"'%.200s' beside the model is too short for the weights that should be in it: it is cut off, or of another model",
+			"'%.200s' beside the model is too short for the weights that should be in it: it is cut off, "
+			"or of another model",
 			location);
 		goto out;
 	}

@@ -29,7 +29,8 @@ struct cs_onnx_numbers {
 	int type; /* enum cs_onnx_type, or what the file says */
 	int64_t count;
 	bool external;
-	const uint8_t *raw; /* little-endian, one after the other; NULL where they stand in a field of their own type: */
+	const uint8_t
+		*raw; /* little-endian, one after the other; NULL where they stand in a field of their own type: */
 	struct cs_wire body; /* the whole TensorProto, to look for it */
 	float *floats; /* that field, unpacked once somebody asked; owned */
 };

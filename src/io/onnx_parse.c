@@ -42,7 +42,8 @@ struct gathering {
 
 static enum cs_status damaged(const struct parse *parse, const char *what, struct cs_error *error)
 {
-	return cs_fail(error, CS_ERR_FORMAT, "'%s' is damaged or cut off: its %s cannot be read", parse->file->name, what);
+	return cs_fail(
+		error, CS_ERR_FORMAT, "'%s' is damaged or cut off: its %s cannot be read", parse->file->name, what);
 }
 
 static enum cs_status too_much(const struct parse *parse, const char *what, struct cs_error *error)
@@ -50,7 +51,8 @@ static enum cs_status too_much(const struct parse *parse, const char *what, stru
 	return cs_fail(error, CS_ERR_MEMORY, "'%s' has more or longer %s than any model has", parse->file->name, what);
 }
 
-static enum cs_status gather(struct gathering *to, const struct cs_wire_field *field, const uint8_t *end, struct cs_error *error)
+static enum cs_status gather(
+	struct gathering *to, const struct cs_wire_field *field, const uint8_t *end, struct cs_error *error)
 {
 	size_t size = (size_t)(end - field->start);
 
@@ -88,7 +90,8 @@ static enum cs_status sift(struct parse *parse, struct cs_wire message, uint32_t
 }
 
 /* A string of the file as JSON. What is not UTF-8 cannot be a name. */
-static enum cs_status put_text(struct parse *parse, json_t *object, const char *key, const char *text, struct cs_error *error)
+static enum cs_status put_text(
+	struct parse *parse, json_t *object, const char *key, const char *text, struct cs_error *error)
 {
 	size_t length = text ? strlen(text) : 0;
 	json_t *value;
@@ -100,7 +103,8 @@ static enum cs_status put_text(struct parse *parse, json_t *object, const char *
 		return too_much(parse, "parts", error);
 	value = json_string(text ? text : "");
 	if (!value)
-		return cs_fail(error, CS_ERR_FORMAT, "'%s' is damaged: a name in it is not text (UTF-8)", parse->file->name);
+		return cs_fail(
+			error, CS_ERR_FORMAT, "'%s' is damaged: a name in it is not text (UTF-8)", parse->file->name);
 	if (key ? json_object_set_new(object, key, value) : json_array_append_new(object, value))
 		return cs_fail_memory(error, "an ONNX file");
 	return CS_OK;
@@ -168,7 +172,8 @@ static enum cs_status count_numbers(
 	for (size_t i = 0; i < tensor->n_dims; i++) {
 		if (tensor->dims[i] < 0 || __builtin_mul_overflow(numbers->count, tensor->dims[i], &numbers->count) ||
 			numbers->count > INT64_MAX / 16)
-			return cs_fail(error, CS_ERR_FORMAT, "tensor '%.80s' has a dimension of %" PRId64 ": the file is damaged",
+			return cs_fail(error, CS_ERR_FORMAT,
+				"tensor '%.80s' has a dimension of %" PRId64 ": the file is damaged",
 				tensor->name ? tensor->name : "", tensor->dims[i]);
 	}
 	if (!width || numbers->external)
@@ -182,12 +187,17 @@ static enum cs_status count_numbers(
 	}
 	if (found != numbers->count)
 		return cs_fail(error, CS_ERR_FORMAT,
-			"tensor '%.80s' says it has %" PRId64 " numbers, but the file holds %s: it is damaged or cut off",
-			tensor->name ? tensor->name : "", numbers->count, found < 0 ? "a broken piece" : found ? "another number of them" : "none");
+			"tensor '%.80s' says it has %" PRId64
+			" numbers, but the file holds %s: it is damaged or cut off",
+			tensor->name ? tensor->name : "", numbers->count,
+			found < 0       ? "a broken piece"
+				: found ? "another number of them"
+					: "none");
 	return CS_OK;
 }
 
-static enum cs_status describe_external(struct parse *parse, Onnx__TensorProto *tensor, json_t *object, struct cs_error *error)
+static enum cs_status describe_external(
+	struct parse *parse, Onnx__TensorProto *tensor, json_t *object, struct cs_error *error)
 {
 	json_t *external = json_object();
 	enum cs_status status = put(parse, object, "external", external, error);
@@ -240,7 +250,7 @@ static enum cs_status parse_tensor(
 		status = put(parse, object, "type", json_integer(numbers.type), error);
 	if (!status)
 		status = put_text(parse, object, "kind",
-			!cs_onnx_width(numbers.type)                   ? "?"
+			!cs_onnx_width(numbers.type)               ? "?"
 				: cs_onnx_is_integer(numbers.type) ? "i"
 								   : "f",
 			error);
@@ -315,8 +325,9 @@ static json_t *value_of(const Onnx__AttributeProto *attribute, const struct larg
 	if (attribute->n_ints > MOST_VALUES || attribute->n_floats > MOST_VALUES)
 		return json_pack("{s:s}", "other", "a long list of numbers");
 	if (attribute->has_s && (attribute->type == 3 || attribute->type == 0)) {
-		json_t *text = attribute->s.len <= MOST_NAME ? json_stringn((const char *)attribute->s.data, attribute->s.len)
-							     : NULL;
+		json_t *text = attribute->s.len <= MOST_NAME
+			? json_stringn((const char *)attribute->s.data, attribute->s.len)
+			: NULL;
 
 		return text ? text : json_pack("{s:s}", "other", "bytes");
 	}
@@ -334,7 +345,8 @@ static json_t *value_of(const Onnx__AttributeProto *attribute, const struct larg
 	return list;
 }
 
-static enum cs_status parse_attribute(struct parse *parse, struct cs_wire message, json_t *attributes, struct cs_error *error)
+static enum cs_status parse_attribute(
+	struct parse *parse, struct cs_wire message, json_t *attributes, struct cs_error *error)
 {
 	const uint32_t keep = 1u << 1 | 1u << 2 | 1u << 3 | 1u << 4 | 1u << 7 | 1u << 8 | 1u << 20 | 1u << 21;
 	struct large large = {.tensor = -1};
@@ -349,8 +361,10 @@ static enum cs_status parse_attribute(struct parse *parse, struct cs_wire messag
 	if (!status && attribute->name && strlen(attribute->name) > MOST_NAME)
 		status = too_much(parse, "names", error);
 	if (!status) {
-		parse->text += 24 * (attribute->n_ints + attribute->n_floats) + (attribute->has_s ? attribute->s.len : 0) + 64;
-		status = put(parse, attributes, attribute->name ? attribute->name : "", value_of(attribute, &large), error);
+		parse->text +=
+			24 * (attribute->n_ints + attribute->n_floats) + (attribute->has_s ? attribute->s.len : 0) + 64;
+		status = put(
+			parse, attributes, attribute->name ? attribute->name : "", value_of(attribute, &large), error);
 	}
 	if (attribute)
 		onnx__attribute_proto__free_unpacked(attribute, NULL);
@@ -444,7 +458,8 @@ static enum cs_status describe_values(
 		if (status || !shape)
 			continue;
 		if (shape->n_dim > MOST_RANK)
-			return cs_fail(error, CS_ERR_UNSUPPORTED, "'%.80s' has %zu dimensions; convscope reads up to %d",
+			return cs_fail(error, CS_ERR_UNSUPPORTED,
+				"'%.80s' has %zu dimensions; convscope reads up to %d",
 				values[i]->name ? values[i]->name : "", shape->n_dim, MOST_RANK);
 		status = put(parse, object, "dims", dims = json_array(), error);
 		for (size_t k = 0; k < shape->n_dim && !status; k++) {
@@ -500,7 +515,8 @@ static enum cs_status parse_graph(struct parse *parse, struct cs_error *error)
 		status = graph ? CS_OK : damaged(parse, "graph", error);
 	}
 	if (!status && parse->sparse)
-		status = cs_fail(error, CS_ERR_UNSUPPORTED, "'%s' has sparse weights; convscope reads dense ones", parse->file->name);
+		status = cs_fail(error, CS_ERR_UNSUPPORTED, "'%s' has sparse weights; convscope reads dense ones",
+			parse->file->name);
 	if (!status)
 		status = put_text(parse, parse->root, "graph", graph->name, error);
 	if (!status)
@@ -543,7 +559,8 @@ static enum cs_status describe_model(struct parse *parse, const Onnx__ModelProto
 	if (!status)
 		status = put(parse, parse->root, "functions", json_integer(parse->functions), error);
 	if (!status)
-		status = producer ? put_text(parse, parse->root, "producer", producer, error) : cs_fail_memory(error, "an ONNX file");
+		status = producer ? put_text(parse, parse->root, "producer", producer, error)
+				  : cs_fail_memory(error, "an ONNX file");
 	for (size_t i = 0; i < model->n_opset_import && !status; i++) {
 		json_t *pair = json_array();
 
@@ -579,7 +596,8 @@ enum cs_status cs_onnx_parse(struct cs_onnx *file, struct cs_error *error)
 	if (!status)
 		status = sift(&parse, message, keep, take_model_part, NULL, "model", &rest, error);
 	if (!status && parse.graphs != 1)
-		status = cs_fail(error, CS_ERR_FORMAT, "'%s' has %d graphs: an ONNX model has one", file->name, parse.graphs);
+		status = cs_fail(
+			error, CS_ERR_FORMAT, "'%s' has %d graphs: an ONNX model has one", file->name, parse.graphs);
 	if (!status) {
 		model = onnx__model_proto__unpack(NULL, rest.size, rest.bytes);
 		status = model ? CS_OK : damaged(&parse, "model", error);
@@ -589,7 +607,8 @@ enum cs_status cs_onnx_parse(struct cs_onnx *file, struct cs_error *error)
 	if (!status)
 		status = parse_graph(&parse, error);
 	if (!status) {
-		if (json_object_set(parse.root, "tensors", parse.tensors) || json_object_set(parse.root, "nodes", parse.nodes))
+		if (json_object_set(parse.root, "tensors", parse.tensors) ||
+			json_object_set(parse.root, "nodes", parse.nodes))
 			status = cs_fail_memory(error, "an ONNX file");
 	}
 	if (!status) {

@@ -13,7 +13,8 @@ struct cs_onnx_value *cs_onnx_find(struct cs_onnx_import *import, const char *na
 	return index ? &import->values[json_integer_value(index)] : NULL;
 }
 
-enum cs_status cs_onnx_add(struct cs_onnx_import *import, const char *name, struct cs_onnx_value **out, struct cs_error *error)
+enum cs_status cs_onnx_add(
+	struct cs_onnx_import *import, const char *name, struct cs_onnx_value **out, struct cs_error *error)
 {
 	if (json_object_get(import->by_name, name))
 		return cs_fail(error, CS_ERR_FORMAT, "two values are named '%.80s': the file is damaged", name);
@@ -34,8 +35,7 @@ enum cs_status cs_onnx_add(struct cs_onnx_import *import, const char *name, stru
 }
 
 /* Shape, type and place of tensor `index` of the description, none of which is trusted. */
-static enum cs_status take_tensor(
-	const json_t *tensor, int index, struct cs_onnx_constant *out, struct cs_error *error)
+static enum cs_status take_tensor(const json_t *tensor, int index, struct cs_onnx_constant *out, struct cs_error *error)
 {
 	const json_t *dims = json_object_get(tensor, "dims"), *external = json_object_get(tensor, "external");
 	const char *name = cs_onnx_text(json_object_get(tensor, "name"));
@@ -48,7 +48,8 @@ static enum cs_status take_tensor(
 		out->dims[i] = json_integer_value(json_array_get(dims, (size_t)i));
 		if (out->dims[i] < 0 || __builtin_mul_overflow(out->count, out->dims[i], &out->count) ||
 			out->count > INT64_MAX / 16)
-			return cs_fail(error, CS_ERR_FORMAT, "tensor '%.80s' has a dimension of %" PRId64, name, out->dims[i]);
+			return cs_fail(
+				error, CS_ERR_FORMAT, "tensor '%.80s' has a dimension of %" PRId64, name, out->dims[i]);
 	}
 	out->type = (int)json_integer_value(json_object_get(tensor, "type"));
 	out->integer = cs_onnx_is_integer(out->type);
@@ -58,7 +59,8 @@ static enum cs_status take_tensor(
 		out->location = cs_onnx_text(json_object_get(external, "location"));
 		out->offset = *offset ? strtoll(offset, &end, 10) : 0;
 		if (*offset && (*end || out->offset < 0))
-			return cs_fail(error, CS_ERR_FORMAT, "tensor '%.80s' begins at '%.40s' in its file", name, offset);
+			return cs_fail(
+				error, CS_ERR_FORMAT, "tensor '%.80s' begins at '%.40s' in its file", name, offset);
 	}
 	return CS_OK;
 }
@@ -113,7 +115,8 @@ static enum cs_status check_external(
 	if (__builtin_mul_overflow(constant->count, (int64_t)cs_onnx_width(constant->type), &bytes) ||
 		constant->offset > size || bytes > size - constant->offset)
 		return cs_fail(error, CS_ERR_FORMAT,
-			"'%.200s' beside the model is too short for the weights that should be in it: it is cut off, or of another "
+			"'%.200s' beside the model is too short for the weights that should be in it: it is cut off, "
+			"or of another "
 			"model",
 			constant->location);
 	return CS_OK;
@@ -152,8 +155,8 @@ static void turn(const struct cs_onnx_constant *constant, const float *from, flo
 	}
 }
 
-enum cs_status cs_onnx_load(
-	struct cs_onnx_import *import, const struct cs_onnx_constant *constant, struct cs_tensor *out, struct cs_error *error)
+enum cs_status cs_onnx_load(struct cs_onnx_import *import, const struct cs_onnx_constant *constant,
+	struct cs_tensor *out, struct cs_error *error)
 {
 	struct cs_tensor tensor = {0}, turned = {0};
 	enum cs_status status = cs_onnx_check_there(import, constant, error);
@@ -165,8 +168,8 @@ enum cs_status cs_onnx_load(
 		for (int64_t i = 0; i < constant->count && !status; i++)
 			tensor.data[i] = constant->floats ? constant->floats[i] : (float)constant->integers[i];
 	} else if (constant->location) {
-		status = cs_onnx_external(import->path, constant->location, constant->offset, constant->type, constant->count,
-			&tensor, error);
+		status = cs_onnx_external(import->path, constant->location, constant->offset, constant->type,
+			constant->count, &tensor, error);
 	} else {
 		status = cs_onnx_floats(import->file, constant->tensor, constant->count, &tensor, error);
 	}
@@ -187,7 +190,8 @@ enum cs_status cs_onnx_need_integers(
 {
 	if (constant->integers)
 		return CS_OK;
-	if (!constant->integer || constant->tensor < 0 || constant->location || constant->turned || constant->count > 4096)
+	if (!constant->integer || constant->tensor < 0 || constant->location || constant->turned ||
+		constant->count > 4096)
 		return cs_fail(error, CS_ERR_UNSUPPORTED, "is not a short list of whole numbers in the file itself");
 	return cs_onnx_integers(import->file, constant->tensor, constant->count, &constant->integers, error);
 }
@@ -216,8 +220,8 @@ enum cs_status cs_onnx_scalar(struct cs_onnx_import *import, const struct cs_onn
 	enum cs_status status;
 
 	if (constant->count != 1)
-		return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error, "takes %" PRId64 " numbers where convscope takes one",
-			constant->count);
+		return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error,
+			"takes %" PRId64 " numbers where convscope takes one", constant->count);
 	status = cs_onnx_need_floats(import, constant, error);
 	if (status)
 		return cs_error_prefix(error, "node '%.120s' (%.60s): a constant", node->name, node->op);

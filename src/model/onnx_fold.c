@@ -52,8 +52,8 @@ static enum cs_status integers(const struct folding *f, int i, struct cs_onnx_co
 static enum cs_status make(struct folding *f, int rank, int64_t count, struct cs_error *error)
 {
 	if (count > MOST)
-		return cs_onnx_fail(f->node, CS_ERR_UNSUPPORTED, error, "computes %" PRId64 " constants; convscope does up to %d",
-			count, MOST);
+		return cs_onnx_fail(f->node, CS_ERR_UNSUPPORTED, error,
+			"computes %" PRId64 " constants; convscope does up to %d", count, MOST);
 	f->out.rank = rank;
 	f->out.count = count;
 	if (rank == 1)
@@ -164,7 +164,8 @@ static enum cs_status fold_gather(struct folding *f, struct cs_error *error)
 	if (!status)
 		status = integers(f, 1, &at, error);
 	if (!status && data->rank != 1)
-		status = cs_onnx_fail(f->node, CS_ERR_UNSUPPORTED, error, "picks from a table; convscope picks from lists");
+		status = cs_onnx_fail(
+			f->node, CS_ERR_UNSUPPORTED, error, "picks from a table; convscope picks from lists");
 	if (!status)
 		status = make(f, at->rank ? 1 : 0, at->count, error);
 	for (int64_t i = 0; !status && i < at->count; i++) {
@@ -188,7 +189,8 @@ static enum cs_status fold_concat(struct folding *f, struct cs_error *error)
 	for (int i = 0; i < f->node->in_count && !status; i++) {
 		status = integers(f, i, &part, error);
 		if (!status && part->rank > 1)
-			status = cs_onnx_fail(f->node, CS_ERR_UNSUPPORTED, error, "joins tables; convscope joins lists");
+			status =
+				cs_onnx_fail(f->node, CS_ERR_UNSUPPORTED, error, "joins tables; convscope joins lists");
 		count += status ? 0 : part->count;
 	}
 	if (!status)
@@ -236,7 +238,8 @@ static enum cs_status fold_slice(struct folding *f, struct cs_error *error)
 	enum cs_status status = integers(f, 0, &data, error);
 
 	for (int i = 0; i < 4 && !status; i++)
-		status = cs_onnx_list(f->import, f->node, keys[i], i + 1, lists[i], CS_ONNX_MAX_RANK, &counts[i], error);
+		status =
+			cs_onnx_list(f->import, f->node, keys[i], i + 1, lists[i], CS_ONNX_MAX_RANK, &counts[i], error);
 	if (status)
 		return status;
 	if (counts[0] < 0 || counts[1] != counts[0] || (counts[2] >= 0 && counts[2] != counts[0]) ||
@@ -249,8 +252,10 @@ static enum cs_status fold_slice(struct folding *f, struct cs_error *error)
 
 		axis = axis < 0 ? axis + data->rank : axis;
 		if (axis < 0 || axis >= data->rank ||
-			!cut_axis(&cut, axis, data->dims[axis], lists[0][i], lists[1][i], counts[3] >= 0 ? lists[3][i] : 1))
-			return cs_onnx_fail(f->node, CS_ERR_FORMAT, error, "cuts along an axis that is not there, or in steps of 0");
+			!cut_axis(&cut, axis, data->dims[axis], lists[0][i], lists[1][i],
+				counts[3] >= 0 ? lists[3][i] : 1))
+			return cs_onnx_fail(f->node, CS_ERR_FORMAT, error,
+				"cuts along an axis that is not there, or in steps of 0");
 	}
 	for (int i = 0; i < data->rank; i++)
 		total *= cut.count[i];
@@ -289,7 +294,9 @@ static enum cs_status fold_cast(struct folding *f, struct cs_error *error)
 		memcpy(f->out.dims, from->dims, sizeof f->out.dims);
 		f->out.tensor = -1;
 		for (int64_t i = 0; i < from->count && !status; i++)
-			f->out.integers[i] = isfinite(from->floats[i]) && fabsf(from->floats[i]) < 9e18f ? (int64_t)from->floats[i] : 0;
+			f->out.integers[i] = isfinite(from->floats[i]) && fabsf(from->floats[i]) < 9e18f
+				? (int64_t)from->floats[i]
+				: 0;
 	}
 	return status;
 }
@@ -320,7 +327,8 @@ static enum cs_status reshaped(struct folding *f, const int64_t *dims, int rank,
 			count = -1;
 	}
 	if (count != f->out.count)
-		return cs_onnx_fail(f->node, CS_ERR_FORMAT, error, "gives %" PRId64 " constants a shape of another size", f->out.count);
+		return cs_onnx_fail(f->node, CS_ERR_FORMAT, error,
+			"gives %" PRId64 " constants a shape of another size", f->out.count);
 	return CS_OK;
 }
 
@@ -462,7 +470,8 @@ static enum cs_status fold_arithmetic(struct folding *f, struct cs_error *error)
 		return missing(f, error);
 	if (a->count > MOST || b->count > MOST || (a->count != b->count && a->count != 1 && b->count != 1))
 		return cs_onnx_fail(f->node, CS_ERR_UNSUPPORTED, error,
-			"computes weights from constants: export the model with constants folded (do_constant_folding)");
+			"computes weights from constants: export the model with constants folded "
+			"(do_constant_folding)");
 	if (!a->integer || !b->integer) {
 		float *sum;
 
@@ -491,11 +500,14 @@ static enum cs_status fold_arithmetic(struct folding *f, struct cs_error *error)
 		if (!status)
 			status = make(f, 0, a->count > b->count ? a->count : b->count, error);
 		for (int64_t i = 0; !status && i < f->out.count; i++) {
-			int64_t x = a->integers[a->count == 1 ? 0 : i], y = b->integers[b->count == 1 ? 0 : i], *sum = &f->out.integers[i];
+			int64_t x = a->integers[a->count == 1 ? 0 : i], y = b->integers[b->count == 1 ? 0 : i],
+				*sum = &f->out.integers[i];
 			bool bad = x == CS_ONNX_BATCH || y == CS_ONNX_BATCH;
 
 			/* times or divided by one, plus or minus nothing, the batch stays what it is */
-			if (bad && (y == ((*op == 'M' || *op == 'D') ? 1 : 0) || (x == 1 && *op == 'M') || (x == 0 && *op == 'A'))) {
+			if (bad &&
+				(y == ((*op == 'M' || *op == 'D') ? 1 : 0) || (x == 1 && *op == 'M') ||
+					(x == 0 && *op == 'A'))) {
 				*sum = CS_ONNX_BATCH;
 				continue;
 			}
@@ -529,9 +541,10 @@ static enum cs_status fold_fill(struct folding *f, struct cs_error *error)
 	enum cs_status status = integers(f, 0, &shape, error);
 
 	for (int64_t i = 0; !status && i < shape->count; i++) {
-		if (i >= CS_ONNX_MAX_RANK || shape->integers[i] < 0 || __builtin_mul_overflow(count, shape->integers[i], &count) ||
-			count > MOST)
-			return cs_onnx_fail(f->node, CS_ERR_UNSUPPORTED, error, "makes a constant of more than %d numbers", MOST);
+		if (i >= CS_ONNX_MAX_RANK || shape->integers[i] < 0 ||
+			__builtin_mul_overflow(count, shape->integers[i], &count) || count > MOST)
+			return cs_onnx_fail(
+				f->node, CS_ERR_UNSUPPORTED, error, "makes a constant of more than %d numbers", MOST);
 	}
 	if (!status && json_object_get(f->node->attributes, "value")) {
 		status = cs_onnx_attribute_tensor(f->import, f->node, "value", &one, error);

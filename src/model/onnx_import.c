@@ -4,9 +4,9 @@
  * made before it is used: so there can be no circle. Whoever goes on from the flow takes it; a second one would be a branch, and is
  * refused. When the last node is through, the layers make a network, and only then weights are read.
  */
+#include "model/onnx_import.h"
 #include "core/alloc.h"
 #include "core/log.h"
-#include "model/onnx_import.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -39,9 +39,11 @@ const char *cs_onnx_text(const json_t *value)
 
 /* --- attributes --- */
 
-static enum cs_status wrong(const struct cs_onnx_node *node, const char *key, const char *expected, struct cs_error *error)
+static enum cs_status wrong(
+	const struct cs_onnx_node *node, const char *key, const char *expected, struct cs_error *error)
 {
-	char *text = json_dumps(json_object_get(node->attributes, key), JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+	char *text = json_dumps(
+		json_object_get(node->attributes, key), JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
 	enum cs_status status = cs_onnx_fail(
 		node, CS_ERR_FORMAT, error, "has %s = %.60s; expected %s", key, text ? text : "?", expected);
 
@@ -124,8 +126,8 @@ enum cs_status cs_onnx_list(struct cs_onnx_import *import, const struct cs_onnx_
 	if (status)
 		return cs_error_prefix(error, "node '%.120s' (%.60s): its %s", node->name, node->op, key);
 	if (given->constant.count > most)
-		return cs_onnx_fail(node, CS_ERR_FORMAT, error, "has %" PRId64 " numbers as its %s; expected at most %d",
-			given->constant.count, key, most);
+		return cs_onnx_fail(node, CS_ERR_FORMAT, error,
+			"has %" PRId64 " numbers as its %s; expected at most %d", given->constant.count, key, most);
 	*count = (int)given->constant.count;
 	memcpy(out, given->constant.integers, (size_t)given->constant.count * sizeof *out);
 	return CS_OK;
@@ -136,7 +138,8 @@ enum cs_status cs_onnx_list(struct cs_onnx_import *import, const struct cs_onnx_
 /* Does the graph read images channels first? Asked of the first node that tells. */
 static bool first_layout(const struct cs_onnx_import *import, const int64_t dims[3])
 {
-	static const char *const telling[] = {"Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "BatchNormalization"};
+	static const char *const telling[] = {
+		"Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "BatchNormalization"};
 	const json_t *nodes = json_object_get(import->root, "nodes");
 	bool turned = false;
 
@@ -145,7 +148,8 @@ static bool first_layout(const struct cs_onnx_import *import, const int64_t dims
 		const char *op = cs_onnx_text(json_object_get(node, "op"));
 
 		perm = json_object_get(json_object_get(node, "attributes"), "perm");
-		if (!strcmp(op, "Transpose") && json_array_size(perm) == 4 && json_integer_value(json_array_get(perm, 1)) == 3)
+		if (!strcmp(op, "Transpose") && json_array_size(perm) == 4 &&
+			json_integer_value(json_array_get(perm, 1)) == 3)
 			turned = true;
 		/* with one channel, exporters turn by a reshape */
 		if (!strcmp(op, "Reshape") && dims[2] == 1 && dims[0] != 1)
@@ -175,8 +179,10 @@ static enum cs_status take_input(struct cs_onnx_import *import, struct cs_error 
 		if (cs_onnx_find(import, cs_onnx_text(json_object_get(input, "name"))))
 			continue;
 		if (found)
-			return cs_fail(error, CS_ERR_UNSUPPORTED, "it has several inputs ('%.80s', '%.80s'); convscope reads networks of one",
-				cs_onnx_text(json_object_get(found, "name")), cs_onnx_text(json_object_get(input, "name")));
+			return cs_fail(error, CS_ERR_UNSUPPORTED,
+				"it has several inputs ('%.80s', '%.80s'); convscope reads networks of one",
+				cs_onnx_text(json_object_get(found, "name")),
+				cs_onnx_text(json_object_get(input, "name")));
 		found = input;
 	}
 	if (!found)
@@ -185,18 +191,21 @@ static enum cs_status take_input(struct cs_onnx_import *import, struct cs_error 
 	dims = json_object_get(found, "dims");
 	flow.rank = (int)json_array_size(dims);
 	if (!json_is_array(dims))
-		return cs_fail(error, CS_ERR_UNSUPPORTED, "its input '%.80s' has no shape: export it with a fixed image size", name);
+		return cs_fail(error, CS_ERR_UNSUPPORTED,
+			"its input '%.80s' has no shape: export it with a fixed image size", name);
 	if (flow.rank != 4 && flow.rank != 2)
 		return cs_fail(error, CS_ERR_UNSUPPORTED,
-			"its input '%.80s' has %d dimensions: expected 4 (images, channels, rows, columns) or 2 (images, numbers)", name,
-			flow.rank);
+			"its input '%.80s' has %d dimensions: expected 4 (images, channels, rows, columns) or 2 "
+			"(images, numbers)",
+			name, flow.rank);
 	for (int i = 1; i < flow.rank; i++) {
 		const json_t *dim = json_array_get(dims, (size_t)i);
 
 		sizes[i - 1] = json_integer_value(dim);
 		if (!json_is_integer(dim) || sizes[i - 1] < 1 || sizes[i - 1] > INT32_MAX)
 			return cs_fail(error, CS_ERR_UNSUPPORTED,
-				"dimension %d of its input '%.80s' is %s: export it with a fixed image size (only the first, the number of "
+				"dimension %d of its input '%.80s' is %s: export it with a fixed image size (only the "
+				"first, the number of "
 				"images, may be open)",
 				i, name, json_is_integer(dim) ? "no size" : "left open");
 	}
@@ -226,10 +235,12 @@ static enum cs_status check_output(struct cs_onnx_import *import, const char *na
 	if (!value || !value->flows)
 		return cs_fail(error, CS_ERR_FORMAT, "its output '%.80s' does not come from its input", name);
 	if (value->taker)
-		return cs_fail(error, CS_ERR_UNSUPPORTED, "its output '%.80s' is not the end: '%.80s' goes on from there", name, value->taker);
+		return cs_fail(error, CS_ERR_UNSUPPORTED,
+			"its output '%.80s' is not the end: '%.80s' goes on from there", name, value->taker);
 	if (value->flow.permute[0])
 		return cs_fail(error, CS_ERR_UNSUPPORTED,
-			"its output '%.80s' is a flattened map: convscope would put it in another order; end it with the map or with a dense "
+			"its output '%.80s' is a flattened map: convscope would put it in another order; end it with "
+			"the map or with a dense "
 			"layer",
 			name);
 	if (!import->layer_count)
@@ -240,14 +251,16 @@ static enum cs_status check_output(struct cs_onnx_import *import, const char *na
 /* --- nodes --- */
 
 /* needed: a set of names of values. Walks back from the output. */
-static enum cs_status find_needed(const struct cs_onnx_import *import, const char *output, json_t *needed, struct cs_error *error)
+static enum cs_status find_needed(
+	const struct cs_onnx_import *import, const char *output, json_t *needed, struct cs_error *error)
 {
 	const json_t *nodes = json_object_get(import->root, "nodes");
 
 	if (json_object_set_new(needed, output, json_true()))
 		return cs_fail_memory(error, "an ONNX graph");
 	for (size_t i = json_array_size(nodes); i-- > 0;) {
-		const json_t *node = json_array_get(nodes, i), *in = json_object_get(node, "in"), *out = json_object_get(node, "out");
+		const json_t *node = json_array_get(nodes, i), *in = json_object_get(node, "in"),
+			     *out = json_object_get(node, "out");
 		bool used = false;
 
 		for (size_t k = 0; k < json_array_size(out); k++)
@@ -263,8 +276,8 @@ static enum cs_status find_needed(const struct cs_onnx_import *import, const cha
 }
 
 /* The parts of a node; its inputs looked up. */
-static enum cs_status read_node(
-	struct cs_onnx_import *import, const json_t *json, const json_t *needed, struct cs_onnx_node *node, struct cs_error *error)
+static enum cs_status read_node(struct cs_onnx_import *import, const json_t *json, const json_t *needed,
+	struct cs_onnx_node *node, struct cs_error *error)
 {
 	const json_t *in = json_object_get(json, "in"), *out = json_object_get(json, "out");
 	const char *domain = cs_onnx_text(json_object_get(json, "domain"));
@@ -278,7 +291,9 @@ static enum cs_status read_node(
 	};
 	if (*domain && strcmp(domain, "ai.onnx"))
 		return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error,
-			"is of the domain '%.60s': convscope reads ONNX's own operators; export without optimising for a runtime", domain);
+			"is of the domain '%.60s': convscope reads ONNX's own operators; export without optimising for "
+			"a runtime",
+			domain);
 	if (json_array_size(in) > CS_ONNX_MAX_INPUTS)
 		return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error, "has %zu inputs", json_array_size(in));
 	for (size_t i = 1; i < json_array_size(out); i++) {
@@ -295,7 +310,8 @@ static enum cs_status read_node(
 		node->values[i] = cs_onnx_find(import, node->in[i]);
 		if (!node->values[i])
 			return cs_onnx_fail(node, CS_ERR_FORMAT, error,
-				"takes '%.80s', which nothing before it makes: the file is damaged or cut off", node->in[i]);
+				"takes '%.80s', which nothing before it makes: the file is damaged or cut off",
+				node->in[i]);
 	}
 	return CS_OK;
 }
@@ -313,20 +329,23 @@ static enum cs_status take_node(struct cs_onnx_import *import, const struct cs_o
 			continue;
 		if (live >= 0)
 			return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error,
-				"joins two branches ('%.80s' and '%.80s'); convscope reads chains of layers", node->in[live], node->in[i]);
+				"joins two branches ('%.80s' and '%.80s'); convscope reads chains of layers",
+				node->in[live], node->in[i]);
 		live = i;
 	}
 	if (live < 0 || !strcmp(node->op, "Shape")) {
 		status = cs_onnx_fold(import, node, &done, error);
 		if (!status && !done)
 			status = cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error,
-				"computes a constant in a way that convscope does not know; export the model with constants folded");
+				"computes a constant in a way that convscope does not know; export the model with "
+				"constants folded");
 		return status;
 	}
 	from = node->values[live];
 	if (from->taker)
 		return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error,
-			"takes '%.80s', and so does '%.80s': a branch; convscope reads chains of layers", node->in[live], from->taker);
+			"takes '%.80s', and so does '%.80s': a branch; convscope reads chains of layers",
+			node->in[live], from->taker);
 	from->taker = *node->name ? node->name : node->out;
 	flow = from->flow;
 	status = cs_onnx_apply(import, node, live, &flow, error);
@@ -343,7 +362,8 @@ static enum cs_status take_nodes(struct cs_onnx_import *import, const char *outp
 {
 	const json_t *nodes = json_object_get(import->root, "nodes");
 	json_t *needed = json_object();
-	enum cs_status status = needed ? find_needed(import, output, needed, error) : cs_fail_memory(error, "an ONNX graph");
+	enum cs_status status =
+		needed ? find_needed(import, output, needed, error) : cs_fail_memory(error, "an ONNX graph");
 
 	for (size_t i = 0; i < json_array_size(nodes) && !status; i++) {
 		const json_t *json = json_array_get(nodes, i);
@@ -397,7 +417,8 @@ static enum cs_status build(struct cs_onnx_import *import, struct cs_network **o
 		for (int k = 0; k < layer->weight_count; k++)
 			numbers += import->values[layer->weights[k].value].constant.count;
 		if (numbers > import->limit)
-			status = cs_fail(error, CS_ERR_MEMORY, "its layers ask for %.3g parameters, far more than the file holds", (double)numbers);
+			status = cs_fail(error, CS_ERR_MEMORY,
+				"its layers ask for %.3g parameters, far more than the file holds", (double)numbers);
 	}
 	if (!status)
 		status = name_layers(import, error);
@@ -456,10 +477,12 @@ static enum cs_status check_versions(struct cs_onnx_import *import, struct cs_er
 	}
 	import->ours = !strncmp(producer, "convscope", 9);
 	if (import->opset > NEWEST_OPSET)
-		cs_warn("the model uses ONNX operators of version %d; those up to %d are known", import->opset, NEWEST_OPSET);
+		cs_warn("the model uses ONNX operators of version %d; those up to %d are known", import->opset,
+			NEWEST_OPSET);
 	if (json_integer_value(json_object_get(import->root, "functions")) > 0)
 		return cs_fail(error, CS_ERR_UNSUPPORTED,
-			"it defines functions of its own: export it with them inlined (PyTorch 2.5 or later does, or onnx.inliner)");
+			"it defines functions of its own: export it with them inlined (PyTorch 2.5 or later does, or "
+			"onnx.inliner)");
 	return CS_OK;
 }
 
@@ -481,7 +504,8 @@ static void fini(struct cs_onnx_import *import)
 enum cs_status cs_onnx_import(struct cs_onnx *file, const char *path, int64_t limit, struct cs_network **out,
 	json_t **metadata, struct cs_error *error)
 {
-	struct cs_onnx_import import = {.file = file, .path = path, .limit = limit, .by_name = json_object(), .locations = json_object()};
+	struct cs_onnx_import import = {
+		.file = file, .path = path, .limit = limit, .by_name = json_object(), .locations = json_object()};
 	const json_t *outputs;
 	struct cs_network *network = NULL;
 	struct cs_error own;
@@ -490,7 +514,8 @@ enum cs_status cs_onnx_import(struct cs_onnx *file, const char *path, int64_t li
 	enum cs_status status;
 
 	error = error ? error : &own;
-	status = import.by_name && import.locations ? read_description(&import, error) : cs_fail_memory(error, "an ONNX graph");
+	status = import.by_name && import.locations ? read_description(&import, error)
+						    : cs_fail_memory(error, "an ONNX graph");
 	if (!status)
 		status = check_versions(&import, error);
 	if (status)

@@ -120,7 +120,8 @@ enum cs_status cs_onnx_list(struct cs_onnx_import *import, const struct cs_onnx_
 /* A value of that name; NULL where there is none. */
 struct cs_onnx_value *cs_onnx_find(struct cs_onnx_import *import, const char *name);
 /* A new value, empty. Pointers to values do not last beyond this. Errors: CS_ERR_FORMAT when the name is taken. */
-enum cs_status cs_onnx_add(struct cs_onnx_import *import, const char *name, struct cs_onnx_value **out, struct cs_error *error);
+enum cs_status cs_onnx_add(
+	struct cs_onnx_import *import, const char *name, struct cs_onnx_value **out, struct cs_error *error);
 /* All initialisers as values. */
 enum cs_status cs_onnx_add_initialisers(struct cs_onnx_import *import, struct cs_error *error);
 /* Have the numbers of a constant at hand. */
@@ -132,8 +133,8 @@ enum cs_status cs_onnx_need_floats(
 enum cs_status cs_onnx_scalar(struct cs_onnx_import *import, const struct cs_onnx_node *node,
 	struct cs_onnx_constant *constant, float *out, struct cs_error *error);
 /* The numbers as the file has them, turned, into *out, which is the caller's; nothing is kept. */
-enum cs_status cs_onnx_load(
-	struct cs_onnx_import *import, const struct cs_onnx_constant *constant, struct cs_tensor *out, struct cs_error *error);
+enum cs_status cs_onnx_load(struct cs_onnx_import *import, const struct cs_onnx_constant *constant,
+	struct cs_tensor *out, struct cs_error *error);
 /* Its numbers can be read, and there are enough of them; said before any memory is taken. */
 enum cs_status cs_onnx_check_there(
 	struct cs_onnx_import *import, const struct cs_onnx_constant *constant, struct cs_error *error);
@@ -158,27 +159,38 @@ typedef enum cs_status (*cs_onnx_op)(struct cs_onnx_import *import, const struct
 enum cs_status cs_onnx_apply(struct cs_onnx_import *import, const struct cs_onnx_node *node, int live,
 	struct cs_onnx_flow *flow, struct cs_error *error);
 
-enum cs_status cs_onnx_conv(struct cs_onnx_import *, const struct cs_onnx_node *, struct cs_onnx_flow *, struct cs_error *);
-enum cs_status cs_onnx_pool(struct cs_onnx_import *, const struct cs_onnx_node *, struct cs_onnx_flow *, struct cs_error *);
-enum cs_status cs_onnx_pad(struct cs_onnx_import *, const struct cs_onnx_node *, struct cs_onnx_flow *, struct cs_error *);
-enum cs_status cs_onnx_global(struct cs_onnx_import *, const struct cs_onnx_node *, struct cs_onnx_flow *, struct cs_error *);
-enum cs_status cs_onnx_reduce(struct cs_onnx_import *, const struct cs_onnx_node *, struct cs_onnx_flow *, struct cs_error *);
-enum cs_status cs_onnx_flatten(struct cs_onnx_import *, const struct cs_onnx_node *, struct cs_onnx_flow *, struct cs_error *);
-enum cs_status cs_onnx_reshape(struct cs_onnx_import *, const struct cs_onnx_node *, struct cs_onnx_flow *, struct cs_error *);
-enum cs_status cs_onnx_squeeze(struct cs_onnx_import *, const struct cs_onnx_node *, struct cs_onnx_flow *, struct cs_error *);
-enum cs_status cs_onnx_unsqueeze(struct cs_onnx_import *, const struct cs_onnx_node *, struct cs_onnx_flow *, struct cs_error *);
-enum cs_status cs_onnx_transpose(struct cs_onnx_import *, const struct cs_onnx_node *, struct cs_onnx_flow *, struct cs_error *);
+enum cs_status cs_onnx_conv(
+	struct cs_onnx_import *, const struct cs_onnx_node *, struct cs_onnx_flow *, struct cs_error *);
+enum cs_status cs_onnx_pool(
+	struct cs_onnx_import *, const struct cs_onnx_node *, struct cs_onnx_flow *, struct cs_error *);
+enum cs_status cs_onnx_pad(
+	struct cs_onnx_import *, const struct cs_onnx_node *, struct cs_onnx_flow *, struct cs_error *);
+enum cs_status cs_onnx_global(
+	struct cs_onnx_import *, const struct cs_onnx_node *, struct cs_onnx_flow *, struct cs_error *);
+enum cs_status cs_onnx_reduce(
+	struct cs_onnx_import *, const struct cs_onnx_node *, struct cs_onnx_flow *, struct cs_error *);
+enum cs_status cs_onnx_flatten(
+	struct cs_onnx_import *, const struct cs_onnx_node *, struct cs_onnx_flow *, struct cs_error *);
+enum cs_status cs_onnx_reshape(
+	struct cs_onnx_import *, const struct cs_onnx_node *, struct cs_onnx_flow *, struct cs_error *);
+enum cs_status cs_onnx_squeeze(
+	struct cs_onnx_import *, const struct cs_onnx_node *, struct cs_onnx_flow *, struct cs_error *);
+enum cs_status cs_onnx_unsqueeze(
+	struct cs_onnx_import *, const struct cs_onnx_node *, struct cs_onnx_flow *, struct cs_error *);
+enum cs_status cs_onnx_transpose(
+	struct cs_onnx_import *, const struct cs_onnx_node *, struct cs_onnx_flow *, struct cs_error *);
 
 /* A new layer of that kind at the end, named after the weights or the node; its row order is the flow's. */
 enum cs_status cs_onnx_layer(struct cs_onnx_import *import, const struct cs_layer_ops *ops,
-	const struct cs_onnx_node *node, const char *weights, const struct cs_onnx_flow *flow, struct cs_onnx_layer **out,
-	struct cs_error *error);
+	const struct cs_onnx_node *node, const char *weights, const struct cs_onnx_flow *flow,
+	struct cs_onnx_layer **out, struct cs_error *error);
 /* The name that a node gives its layer; "" where it says no more than its operator. */
 void cs_onnx_base(const struct cs_onnx_import *import, const struct cs_onnx_node *node, const char *weights,
 	char base[CS_NAME_SIZE]);
 /* Note that input `input` is a parameter of that shape. */
-enum cs_status cs_onnx_weigh(struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_layer *layer,
-	const char *param, int input, enum cs_onnx_order order, int64_t count, struct cs_error *error);
+enum cs_status cs_onnx_weigh(struct cs_onnx_import *import, const struct cs_onnx_node *node,
+	struct cs_onnx_layer *layer, const char *param, int input, enum cs_onnx_order order, int64_t count,
+	struct cs_error *error);
 
 /* The dimensions of the flow without the batch, in ONNX's order: dims[rank - 1]. */
 void cs_onnx_dims(const struct cs_onnx_flow *flow, int64_t dims[3]);

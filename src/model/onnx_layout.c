@@ -48,7 +48,8 @@ static enum cs_status refuse(
 {
 	char text[CS_SHAPE_TEXT];
 
-	return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error, "%s (an image is %s here); convscope flattens maps, and turns them between "
+	return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error,
+		"%s (an image is %s here); convscope flattens maps, and turns them between "
 		"channels first and last",
 		why, cs_onnx_dims_text(flow, text, sizeof text));
 }
@@ -78,8 +79,8 @@ enum cs_status cs_onnx_to_row(struct cs_onnx_import *import, const struct cs_onn
 }
 
 /* The flow as dims[count] of one image, the same numbers in the same order. */
-static enum cs_status view(struct cs_onnx_import *import, const struct cs_onnx_node *node, const int64_t *dims, int count,
-	struct cs_onnx_flow *flow, struct cs_error *error)
+static enum cs_status view(struct cs_onnx_import *import, const struct cs_onnx_node *node, const int64_t *dims,
+	int count, struct cs_onnx_flow *flow, struct cs_error *error)
 {
 	int64_t now[3], n = cs_shape_count(&flow->shape);
 	bool map = flow->shape.rank == 3;
@@ -103,8 +104,10 @@ static enum cs_status view(struct cs_onnx_import *import, const struct cs_onnx_n
 		}
 	}
 	/* a row, or a map of one cell, whose other dimensions are 1 */
-	if (count > 1 && count <= 3 && (!map || flow->shape.dim[0] * flow->shape.dim[1] == 1) && (dims[0] == n || dims[count - 1] == n)) {
-		enum cs_status status = map && count == 3 ? CS_OK : cs_onnx_to_row(import, node, count + 1, flow, error);
+	if (count > 1 && count <= 3 && (!map || flow->shape.dim[0] * flow->shape.dim[1] == 1) &&
+		(dims[0] == n || dims[count - 1] == n)) {
+		enum cs_status status =
+			map && count == 3 ? CS_OK : cs_onnx_to_row(import, node, count + 1, flow, error);
 
 		if (status)
 			return status;
@@ -116,8 +119,8 @@ static enum cs_status view(struct cs_onnx_import *import, const struct cs_onnx_n
 	return refuse(node, flow, "gives the numbers a shape that is none of a map or a row", error);
 }
 
-enum cs_status cs_onnx_flatten(
-	struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow, struct cs_error *error)
+enum cs_status cs_onnx_flatten(struct cs_onnx_import *import, const struct cs_onnx_node *node,
+	struct cs_onnx_flow *flow, struct cs_error *error)
 {
 	int64_t axis = 1;
 	enum cs_status status = cs_onnx_int(node, "axis", &axis, error);
@@ -129,8 +132,8 @@ enum cs_status cs_onnx_flatten(
 	return cs_onnx_to_row(import, node, 2, flow, error);
 }
 
-enum cs_status cs_onnx_reshape(
-	struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow, struct cs_error *error)
+enum cs_status cs_onnx_reshape(struct cs_onnx_import *import, const struct cs_onnx_node *node,
+	struct cs_onnx_flow *flow, struct cs_error *error)
 {
 	int64_t target[CS_ONNX_MAX_RANK], now[3], known = 1, numbers = cs_shape_count(&flow->shape), allow_zero = 0;
 	int count, open = -1;
@@ -161,8 +164,8 @@ enum cs_status cs_onnx_reshape(
 }
 
 /* Squeeze leaves out axes of 1; without a list all of them. */
-enum cs_status cs_onnx_squeeze(
-	struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow, struct cs_error *error)
+enum cs_status cs_onnx_squeeze(struct cs_onnx_import *import, const struct cs_onnx_node *node,
+	struct cs_onnx_flow *flow, struct cs_error *error)
 {
 	int64_t axes[CS_ONNX_MAX_RANK], now[3], dims[3];
 	bool gone[4] = {false};
@@ -188,8 +191,8 @@ enum cs_status cs_onnx_squeeze(
 	return view(import, node, dims, kept, flow, error);
 }
 
-enum cs_status cs_onnx_unsqueeze(
-	struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow, struct cs_error *error)
+enum cs_status cs_onnx_unsqueeze(struct cs_onnx_import *import, const struct cs_onnx_node *node,
+	struct cs_onnx_flow *flow, struct cs_error *error)
 {
 	int64_t axes[CS_ONNX_MAX_RANK], now[3], dims[CS_ONNX_MAX_RANK + 3];
 	bool added[CS_ONNX_MAX_RANK + 4] = {false};
@@ -212,8 +215,8 @@ enum cs_status cs_onnx_unsqueeze(
 	return view(import, node, dims, rank - 1, flow, error);
 }
 
-enum cs_status cs_onnx_transpose(
-	struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow, struct cs_error *error)
+enum cs_status cs_onnx_transpose(struct cs_onnx_import *import, const struct cs_onnx_node *node,
+	struct cs_onnx_flow *flow, struct cs_error *error)
 {
 	int64_t perm[4] = {0};
 	int order[3];

@@ -32,8 +32,8 @@ static enum cs_status read_preprocess(const json_t *metadata, struct cs_model *m
 	for (size_t i = 0; i < 3; i++) {
 		pre.mean[i] = (float)json_number_value(json_array_get(mean, i));
 		pre.deviation[i] = (float)json_number_value(json_array_get(deviation, i));
-		valid = valid && json_is_number(json_array_get(mean, i)) && isfinite(pre.mean[i]) && isfinite(pre.deviation[i]) &&
-			pre.deviation[i] != 0;
+		valid = valid && json_is_number(json_array_get(mean, i)) && isfinite(pre.mean[i]) &&
+			isfinite(pre.deviation[i]) && pre.deviation[i] != 0;
 	}
 	pre.bgr = json_is_true(json_object_get(object, "bgr"));
 	json_decref(object);
@@ -54,7 +54,8 @@ static enum cs_status read_names(const json_t *list, int64_t count, char ***out,
 	if (!list)
 		return CS_OK;
 	if (json_array_size(list) != (size_t)count)
-		return cs_fail(error, CS_ERR_FORMAT, "its entry convscope.classes names %zu classes, but the network has %lld outputs",
+		return cs_fail(error, CS_ERR_FORMAT,
+			"its entry convscope.classes names %zu classes, but the network has %lld outputs",
 			json_array_size(list), (long long)count);
 	names = cs_calloc((size_t)count, sizeof *names);
 	if (!names)
@@ -63,7 +64,8 @@ static enum cs_status read_names(const json_t *list, int64_t count, char ***out,
 		names[i] = (char *)(uintptr_t)json_string_value(json_array_get(list, (size_t)i));
 		if (!names[i]) {
 			cs_free(names);
-			return cs_fail(error, CS_ERR_FORMAT, "its entry convscope.classes holds something else than names");
+			return cs_fail(
+				error, CS_ERR_FORMAT, "its entry convscope.classes holds something else than names");
 		}
 	}
 	*out = names;
@@ -108,7 +110,8 @@ static enum cs_status read_file(struct cs_onnx *file, const char *path, struct c
 	if (!status)
 		status = read_classes(metadata, model, error);
 	if (!status)
-		status = cs_model_set_dataset(model, json_string_value(json_object_get(metadata, "convscope.dataset")), error);
+		status = cs_model_set_dataset(
+			model, json_string_value(json_object_get(metadata, "convscope.dataset")), error);
 	if (!status) {
 		model->path = cs_strdup(path);
 		status = model->path ? CS_OK : cs_fail_memory(error, "a path");

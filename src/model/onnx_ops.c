@@ -16,15 +16,26 @@
 
 /* --- layers and their names --- */
 
-/* "Conv", "Conv_12", "Conv2D": no more than the operator. */
-static bool says_operator(const char *name, size_t length, const char *op)
+/* "Conv", "Conv_12", "Conv2D", "convolution": begins like the operator. */
+static bool like_operator(const char *name, size_t length, const char *op)
 {
 	size_t known = strlen(op);
 
 	return length >= known && !strncasecmp(name, op, known);
 }
 
-void cs_onnx_base(const struct cs_onnx_import *import, const struct cs_onnx_node *node, const char *weights, char base[CS_NAME_SIZE])
+/* "Conv", "Conv_12": no more than the operator. */
+static bool only_operator(const char *name, size_t length, const char *op)
+{
+	size_t known = strlen(op);
+
+	if (length < known || strncmp(name, op, known))
+		return false;
+	return length == known || (name[known] == '_' && strspn(name + known + 1, "0123456789") >= length - known - 1);
+}
+
+void cs_onnx_base(const struct cs_onnx_import *import, const struct cs_onnx_node *node, const char *weights,
+	char base[CS_NAME_SIZE])
 {
 	const char *from = node->name, *slash;
 	size_t length = strlen(from), weight = weights ? strlen(weights) : 0, size;
@@ -41,7 +52,7 @@ void cs_onnx_base(const struct cs_onnx_import *import, const struct cs_onnx_node
 			length--;
 		}
 		slash = memrchr(from, '/', length);
-		if (slash && says_operator(slash + 1, length - (size_t)(slash + 1 - from), node->op)) {
+		if (slash && like_operator(slash + 1, length - (size_t)(slash + 1 - from), node->op)) {
 			/* module/Operator */
 			length = (size_t)(slash - from);
 			slash = memrchr(from, '/', length);
@@ -51,7 +62,7 @@ void cs_onnx_base(const struct cs_onnx_import *import, const struct cs_onnx_node
 			from = slash + 1;
 		}
 		/* PyTorch's newer exporter names nodes by their operators in another tongue */
-		if (says_operator(from, length, node->op) || !strncmp(from, "node_", 5))
+		if (only_operator(from, length, node->op) || !strncmp(from, "node_", 5))
 			length = 0;
 	}
 	size = length < CS_NAME_SIZE - 1 ? length : CS_NAME_SIZE - 1;
@@ -66,8 +77,8 @@ void cs_onnx_base(const struct cs_onnx_import *import, const struct cs_onnx_node
 }
 
 enum cs_status cs_onnx_layer(struct cs_onnx_import *import, const struct cs_layer_ops *ops,
-	const struct cs_onnx_node *node, const char *weights, const struct cs_onnx_flow *flow, struct cs_onnx_layer **out,
-	struct cs_error *error)
+	const struct cs_onnx_node *node, const char *weights, const struct cs_onnx_flow *flow,
+	struct cs_onnx_layer **out, struct cs_error *error)
 {
 	struct cs_onnx_layer *layer;
 
@@ -91,8 +102,9 @@ enum cs_status cs_onnx_layer(struct cs_onnx_import *import, const struct cs_laye
 	return CS_OK;
 }
 
-enum cs_status cs_onnx_weigh(struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_layer *layer,
-	const char *param, int input, enum cs_onnx_order order, int64_t count, struct cs_error *error)
+enum cs_status cs_onnx_weigh(struct cs_onnx_import *import, const struct cs_onnx_node *node,
+	struct cs_onnx_layer *layer, const char *param, int input, enum cs_onnx_order order, int64_t count,
+	struct cs_error *error)
 {
 	struct cs_onnx_value *value = input < node->in_count ? node->values[input] : NULL;
 	enum cs_status status;
@@ -100,8 +112,8 @@ enum cs_status cs_onnx_weigh(struct cs_onnx_import *import, const struct cs_onnx
 	if (!value || value->flows)
 		return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error, "has a %s that is no constant", param);
 	if (value->constant.count != count)
-		return cs_onnx_fail(node, CS_ERR_SHAPE, error, "has a %s of %" PRId64 " numbers; expected %" PRId64, param,
-			value->constant.count, count);
+		return cs_onnx_fail(node, CS_ERR_SHAPE, error, "has a %s of %" PRId64 " numbers; expected %" PRId64,
+			param, value->constant.count, count);
 	status = cs_onnx_check_there(import, &value->constant, error);
 	if (status)
 		return cs_error_prefix(error, "node '%.120s' (%.60s): its %s", node->name, node->op, param);
@@ -130,8 +142,8 @@ static bool continues(struct cs_onnx_import *import, const struct cs_onnx_node *
 
 /* --- dense layers --- */
 
-static enum cs_status add_dense(struct cs_onnx_import *import, const struct cs_onnx_node *node, bool turned, float factor,
-	struct cs_onnx_flow *flow, struct cs_error *error)
+static enum cs_status add_dense(struct cs_onnx_import *import, const struct cs_onnx_node *node, bool turned,
+	float factor, struct cs_onnx_flow *flow, struct cs_error *error)
 {
 	struct cs_onnx_constant *kernel;
 	char text[CS_SHAPE_TEXT];
@@ -149,8 +161,9 @@ static enum cs_status add_dense(struct cs_onnx_import *import, const struct cs_o
 	in = kernel->dims[turned ? 1 : 0];
 	out = kernel->dims[turned ? 0 : 1];
 	if (kernel->rank != 2 || in != flow->shape.dim[0] || out < 1)
-		return cs_onnx_fail(node, CS_ERR_SHAPE, error, "has weights for %" PRId64 " numbers, but its input has %" PRId64,
-			kernel->rank == 2 ? in : 0, flow->shape.dim[0]);
+		return cs_onnx_fail(node, CS_ERR_SHAPE, error,
+			"has weights for %" PRId64 " numbers, but its input has %" PRId64, kernel->rank == 2 ? in : 0,
+			flow->shape.dim[0]);
 	/* turned twice is not at all */
 	if (kernel->turned && kernel->tensor >= 0 && !kernel->floats) {
 		kernel->turned = false;
@@ -160,7 +173,8 @@ static enum cs_status add_dense(struct cs_onnx_import *import, const struct cs_o
 	}
 	status = cs_onnx_layer(import, &cs_dense_layer, node, node->in[1], flow, &layer, error);
 	if (!status)
-		status = cs_onnx_weigh(import, node, layer, "kernel", 1, turned ? CS_ONNX_OUT_IN : CS_ONNX_IN_OUT, in * out, error);
+		status = cs_onnx_weigh(
+			import, node, layer, "kernel", 1, turned ? CS_ONNX_OUT_IN : CS_ONNX_IN_OUT, in * out, error);
 	if (status)
 		return status;
 	layer->spec.features = out;
@@ -169,8 +183,8 @@ static enum cs_status add_dense(struct cs_onnx_import *import, const struct cs_o
 	return CS_OK;
 }
 
-static enum cs_status gemm(
-	struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow, struct cs_error *error)
+static enum cs_status gemm(struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow,
+	struct cs_error *error)
 {
 	int64_t turn_a = 0, turn_b = 0;
 	float alpha = 1, beta = 1;
@@ -197,22 +211,23 @@ static enum cs_status gemm(
 	return status;
 }
 
-static enum cs_status matmul(
-	struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow, struct cs_error *error)
+static enum cs_status matmul(struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow,
+	struct cs_error *error)
 {
 	return add_dense(import, node, false, 1, flow, error);
 }
 
 /* --- activations --- */
 
-static enum cs_status activate(struct cs_onnx_import *import, const struct cs_onnx_node *node, enum cs_activation activation,
-	float alpha, struct cs_onnx_flow *flow, struct cs_error *error)
+static enum cs_status activate(struct cs_onnx_import *import, const struct cs_onnx_node *node,
+	enum cs_activation activation, float alpha, struct cs_onnx_flow *flow, struct cs_error *error)
 {
 	struct cs_onnx_layer *layer = last(import);
 	enum cs_status status = CS_OK;
 
 	if (activation == CS_LEAKY_RELU && !(alpha >= 0 && alpha < INFINITY))
-		return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error, "has a slope of %g; convscope takes 0 or more", (double)alpha);
+		return cs_onnx_fail(
+			node, CS_ERR_UNSUPPORTED, error, "has a slope of %g; convscope takes 0 or more", (double)alpha);
 	if (!continues(import, node, &cs_conv_layer) && !continues(import, node, &cs_dense_layer))
 		status = cs_onnx_layer(import, &cs_activation_layer, node, NULL, flow, &layer, error);
 	if (status)
@@ -223,8 +238,8 @@ static enum cs_status activate(struct cs_onnx_import *import, const struct cs_on
 	return CS_OK;
 }
 
-static enum cs_status simple(
-	struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow, struct cs_error *error)
+static enum cs_status simple(struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow,
+	struct cs_error *error)
 {
 	return activate(import, node,
 		!strcmp(node->op, "Relu")              ? CS_RELU
@@ -233,8 +248,8 @@ static enum cs_status simple(
 		0, flow, error);
 }
 
-static enum cs_status sloped(
-	struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow, struct cs_error *error)
+static enum cs_status sloped(struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow,
+	struct cs_error *error)
 {
 	bool elu = *node->op == 'E';
 	float alpha = elu ? 1 : 0.01f;
@@ -243,8 +258,8 @@ static enum cs_status sloped(
 	return status ? status : activate(import, node, elu ? CS_ELU : CS_LEAKY_RELU, alpha, flow, error);
 }
 
-static enum cs_status prelu(
-	struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow, struct cs_error *error)
+static enum cs_status prelu(struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow,
+	struct cs_error *error)
 {
 	struct cs_onnx_constant *slope = node->in_count > 1 && node->values[1] ? &node->values[1]->constant : NULL;
 	enum cs_status status;
@@ -256,13 +271,14 @@ static enum cs_status prelu(
 		return cs_error_prefix(error, "node '%.120s' (%.60s): its slope", node->name, node->op);
 	for (int64_t i = 1; i < slope->count; i++) {
 		if (slope->floats[i] != slope->floats[0])
-			return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error, "has a slope for each channel; convscope has one for all (LeakyRelu)");
+			return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error,
+				"has a slope for each channel; convscope has one for all (LeakyRelu)");
 	}
 	return activate(import, node, CS_LEAKY_RELU, slope->floats[0], flow, error);
 }
 
-static enum cs_status softmax(
-	struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow, struct cs_error *error)
+static enum cs_status softmax(struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow,
+	struct cs_error *error)
 {
 	int64_t axis = import->opset < 13 ? 1 : -1, channels = cs_onnx_axis(flow, 2);
 	bool whole = import->opset < 13; /* from the axis on, all at once */
@@ -271,17 +287,21 @@ static enum cs_status softmax(
 	if (status)
 		return status;
 	axis = axis < 0 ? axis + flow->rank : axis;
-	if (axis != channels || (whole && flow->shape.rank == 3 && axis < 3 && flow->shape.dim[0] * flow->shape.dim[1] > 1))
-		return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error, "works along axis %" PRId64 "; convscope's goes along the channels (%" PRId64 ")",
-			axis, channels);
+	if (axis != channels ||
+		(whole && flow->shape.rank == 3 && axis < 3 && flow->shape.dim[0] * flow->shape.dim[1] > 1))
+		return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error,
+			"works along axis %" PRId64 "; convscope's goes along the channels (%" PRId64 ")", axis,
+			channels);
 	if (*node->op == 'L')
-		cs_warn("node '%s' (LogSoftmax) is read as Softmax: the network puts out probabilities, not their logarithms", node->name);
+		cs_warn("node '%s' (LogSoftmax) is read as Softmax: the network puts out probabilities, not their "
+			"logarithms",
+			node->name);
 	return activate(import, node, CS_SOFTMAX, 0, flow, error);
 }
 
 /* Limits below and above, as attributes or inputs; those that are not there are infinite. */
-static enum cs_status clip(
-	struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow, struct cs_error *error)
+static enum cs_status clip(struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow,
+	struct cs_error *error)
 {
 	float limits[2] = {-INFINITY, INFINITY};
 	enum cs_status status = CS_OK;
@@ -298,14 +318,15 @@ static enum cs_status clip(
 		return status;
 	if (limits[1] < 1e30f || (limits[0] != 0 && limits[0] > -1e30f))
 		return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error,
-			"keeps its input between %g and %g (as ReLU6 does); convscope has relu, from 0 without an upper limit", (double)limits[0],
-			(double)limits[1]);
+			"keeps its input between %g and %g (as ReLU6 does); convscope has relu, from 0 without an "
+			"upper limit",
+			(double)limits[0], (double)limits[1]);
 	return limits[0] == 0 ? activate(import, node, CS_RELU, 0, flow, error) : CS_OK;
 }
 
 /* max(x, 0) */
-static enum cs_status maximum(
-	struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow, struct cs_error *error)
+static enum cs_status maximum(struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow,
+	struct cs_error *error)
 {
 	float floor = 0;
 	int other = node->in_count == 2 && node->values[0] && !node->values[0]->flows ? 0 : 1;
@@ -314,14 +335,15 @@ static enum cs_status maximum(
 		: cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error, "takes the maximum of other than two");
 
 	if (!status && floor != 0)
-		status = cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error, "takes the maximum with %g; convscope does with 0 (relu)", (double)floor);
+		status = cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error,
+			"takes the maximum with %g; convscope does with 0 (relu)", (double)floor);
 	return status ? status : activate(import, node, CS_RELU, 0, flow, error);
 }
 
 /* --- norms and arithmetic --- */
 
-static enum cs_status batchnorm(
-	struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow, struct cs_error *error)
+static enum cs_status batchnorm(struct cs_onnx_import *import, const struct cs_onnx_node *node,
+	struct cs_onnx_flow *flow, struct cs_error *error)
 {
 	static const char *const params[] = {NULL, "gamma", "beta", "moving_mean", "moving_variance"};
 	int64_t training = 0, spatial = 1, channels = flow->shape.dim[flow->shape.rank - 1];
@@ -338,7 +360,8 @@ static enum cs_status batchnorm(
 	if (status)
 		return status;
 	if (training)
-		return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error, "is in training mode: export the model after eval()");
+		return cs_onnx_fail(
+			node, CS_ERR_UNSUPPORTED, error, "is in training mode: export the model after eval()");
 	if (cs_onnx_axis(flow, 2) != 1 || (!spatial && flow->shape.rank == 3))
 		return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error, "normalises other than each channel");
 	status = cs_onnx_layer(import, &cs_batchnorm_layer, node, node->in[1], flow, &layer, error);
@@ -353,8 +376,8 @@ static enum cs_status batchnorm(
 }
 
 /* Does a constant have one number for each channel of the flow, in the channels' place? */
-static bool along_channels(const struct cs_onnx_import *import, const struct cs_onnx_node *node, const struct cs_onnx_flow *flow,
-	const struct cs_onnx_constant *constant)
+static bool along_channels(const struct cs_onnx_import *import, const struct cs_onnx_node *node,
+	const struct cs_onnx_flow *flow, const struct cs_onnx_constant *constant)
 {
 	int64_t channels = flow->shape.dim[flow->shape.rank - 1], axis = -1;
 	int place = cs_onnx_axis(flow, 2);
@@ -362,7 +385,8 @@ static bool along_channels(const struct cs_onnx_import *import, const struct cs_
 	if (constant->count != channels)
 		return false;
 	/* before 2017, the axis was said */
-	if (import->opset < 7 && !cs_onnx_int(node, "axis", &axis, &(struct cs_error){0}) && axis >= 0 && constant->rank == 1)
+	if (import->opset < 7 && !cs_onnx_int(node, "axis", &axis, &(struct cs_error){0}) && axis >= 0 &&
+		constant->rank == 1)
 		return axis == place;
 	if (constant->rank > flow->rank)
 		return false;
@@ -382,7 +406,8 @@ static bool takes_bias(struct cs_onnx_import *import, const struct cs_onnx_node 
 	const struct cs_onnx_layer *layer = last(import);
 
 	return op == 'A' && channels && !import->ours &&
-		(continues(import, node, &cs_conv_layer) || continues(import, node, &cs_dense_layer)) && !layer->spec.bias;
+		(continues(import, node, &cs_conv_layer) || continues(import, node, &cs_dense_layer)) &&
+		!layer->spec.bias;
 }
 
 /* scale and shift of x, number by number, under one more operation. */
@@ -405,8 +430,8 @@ static void compose(char op, float number, float *scale, float *shift)
 	}
 }
 
-static enum cs_status per_channel(struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_constant *constant,
-	struct cs_onnx_flow *flow, struct cs_error *error)
+static enum cs_status per_channel(struct cs_onnx_import *import, const struct cs_onnx_node *node,
+	struct cs_onnx_constant *constant, struct cs_onnx_flow *flow, struct cs_error *error)
 {
 	int64_t channels = constant->count, h = flow->permute[0], w = flow->permute[1], c = flow->permute[2];
 	struct cs_onnx_layer *layer = last(import);
@@ -433,8 +458,8 @@ static enum cs_status per_channel(struct cs_onnx_import *import, const struct cs
 	return status;
 }
 
-static enum cs_status arithmetic(
-	struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow, struct cs_error *error)
+static enum cs_status arithmetic(struct cs_onnx_import *import, const struct cs_onnx_node *node,
+	struct cs_onnx_flow *flow, struct cs_error *error)
 {
 	int live = node->values[0] && node->values[0]->flows ? 0 : 1;
 	struct cs_onnx_value *value = node->in_count == 2 ? node->values[1 - live] : NULL;
@@ -448,23 +473,27 @@ static enum cs_status arithmetic(
 	channels = along_channels(import, node, flow, &value->constant);
 	if ((value->constant.count != 1 && !channels) || value->constant.rank > 8)
 		return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error,
-			"has %" PRId64 " constants for images of %s; convscope does this with one number, or one for each channel",
+			"has %" PRId64
+			" constants for images of %s; convscope does this with one number, or one for each channel",
 			value->constant.count, cs_onnx_dims_text(flow, text, sizeof text));
 	if (takes_bias(import, node, channels, op)) {
 		layer->spec.bias = true;
-		return cs_onnx_weigh(import, node, layer, "bias", 1 - live, CS_ONNX_VECTOR, value->constant.count, error);
+		return cs_onnx_weigh(
+			import, node, layer, "bias", 1 - live, CS_ONNX_VECTOR, value->constant.count, error);
 	}
 	status = cs_onnx_need_floats(import, &value->constant, error);
 	if (status)
 		return cs_error_prefix(error, "node '%.120s' (%.60s): a constant", node->name, node->op);
 	for (int64_t i = 0; i < value->constant.count; i++) {
 		if (!isfinite(value->constant.floats[i]) || (op == 'D' && value->constant.floats[i] == 0))
-			return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error, "computes with %g", (double)value->constant.floats[i]);
+			return cs_onnx_fail(
+				node, CS_ERR_UNSUPPORTED, error, "computes with %g", (double)value->constant.floats[i]);
 	}
 	flow->positive = false;
 	if (value->constant.count > 1) {
 		if (live == 1 && (op == 'S' || op == 'D'))
-			return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error, "subtracts or divides a constant by the picture");
+			return cs_onnx_fail(
+				node, CS_ERR_UNSUPPORTED, error, "subtracts or divides a constant by the picture");
 		return per_channel(import, node, &value->constant, flow, error);
 	}
 	if (live == 1 && op == 'D')
@@ -484,8 +513,8 @@ static enum cs_status arithmetic(
 
 /* --- what leaves things as they are --- */
 
-static enum cs_status nothing(
-	struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow, struct cs_error *error)
+static enum cs_status nothing(struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow,
+	struct cs_error *error)
 {
 	(void)import;
 	(void)node;
@@ -494,8 +523,8 @@ static enum cs_status nothing(
 	return CS_OK;
 }
 
-static enum cs_status cast(
-	struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow, struct cs_error *error)
+static enum cs_status cast(struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow,
+	struct cs_error *error)
 {
 	int64_t type = 1;
 	enum cs_status status = cs_onnx_int(node, "to", &type, error);
@@ -503,12 +532,13 @@ static enum cs_status cast(
 	(void)import;
 	(void)flow;
 	if (!status && (!cs_onnx_width((int)type) || cs_onnx_is_integer((int)type)))
-		status = cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error, "rounds the picture to %s", cs_onnx_type_name((int)type));
+		status = cs_onnx_fail(
+			node, CS_ERR_UNSUPPORTED, error, "rounds the picture to %s", cs_onnx_type_name((int)type));
 	return status;
 }
 
-static enum cs_status dropout(
-	struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow, struct cs_error *error)
+static enum cs_status dropout(struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow,
+	struct cs_error *error)
 {
 	float rate = 0.5f, training = 0;
 	struct cs_onnx_layer *layer;
@@ -519,7 +549,8 @@ static enum cs_status dropout(
 	if (!status && node->in_count > 2 && node->values[2])
 		status = cs_onnx_scalar(import, node, &node->values[2]->constant, &training, error);
 	if (!status && training != 0)
-		status = cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error, "is in training mode: export the model after eval()");
+		status = cs_onnx_fail(
+			node, CS_ERR_UNSUPPORTED, error, "is in training mode: export the model after eval()");
 	if (!status && !(rate >= 0 && rate < 1))
 		status = cs_onnx_fail(node, CS_ERR_FORMAT, error, "drops a share of %g", (double)rate);
 	if (!status)
@@ -578,11 +609,14 @@ enum cs_status cs_onnx_apply(struct cs_onnx_import *import, const struct cs_onnx
 		if (strcmp(node->op, operators[i].op))
 			continue;
 		if (live && !operators[i].either)
-			return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error, "takes the picture as its input %d; expected as the first", live);
+			return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error,
+				"takes the picture as its input %d; expected as the first", live);
 		return operators[i].apply(import, node, flow, error);
 	}
 	return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error,
-		"is not supported; supported are Conv, Gemm, MatMul, Relu, LeakyRelu, Elu, Sigmoid, Tanh, Softmax, MaxPool, AveragePool, "
-		"global pools, BatchNormalization, Add, Sub, Mul and Div with constants, Dropout, Pad, Flatten, Reshape, Transpose and "
+		"is not supported; supported are Conv, Gemm, MatMul, Relu, LeakyRelu, Elu, Sigmoid, Tanh, Softmax, "
+		"MaxPool, AveragePool, "
+		"global pools, BatchNormalization, Add, Sub, Mul and Div with constants, Dropout, Pad, Flatten, "
+		"Reshape, Transpose and "
 		"Identity");
 }

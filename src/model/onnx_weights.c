@@ -52,7 +52,8 @@ static void fill(const struct cs_onnx_layer *layer, const struct cs_onnx_weight 
 	static const int64_t none[3];
 	float *to = param->value.data;
 	const struct cs_shape *shape = &param->value.shape;
-	const int64_t *permute = layer->spec.ops == &cs_dense_layer && weight->order == CS_ONNX_VECTOR ? none : layer->permute;
+	const int64_t *permute =
+		layer->spec.ops == &cs_dense_layer && weight->order == CS_ONNX_VECTOR ? none : layer->permute;
 
 	switch (weight->order) {
 	case CS_ONNX_OIHW:
@@ -63,7 +64,8 @@ static void fill(const struct cs_onnx_layer *layer, const struct cs_onnx_weight 
 		break;
 	case CS_ONNX_IN_OUT:
 		for (int64_t i = 0; i < shape->dim[0]; i++)
-			memcpy(to + i * shape->dim[1], from + theirs(permute, i) * shape->dim[1], (size_t)shape->dim[1] * sizeof *to);
+			memcpy(to + i * shape->dim[1], from + theirs(permute, i) * shape->dim[1],
+				(size_t)shape->dim[1] * sizeof *to);
 		break;
 	case CS_ONNX_VECTOR:
 		for (int64_t i = 0; i < shape->dim[0]; i++)
@@ -105,8 +107,10 @@ enum cs_status cs_onnx_fill(struct cs_onnx_import *import, struct cs_network *ne
 
 			if (!param || cs_tensor_count(&param->value) != value->constant.count)
 				return cs_fail(error, CS_ERR_SHAPE,
-					"layer '%s' takes a %s of another size than '%.80s', which has %" PRId64 " numbers",
-					network->layers[i].spec.name, weight->param, value->name, value->constant.count);
+					"layer '%s' takes a %s of another size than '%.80s', which has %" PRId64
+					" numbers",
+					network->layers[i].spec.name, weight->param, value->name,
+					value->constant.count);
 			status = cs_onnx_load(import, &value->constant, &tensor, error);
 			if (status)
 				cs_error_prefix(error, "weights '%.80s'", value->name);

@@ -22,19 +22,20 @@ struct window {
 	bool fits; /* valid or same says it all; else zeros must come before */
 };
 
-static enum cs_status need_map(
-	const struct cs_onnx_node *node, const struct cs_onnx_flow *flow, struct cs_error *error)
+static enum cs_status need_map(const struct cs_onnx_node *node, const struct cs_onnx_flow *flow, struct cs_error *error)
 {
 	char text[CS_SHAPE_TEXT];
 
 	if (cs_onnx_channels_first(flow))
 		return CS_OK;
 	return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error,
-		"takes images of %s; convscope expects maps here, channels x rows x columns", cs_onnx_dims_text(flow, text, sizeof text));
+		"takes images of %s; convscope expects maps here, channels x rows x columns",
+		cs_onnx_dims_text(flow, text, sizeof text));
 }
 
 /* The attributes that say where windows stand, resolved against the map at hand. */
-static enum cs_status place(const struct cs_onnx_node *node, const struct cs_onnx_flow *flow, struct window *w, struct cs_error *error)
+static enum cs_status place(
+	const struct cs_onnx_node *node, const struct cs_onnx_flow *flow, struct window *w, struct cs_error *error)
 {
 	const char *automatic = cs_onnx_word(node, "auto_pad", "NOTSET");
 	int64_t pads[4] = {0}, dilations[2] = {1, 1}, ceiling = 0;
@@ -52,10 +53,12 @@ static enum cs_status place(const struct cs_onnx_node *node, const struct cs_onn
 	if (status)
 		return status;
 	if (dilations[0] != 1 || dilations[1] != 1)
-		return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error, "is dilated by %" PRId64 "x%" PRId64 "; convscope knows no dilation",
-			dilations[0], dilations[1]);
+		return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error,
+			"is dilated by %" PRId64 "x%" PRId64 "; convscope knows no dilation", dilations[0],
+			dilations[1]);
 	for (int axis = 0; axis < 2; axis++) {
-		int64_t in = flow->shape.dim[axis], k = w->size[axis], s = w->stride[axis], begin = pads[axis], end = pads[axis + 2];
+		int64_t in = flow->shape.dim[axis], k = w->size[axis], s = w->stride[axis], begin = pads[axis],
+			end = pads[axis + 2];
 		int64_t same_out = (in + s - 1) / s, total = (same_out - 1) * s + k - in, out;
 
 		total = total > 0 ? total : 0;
@@ -71,8 +74,9 @@ static enum cs_status place(const struct cs_onnx_node *node, const struct cs_onn
 		if (in + begin + end < k) {
 			char text[CS_SHAPE_TEXT];
 
-			return cs_onnx_fail(node, CS_ERR_SHAPE, error, "has a window of %" PRId64 "x%" PRId64 ", larger than its images of %s",
-				w->size[0], w->size[1], cs_onnx_dims_text(flow, text, sizeof text));
+			return cs_onnx_fail(node, CS_ERR_SHAPE, error,
+				"has a window of %" PRId64 "x%" PRId64 ", larger than its images of %s", w->size[0],
+				w->size[1], cs_onnx_dims_text(flow, text, sizeof text));
 		}
 		out = (in + begin + end - k + (ceiling ? s - 1 : 0)) / s + 1;
 		if (ceiling && (out - 1) * s >= in + begin)
@@ -129,8 +133,8 @@ static void advance(struct cs_onnx_flow *flow, const struct window *w)
 }
 
 /* A 1x1 convolution of what a global pool left is a dense layer. */
-static enum cs_status conv_of_row(struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow,
-	const struct cs_onnx_constant *kernel, struct cs_error *error)
+static enum cs_status conv_of_row(struct cs_onnx_import *import, const struct cs_onnx_node *node,
+	struct cs_onnx_flow *flow, const struct cs_onnx_constant *kernel, struct cs_error *error)
 {
 	int64_t pads[4] = {0}, n = flow->shape.dim[0], out = kernel->dims[0];
 	struct cs_onnx_layer *layer;
@@ -138,8 +142,8 @@ static enum cs_status conv_of_row(struct cs_onnx_import *import, const struct cs
 
 	if (status)
 		return status;
-	if (flow->rank != 4 || flow->place != 0 || kernel->dims[1] != n || kernel->dims[2] != 1 || kernel->dims[3] != 1 ||
-		pads[0] || pads[1] || pads[2] || pads[3])
+	if (flow->rank != 4 || flow->place != 0 || kernel->dims[1] != n || kernel->dims[2] != 1 ||
+		kernel->dims[3] != 1 || pads[0] || pads[1] || pads[2] || pads[3])
 		return need_map(node, flow, error);
 	status = cs_onnx_layer(import, &cs_dense_layer, node, node->in[1], flow, &layer, error);
 	if (status)
@@ -154,8 +158,8 @@ static enum cs_status conv_of_row(struct cs_onnx_import *import, const struct cs
 	return status;
 }
 
-enum cs_status cs_onnx_conv(
-	struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow, struct cs_error *error)
+enum cs_status cs_onnx_conv(struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow,
+	struct cs_error *error)
 {
 	const struct cs_onnx_constant *kernel;
 	int64_t groups = 1, declared[2], channels;
@@ -169,9 +173,11 @@ enum cs_status cs_onnx_conv(
 		return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error, "has a kernel that is no constant");
 	kernel = &node->values[1]->constant;
 	if (kernel->rank != 4)
-		return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error, "has a kernel of %d dimensions; convscope convolves pictures", kernel->rank);
+		return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error,
+			"has a kernel of %d dimensions; convscope convolves pictures", kernel->rank);
 	if (groups != 1)
-		return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error, "has %" PRId64 " groups; convscope knows no grouped convolutions", groups);
+		return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error,
+			"has %" PRId64 " groups; convscope knows no grouped convolutions", groups);
 	if (flow->shape.rank == 1)
 		return conv_of_row(import, node, flow, kernel, error);
 	status = need_map(node, flow, error);
@@ -180,15 +186,17 @@ enum cs_status cs_onnx_conv(
 	channels = flow->shape.dim[2];
 	for (int i = 0; i < 4; i++) {
 		if (kernel->dims[i] < 1 || (i > 1 && kernel->dims[i] > MOST_SIDE))
-			return cs_onnx_fail(node, CS_ERR_FORMAT, error, "has a kernel of %" PRId64 "x%" PRId64 "x%" PRId64 "x%" PRId64,
-				kernel->dims[0], kernel->dims[1], kernel->dims[2], kernel->dims[3]);
+			return cs_onnx_fail(node, CS_ERR_FORMAT, error,
+				"has a kernel of %" PRId64 "x%" PRId64 "x%" PRId64 "x%" PRId64, kernel->dims[0],
+				kernel->dims[1], kernel->dims[2], kernel->dims[3]);
 	}
 	memcpy(w.size, kernel->dims + 2, sizeof w.size);
 	memcpy(declared, w.size, sizeof declared);
 	status = cs_onnx_ints(node, "kernel_shape", 2, 1, MOST_SIDE, declared, error);
 	if (!status && (memcmp(declared, w.size, sizeof declared) || kernel->dims[1] != channels))
 		status = cs_onnx_fail(node, CS_ERR_SHAPE, error,
-			"has a kernel for %" PRId64 " channels of %" PRId64 "x%" PRId64 " cells, but its input has %" PRId64 " channels",
+			"has a kernel for %" PRId64 " channels of %" PRId64 "x%" PRId64
+			" cells, but its input has %" PRId64 " channels",
 			kernel->dims[1], w.size[0], w.size[1], channels);
 	if (!status)
 		status = place(node, flow, &w, error);
@@ -212,8 +220,8 @@ enum cs_status cs_onnx_conv(
 	return status;
 }
 
-enum cs_status cs_onnx_pool(
-	struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow, struct cs_error *error)
+enum cs_status cs_onnx_pool(struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow,
+	struct cs_error *error)
 {
 	bool max = *node->op == 'M', counts;
 	int64_t count_padding = 0;
@@ -226,7 +234,8 @@ enum cs_status cs_onnx_pool(
 	if (status)
 		return status;
 	if (!w.size[0])
-		return cs_onnx_fail(node, CS_ERR_FORMAT, error, "has no kernel_shape: it is damaged, or pools something else than pictures");
+		return cs_onnx_fail(node, CS_ERR_FORMAT, error,
+			"has no kernel_shape: it is damaged, or pools something else than pictures");
 	/* adaptive pools of PyTorch to the size that is there already leave this behind */
 	if (flow->shape.rank == 1 && flow->rank == 4 && w.size[0] == 1 && w.size[1] == 1)
 		return CS_OK;
@@ -241,13 +250,15 @@ enum cs_status cs_onnx_pool(
 	if (max ? !w.fits && !flow->positive : counts ? w.beyond : !w.fits)
 		return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error,
 			"pads its %s by %" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64
-			" (top, left, bottom, right): convscope pools without padding or with 'same' (as TensorFlow pads)%s",
+			" (top, left, bottom, right): convscope pools without padding or with 'same' (as TensorFlow "
+			"pads)%s",
 			max ? "maximum" : "average", w.before[0], w.before[1], w.after[0], w.after[1],
 			max ? ", and otherwise only behind a ReLU" : "");
 	w.fits = w.fits && !counts;
 	status = add_border(import, node, &w, flow, error);
 	if (!status)
-		status = cs_onnx_layer(import, max ? &cs_maxpool_layer : &cs_avgpool_layer, node, NULL, flow, &layer, error);
+		status = cs_onnx_layer(
+			import, max ? &cs_maxpool_layer : &cs_avgpool_layer, node, NULL, flow, &layer, error);
 	if (status)
 		return status;
 	memcpy(layer->spec.window, w.size, sizeof w.size);
@@ -258,8 +269,8 @@ enum cs_status cs_onnx_pool(
 }
 
 /* Zeros around the map; around nothing else. */
-enum cs_status cs_onnx_pad(
-	struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow, struct cs_error *error)
+enum cs_status cs_onnx_pad(struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow,
+	struct cs_error *error)
 {
 	const char *mode = cs_onnx_word(node, "mode", "constant");
 	int64_t pads[2 * CS_ONNX_MAX_RANK], axes[CS_ONNX_MAX_RANK] = {0, 1, 2, 3}, border[4] = {0}, rows, columns;
@@ -291,7 +302,9 @@ enum cs_status cs_onnx_pad(
 			continue;
 		if (flow->shape.rank != 3 || (axis != rows && axis != columns) || pads[i] < 0 || pads[i] > MOST_PADDING)
 			return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error,
-				"pads axis %" PRId64 " by %" PRId64 "; convscope pads rows and columns of maps, by 0 or more", axis, pads[i]);
+				"pads axis %" PRId64 " by %" PRId64
+				"; convscope pads rows and columns of maps, by 0 or more",
+				axis, pads[i]);
 		border[(axis == columns ? 2 : 0) + (i >= named)] = pads[i];
 	}
 	if (!border[0] && !border[1] && !border[2] && !border[3])
@@ -312,8 +325,8 @@ static enum cs_status pool_all(struct cs_onnx_import *import, const struct cs_on
 	return status;
 }
 
-enum cs_status cs_onnx_global(
-	struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow, struct cs_error *error)
+enum cs_status cs_onnx_global(struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow,
+	struct cs_error *error)
 {
 	enum cs_status status;
 
@@ -324,8 +337,8 @@ enum cs_status cs_onnx_global(
 }
 
 /* A mean or a maximum over rows and columns. */
-enum cs_status cs_onnx_reduce(
-	struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow, struct cs_error *error)
+enum cs_status cs_onnx_reduce(struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow,
+	struct cs_error *error)
 {
 	int64_t axes[CS_ONNX_MAX_RANK], keep = 1;
 	int count;
@@ -347,6 +360,7 @@ enum cs_status cs_onnx_reduce(
 			other = true;
 	}
 	if (flow->shape.rank != 3 || !seen[0] || !seen[1] || other)
-		return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error, "reduces other axes than rows and columns of a map, which is what convscope does");
+		return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error,
+			"reduces other axes than rows and columns of a map, which is what convscope does");
 	return pool_all(import, node, !strcmp(node->op, "ReduceMax"), keep ? 4 : 2, flow, error);
 }
