@@ -175,6 +175,8 @@ static void seed_texts(const char *root)
 	put_file(folder, "tiny", tiny, sizeof tiny - 1);
 	enter(root, "config");
 	put_file(folder, "run", run, sizeof run - 1);
+	enter(root, "onnx");
+	put_file(folder, "empty", "\x08\x08\x3a\x00", 4);
 	enter(root, "replies");
 	for (size_t i = 0; i < sizeof replies / sizeof *replies; i++) {
 		snprintf(name, sizeof name, "%zu", i);
