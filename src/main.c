@@ -4,6 +4,7 @@
  * are joined here.
  */
 #include "core/cpu.h"
+#include "script/background.h"
 #include "script/script.h"
 #include "ui/browse.h"
 #include "ui/show.h"
@@ -26,13 +27,33 @@ static enum cs_status evaluate(void *context, const char *line, char **text, str
 	return cs_script_evaluate(*state, line, text, error);
 }
 
+static enum cs_status analyses(void *context, char **text, struct cs_error *error)
+{
+	(void)context;
+	return cs_script_analyses(&script_hooks, text, error);
+}
+
+static enum cs_status analyze(
+	void *context, const struct cs_ui_analysis *what, struct cs_job *job, struct cs_error *error)
+{
+	const struct cs_script_analysis script = {.name = what->name,
+		.model = what->model,
+		.dataset = what->dataset,
+		.directory = what->directory,
+		.options = what->options,
+		.threads = what->threads};
+
+	(void)context;
+	return cs_script_analyze(&script_hooks, &script, job, error);
+}
+
 static enum cs_status browse(void *context, const char *target, const char *dataset, const char *graphics, int threads,
 	struct cs_error *error)
 {
 	struct lua_State *prompt = NULL;
 	const struct cs_ui_request request = {
 		.target = target, .dataset = dataset, .graphics = graphics, .threads = threads};
-	const struct cs_ui_hooks hooks = {.context = &prompt, .evaluate = evaluate};
+	const struct cs_ui_hooks hooks = {.context = &prompt, .evaluate = evaluate, .analyses = analyses, .analyze = analyze};
 	enum cs_status status = cs_ui_browse(&request, &hooks, error);
 
 	(void)context;

@@ -1,4 +1,17 @@
 -- result.lua: what an analysis returns: a table of numbers, tensors, pictures and plots, and how it is written.
+--
+-- NAME.hdf5 says by itself what it holds, so that the browser, or h5py, can show a result of an analysis it has never heard of:
+--   /             attributes: convscope_result (1), analysis, title, model, dataset, options ("key=value" lines)
+--   /column_names the table's columns in their order
+--   /columns/C    one a column: float32 numbers, or texts ("/" in a name becomes " per ")
+--   /notes        sentences
+--   /tensors/T    float32 numbers of any shape
+--   /figures/000, /figures/001, ...  in their order; attributes `kind` and `name`, and by kind:
+--     plot        attributes title, x_label, y_label, log_y, zero, x_low, x_high, y_low, y_high, map; series/000, series/001, ... with
+--                 attributes kind (line, points, bars), name, colour ("r,g,b") and data sets y, x, low, high; categories: texts; cells: the
+--                 numbers of a heat map [rows,columns], its colours from y_low to y_high through `map`
+--     mosaic      attributes tensor (where the numbers [n,height,width,channels] lie), columns (tiles a row)
+--     picture     pixels: bytes [height,width,3]
 local cs = require "convscope"
 local system = cs.engine.system
 
@@ -10,7 +23,7 @@ methods.__index = methods
 -- A table of results with these columns, to be filled row by row.
 function result.new(columns)
   if type(columns) ~= "table" then error("cs.result: expected a list of column names", 2) end
-  local out = { columns = {}, rows = {}, pictures = {}, plots = {}, tensors = {}, notes = {} }
+  local out = { columns = {}, rows = {}, pictures = {}, plots = {}, tensors = {}, notes = {}, figures = {}, about = {} }
   for i, name in ipairs(columns) do out.columns[i] = tostring(name) end
   return setmetatable(out, methods)
 end
@@ -30,11 +43,13 @@ end
 -- Keep a picture or a plot (written as NAME-name.png), a tensor (into NAME.hdf5), a sentence (printed with the table).
 function methods:picture(name, picture)
   self.pictures[#self.pictures + 1] = { name = name, picture = picture }
+  self.figures[#self.figures + 1] = { kind = "picture", name = name, picture = picture }
   return self
 end
 
 function methods:plot(name, plot)
   self.plots[#self.plots + 1] = { name = name, plot = plot }
+  self.figures[#self.figures + 1] = { kind = "plot", name = name, plot = plot.description }
   return self
 end
 
@@ -52,7 +67,9 @@ end
 -- Keep a tensor [n,height,width,channels] and a mosaic of it.
 function methods:mosaic(name, tensor, columns)
   self:tensor(name, tensor)
-  return self:picture(name, cs.mosaic(tensor, { columns = columns, zoom = 2 }))
+  self.pictures[#self.pictures + 1] = { name = name, picture = cs.mosaic(tensor, { columns = columns, zoom = 2 }) }
+  self.figures[#self.figures + 1] = { kind = "mosaic", name = name, columns = columns or 0 }
+  return self
 end
 
 local function shown(value)
@@ -112,13 +129,94 @@ function methods:data()
   return { columns = self.columns, rows = rows, notes = self.notes }
 end
 
+-- A name as a part of a path inside of a file.
+local function part(name)
+  return (tostring(name):gsub("/", " per "))
+end
+
+local plain = { "title", "x_label", "y_label", "x_low", "x_high", "y_low", "y_high", "map" }
+local marks = { "log_y", "zero" }
+
+-- A series' numbers as a vector; what is no number is none. nil for none at all.
+local function vector(values)
+  if type(values) ~= "table" then return values end
+  local out = {}
+  for i = 1, #values do out[i] = tonumber(values[i]) or 0 / 0 end
+  return #out > 0 and cs.tensor(out) or nil
+end
+
+-- A plot's description under `at`.
+local function write_plot(file, at, plot)
+  local function check(done, message, code)
+    if not done then error({ message, code }, 0) end
+  end
+  for _, key in ipairs(plain) do
+    if plot[key] ~= nil then check(file:attribute(at, key, plot[key])) end
+  end
+  for _, key in ipairs(marks) do check(file:attribute(at, key, plot[key] and 1 or 0)) end
+  if plot.categories then
+    local words = {}
+    for i, word in ipairs(plot.categories) do words[i] = tostring(word) end
+    check(file:texts(at .. "/categories", words))
+  end
+  if plot.cells then check(file:write(at .. "/cells", plot.cells)) end
+  for i, series in ipairs(plot.series or {}) do
+    local under = ("%s/series/%03d"):format(at, i - 1)
+    for _, key in ipairs { "y", "x", "low", "high" } do
+      local values = vector(series[key])
+      if values then check(file:write(under .. "/" .. key, values)) end
+    end
+    check(file:group(under))
+    check(file:attribute(under, "kind", series.kind or "line"))
+    if series.name then check(file:attribute(under, "name", series.name)) end
+    if series.colour then check(file:attribute(under, "colour", table.concat(series.colour, ","))) end
+  end
+end
+
+-- The figures, in their order. true, or nil, message, code.
+local function write_figures(file, figures)
+  for i, figure in ipairs(figures) do
+    local at = ("/figures/%03d"):format(i - 1)
+    local done, message, code = true, nil, nil
+    if figure.kind == "picture" then
+      done, message, code = file:picture(at .. "/pixels", figure.picture)
+    elseif figure.kind == "mosaic" then
+      done, message, code = file:group(at)
+      if done then done, message, code = file:attribute(at, "tensor", "/tensors/" .. part(figure.name)) end
+      if done then done, message, code = file:attribute(at, "columns", figure.columns) end
+    else
+      done, message, code = file:group(at)
+      if done then
+        local ok, problem = pcall(write_plot, file, at, figure.plot)
+        if not ok and type(problem) ~= "table" then error(problem, 0) end
+        if not ok then return nil, problem[1], problem[2] end
+      end
+    end
+    if done then done, message, code = file:attribute(at, "kind", figure.kind) end
+    if done then done, message, code = file:attribute(at, "name", figure.name) end
+    if not done then return nil, message, code end
+  end
+  return true
+end
+
+-- The attributes of the file itself. true, or nil, message, code.
+local function write_about(file, self)
+  local done, message, code = file:attribute("/", "convscope_result", 1)
+  for key, value in pairs(self.about) do
+    if done then done, message, code = file:attribute("/", key, value) end
+  end
+  if done and #self.columns > 0 then done, message, code = file:texts("/column_names", self.columns) end
+  if done and #self.notes > 0 then done, message, code = file:texts("/notes", self.notes) end
+  return done, message, code
+end
+
 local function file_name(text)
   return (text:gsub("[^%w_.-]+", "-"))
 end
 
 --- result:save(directory, name)
--- Write NAME.hdf5 (each column under /columns, the tensors under /tensors), NAME.csv, and a PNG for each picture and plot. Returns the list of paths,
--- or nil, message, code.
+-- Write NAME.hdf5 (each column under /columns, the tensors under /tensors, figures and notes so that the browser can show them),
+-- NAME.csv, and a PNG for each picture and plot. Returns the list of paths, or nil, message, code.
 function methods:save(directory, name)
   local paths = {}
   local function path(ending)
@@ -131,25 +229,29 @@ function methods:save(directory, name)
   if not done then return nil, message, code end
   local file <close>, problem, word = cs.h5.open(path ".hdf5", "create")
   if not file then return nil, problem, word end
+  done, message, code = write_about(file, self)
+  if not done then return nil, message, code end
   for k, column in ipairs(self.columns) do
     local numbers, texts, all = {}, {}, #self.rows > 0
     for i, row in ipairs(self.rows) do
       numbers[i] = tonumber(row[k])
       all = all and numbers[i] ~= nil
-      texts[i] = quoted(row[k])
+      texts[i] = row[k] == nil and "" or math.type(row[k]) == "float" and ("%.9g"):format(row[k]) or tostring(row[k])
     end
-    local at = "/columns/" .. column:gsub("/", " per ")
+    local at = "/columns/" .. part(column)
     if all then
       done, message, code = file:write(at, cs.tensor(numbers))
     else
-      done, message, code = file:text(at, table.concat(texts, "\n"))
+      done, message, code = file:texts(at, texts)
     end
     if not done then return nil, message, code end
   end
   for _, entry in ipairs(self.tensors) do
-    done, message, code = file:write("/tensors/" .. entry.name:gsub("/", " per "), entry.tensor)
+    done, message, code = file:write("/tensors/" .. part(entry.name), entry.tensor)
     if not done then return nil, message, code end
   end
+  done, message, code = write_figures(file, self.figures)
+  if not done then return nil, message, code end
   done, message, code = file:finish()
   if not done then return nil, message, code end
   for _, entry in ipairs(self.pictures) do
@@ -195,6 +297,15 @@ function result.analysis(name, net, data, options)
   end
   local out, message, code = require("convscope.looking").guarded(analysis.run, result.job(), net, data, given)
   cs.progress()
+  if out then
+    local lines = {}
+    for _, key in ipairs(names) do
+      local value = given[key]
+      lines[#lines + 1] = key .. "=" .. (type(value) == "table" and table.concat(value, ",") or tostring(value))
+    end
+    local about = { analysis = name, title = analysis.title or name, model = net.path, dataset = data.spec, options = table.concat(lines, "\n") }
+    for key, value in pairs(about) do out.about[key] = value end
+  end
   return out, message, code
 end
 

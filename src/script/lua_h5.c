@@ -3,6 +3,7 @@
  * A file that is created is written beside its place and renamed when it is closed without error; dropped by the collector or by an
  * error it leaves nothing behind.
  */
+#include "script/picture.h"
 #include "script/rooms.h"
 #include "script/tensor.h"
 #include "script/value.h"
@@ -181,6 +182,23 @@ static int l_has(lua_State *L)
 	return 1;
 }
 
+/*** file:group(name)
+ * Make a group, and those on the way; one that is there already stays. Returns the file.
+ */
+static int l_group(lua_State *L)
+{
+	struct file *file = check(L);
+	const char *path = check_path(L, 2);
+	struct cs_error error;
+
+	if (!file->writable)
+		return fail_read_only(L, file);
+	if (!cs_h5_is_group(file->h5, path) && cs_h5_make_group(file->h5, path, &error))
+		return cs_value_fail(L, &error);
+	lua_settop(L, 1);
+	return 1;
+}
+
 /*** file:attribute(name, attribute[, value])
  * Read an attribute of a data set or a group (a number or a text; nil where there is none), or set it.
  */
@@ -249,6 +267,66 @@ static int l_text(lua_State *L)
 	return 1;
 }
 
+/*** file:texts(name[, list])
+ * Read a data set of many texts as a list, or write one (fixed length, as h5py reads numpy bytes).
+ */
+static int l_texts(lua_State *L)
+{
+	struct file *file = check(L);
+	struct cs_error error;
+	const char *path, **list;
+	char **found;
+	int count;
+
+	lua_settop(L, 3);
+	path = check_path(L, 2);
+	if (lua_isnil(L, 3)) {
+		if (cs_h5_read_strings(file->h5, path, NULL, &found, &count, &error))
+			return cs_value_fail(L, &error);
+		lua_createtable(L, count, 0);
+		for (int i = 0; i < count; i++) {
+			lua_pushstring(L, found[i]);
+			lua_rawseti(L, -2, i + 1);
+		}
+		cs_free(found);
+		return 1;
+	}
+	luaL_checktype(L, 3, LUA_TTABLE);
+	if (!file->writable)
+		return fail_read_only(L, file);
+	count = (int)luaL_len(L, 3);
+	list = cs_value_scratch(L, (size_t)count + 1, sizeof *list);
+	for (int i = 0; i < count; i++) {
+		lua_geti(L, 3, i + 1);
+		list[i] = luaL_checkstring(L, -1); /* the list keeps it */
+		luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, 3, "expected a list of texts");
+		lua_pop(L, 1);
+	}
+	if (cs_h5_write_strings(file->h5, path, NULL, list, count, &error))
+		return cs_value_fail(L, &error);
+	lua_settop(L, 1);
+	return 1;
+}
+
+/*** file:picture(name, picture)
+ * Store a picture under that name, bytes [height,width,3]. Returns the file.
+ */
+static int l_picture(lua_State *L)
+{
+	struct file *file = check(L);
+	const struct cs_picture *picture = cs_lua_picture_check(L, 3);
+	const char *path = check_path(L, 2);
+	struct cs_error error;
+
+	if (!file->writable)
+		return fail_read_only(L, file);
+	if (cs_h5_write_array(
+		    file->h5, path, CS_H5_U8, CS_SHAPE(picture->height, picture->width, 3), picture->rgb, &error))
+		return cs_value_fail(L, &error);
+	lua_settop(L, 1);
+	return 1;
+}
+
 /*** file:finish()
  * Write everything and close; a new file appears at its place now. true, or nil, message, code (nothing is left then). A file that
  * is closed any other way before is discarded when it was being created.
@@ -281,8 +359,11 @@ static const luaL_Reg methods[] = {
 	{"list", l_list},
 	{"shape", l_shape},
 	{"has", l_has},
+	{"group", l_group},
 	{"attribute", l_attribute},
 	{"text", l_text},
+	{"texts", l_texts},
+	{"picture", l_picture},
 	{"finish", l_finish},
 	{NULL, NULL},
 };

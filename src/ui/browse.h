@@ -4,11 +4,29 @@
 
 #include "core/status.h"
 
+struct cs_job;
+
+/* An analysis to be run. Strings are borrowed. */
+struct cs_ui_analysis {
+	const char *name, *model, *dataset;
+	const char *directory; /* for the result, NAME.hdf5; made */
+	const char *options; /* lines "key=value" */
+	int threads;
+};
+
 /* What the browser asks of the scripting room, joined by main.c: neither includes the other. */
 struct cs_ui_hooks {
 	void *context;
 	/* Run a line of Lua in the browser's state; the printed text comes back, to be freed with cs_free. */
 	enum cs_status (*evaluate)(void *context, const char *line, char **text, struct cs_error *error);
+
+	/* The analyses there are, a line each: name, title, "key=value" options, with tabs between; a title that begins with '!' is why
+	 * it cannot be used. To be freed with cs_free. Called in a background thread, as is: */
+	enum cs_status (*analyses)(void *context, char **text, struct cs_error *error);
+
+	/* Run one and write its result. The job is told how far it is, and may be cancelled. */
+	enum cs_status (*analyze)(
+		void *context, const struct cs_ui_analysis *what, struct cs_job *job, struct cs_error *error);
 };
 
 struct cs_ui_request {

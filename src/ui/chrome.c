@@ -47,22 +47,22 @@ static void draw_hints(struct cs_session *session, int row)
 	for (int own = 1; own >= 0; own--) {
 		for (const struct cs_binding *at = cs_bindings(); at->action; at++) {
 			bool everywhere = (at->contexts & ~(unsigned)CS_ON_TEXT) == (CS_ON_ALL & ~(unsigned)CS_ON_TEXT);
+			int width, first = cs_key_for(at, context);
 			char name[16], key[24];
-			int width;
 
-			if (!(at->contexts & context) || !at->hint || !at->keys[0] || everywhere == own)
+			if (!(at->contexts & context) || !at->hint || !first || everywhere == own)
 				continue;
 			snprintf(key, sizeof key, "[%s]",
-				at->action == CS_ACTION_LAYER && at->keys[0] == '1'
+				at->action == CS_ACTION_LAYER && first == '1'
 					? "1-9"
-					: cs_key_name(at->keys[0], name, sizeof name));
+					: cs_key_name(first, name, sizeof name));
 			width = cs_screen_width(screen, key) + 1 + cs_screen_width(screen, at->hint);
 			if (column + width > screen->columns - 1)
 				return;
 			cs_screen_put(screen, row, column, -1, CS_STYLE_KEY, "%s", key);
 			cs_screen_put(screen, row, column + cs_screen_width(screen, key) + 1, -1, CS_STYLE_DIM, "%s",
 				at->hint);
-			cs_spots_add(&session->spots, (struct cs_area){row, column, 1, width}, CS_SPOT_KEY, at->keys[0]);
+			cs_spots_add(&session->spots, (struct cs_area){row, column, 1, width}, CS_SPOT_KEY, first);
 			column += width + 2;
 		}
 	}
@@ -233,6 +233,18 @@ static void show_images(struct cs_session *session)
 	cs_view_push(session, &cs_view_image, &(struct cs_image_argument){.image = -1, .layer = -1, .feature = -1});
 }
 
+static void show_analyses(struct cs_session *session)
+{
+	char why[300];
+
+	if (!session->opened) {
+		cs_session_why_not(session, why, sizeof why);
+		cs_session_say(session, CS_STYLE_WARN, "%s", why);
+		return;
+	}
+	cs_view_push(session, &cs_view_analyses, NULL);
+}
+
 static void show_network(struct cs_session *session)
 {
 	char why[300];
@@ -301,6 +313,9 @@ static void everywhere(struct cs_session *session, enum cs_action action, int ar
 		break;
 	case CS_ACTION_IMAGES:
 		show_images(session);
+		break;
+	case CS_ACTION_ANALYSES:
+		show_analyses(session);
 		break;
 	case CS_ACTION_RULE:
 		cs_session_next_rule(session);

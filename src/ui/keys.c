@@ -29,8 +29,8 @@ static struct cs_binding bindings[] = {
 		{K(KEY_NPAGE), 'F' & CTRL, ' ', '>'}, 0},
 	{CS_ACTION_HOME, "home", CS_ON_ALL, NULL, "to the first", {K(KEY_HOME), 'g'}, 0},
 	{CS_ACTION_END, "end", CS_ON_ALL, NULL, "to the last", {K(KEY_END), 'G'}, 0},
-	{CS_ACTION_NEXT_PANE, "next-pane", CS_ON_IMAGE | CS_ON_RUN, NULL,
-		"the next layer beside the image; the next plot", {'\t', K(KEY_BTAB)}, 0},
+	{CS_ACTION_NEXT_PANE, "next-pane", CS_ON_IMAGE | CS_ON_RUN | CS_ON_RESULTS, "next",
+		"the next layer beside the image; the next plot, figure or part of the screen", {'\t', K(KEY_BTAB)}, 0},
 	{CS_ACTION_LAYER, "layer", CS_ON_ALL & ~(CS_ON_TEXT | CS_ON_RUNS), "layer",
 		"the first, second, ... layer with features", {'1'}, 0},
 	{CS_ACTION_LAYER_PREVIOUS, "layer-previous", CS_ON_MODEL, NULL, "the layer before", {'['}, 0},
@@ -40,25 +40,30 @@ static struct cs_binding bindings[] = {
 	{CS_ACTION_IMAGES, "images", CS_ON_RUN | CS_ON_NETWORK | CS_ON_LAYER | CS_ON_FEATURE, "images",
 		"look at images, and at what each layer sees in them", {'i'}, 0},
 	{CS_ACTION_KIND, "kind", CS_ON_LAYER, "view", "projections, image patches, or filters (first layer)", {'v'}, 0},
-	{CS_ACTION_SORT, "sort", CS_ON_RUNS | CS_ON_LAYER, "sort", "another order", {'o'}, 0},
+	{CS_ACTION_SORT, "sort", CS_ON_RUNS | CS_ON_LAYER | CS_ON_RESULT, "sort", "another order", {'o'}, 0},
 	{CS_ACTION_RULE, "rule", CS_ON_LAYER | CS_ON_FEATURE | CS_ON_IMAGE, "rule",
 		"the next rule of going back to pixels: deconvnet, gradient, guided, ...", {'b'}, 0},
 	{CS_ACTION_SIGNAL, "signal", CS_ON_LAYER | CS_ON_FEATURE | CS_ON_IMAGE, "signal",
 		"what goes back: the activation's value, or one", {'s'}, 0},
 	{CS_ACTION_WHAT, "what", CS_ON_IMAGE, "what",
 		"a feature's strongest position, its whole map, or the whole layer", {'a'}, 0},
-	{CS_ACTION_SHARED, "shared-scale", CS_ON_LAYER | CS_ON_FEATURE | CS_ON_IMAGE, "shared scale",
+	{CS_ACTION_SHARED, "shared-scale", CS_ON_LAYER | CS_ON_FEATURE | CS_ON_IMAGE | CS_ON_RESULT, "shared scale",
 		"one scale for all pictures on the screen, or each its own", {'='}, 0},
-	{CS_ACTION_LOG_SCALE, "log-scale", CS_ON_RUN, "log", "the loss on a logarithmic axis", {'y'}, 0},
+	{CS_ACTION_LOG_SCALE, "log-scale", CS_ON_RUN | CS_ON_RESULT, "log", "a logarithmic axis for the loss, or for the figure shown", {'y'}, 0},
 	{CS_ACTION_TAIL, "log", CS_ON_RUN, "log file", "more or less of the run's log", {'L'}, 0},
 	{CS_ACTION_RANDOM, "random", CS_ON_IMAGE, "random", "a random image", {'r'}, 0},
 	{CS_ACTION_CLASS, "class", CS_ON_IMAGE, "class", "the first image of the next class", {'c'}, 0},
 	{CS_ACTION_WRONG, "wrong", CS_ON_IMAGE, "wrong", "the next image that the network takes for something else",
 		{'w'}, 0},
-	{CS_ACTION_ZOOM_IN, "zoom-in", CS_ON_LAYER | CS_ON_FEATURE | CS_ON_IMAGE, "zoom",
+	{CS_ACTION_ZOOM_IN, "zoom-in", CS_ON_LAYER | CS_ON_FEATURE | CS_ON_IMAGE | CS_ON_RESULT, "zoom",
 		"larger pictures, fewer of them", {'+'}, 0},
-	{CS_ACTION_ZOOM_OUT, "zoom-out", CS_ON_LAYER | CS_ON_FEATURE | CS_ON_IMAGE, NULL,
+	{CS_ACTION_ZOOM_OUT, "zoom-out", CS_ON_LAYER | CS_ON_FEATURE | CS_ON_IMAGE | CS_ON_RESULT, NULL,
 		"smaller pictures, more of them", {'-'}, 0},
+	{CS_ACTION_ANALYSES, "analyses", CS_ON_ALL & ~(CS_ON_TEXT | CS_ON_RUNS | CS_ON_IMAGE | CS_ON_RESULTS),
+		"analyses",
+		"the analyses: start one, see how far it is, look at its result", {'a'}, 0},
+	{CS_ACTION_START, "start", CS_ON_RESULTS, "run", "run the analysis, with the options that are set", {'r'}, 0},
+	{CS_ACTION_STOP, "stop", CS_ON_RESULTS, "stop", "stop the analysis that runs", {'s'}, 0},
 	{CS_ACTION_FIND, "find", CS_ON_ALL, "find", "find a run, layer, feature, image or class; f17: a feature", {'/'},
 		0},
 	{CS_ACTION_FIND_NEXT, "find-next", CS_ON_ALL, NULL, "find the next", {'n'}, 0},
@@ -118,6 +123,28 @@ enum cs_action cs_key_action(int key, unsigned context, int *argument)
 		binding = look_up(key, context, false);
 	*argument = key >= '1' && key <= '9' ? key - '1' : 0;
 	return binding ? binding->action : CS_ACTION_NONE;
+}
+
+int cs_key_for(const struct cs_binding *binding, unsigned context)
+{
+	for (int i = 0; i < CS_MAX_KEYS && binding->keys[i]; i++) {
+		int argument;
+
+		if (cs_key_action(binding->keys[i], context, &argument) == binding->action)
+			return binding->keys[i];
+	}
+	return 0;
+}
+
+const char *cs_key_of_action(enum cs_action action, unsigned context, char *text, int size)
+{
+	for (const struct cs_binding *at = bindings; at->action; at++) {
+		int key = at->action == action && (at->contexts & context) ? cs_key_for(at, context) : 0;
+
+		if (key)
+			return cs_key_name(key, text, size);
+	}
+	return "?";
 }
 
 static const struct {

@@ -45,6 +45,9 @@ enum cs_action {
 	CS_ACTION_ZOOM_IN,
 	CS_ACTION_ZOOM_OUT,
 	CS_ACTION_TAIL,
+	CS_ACTION_ANALYSES,
+	CS_ACTION_START,
+	CS_ACTION_STOP,
 	CS_ACTION_FIND,
 	CS_ACTION_FIND_NEXT,
 	CS_ACTION_FIND_PREVIOUS,
@@ -64,8 +67,11 @@ enum cs_context {
 	CS_ON_FEATURE = 16,
 	CS_ON_IMAGE = 32,
 	CS_ON_TEXT = 64, /* help and the Lua transcript */
-	CS_ON_ALL = 127,
+	CS_ON_ANALYSES = 128,
+	CS_ON_RESULT = 256,
+	CS_ON_ALL = 511,
 	CS_ON_MODEL = CS_ON_NETWORK | CS_ON_LAYER | CS_ON_FEATURE | CS_ON_IMAGE,
+	CS_ON_RESULTS = CS_ON_ANALYSES | CS_ON_RESULT,
 };
 
 enum { CS_MAX_KEYS = 4 };
@@ -86,6 +92,12 @@ struct cs_binding *cs_bindings(void);
 
 /* What `key` means on a screen; *argument is the number of a digit key. */
 enum cs_action cs_key_action(int key, unsigned context, int *argument);
+
+/* The first of a binding's keys that means its action on a screen; 0: another action has taken them all there. */
+int cs_key_for(const struct cs_binding *binding, unsigned context);
+
+/* The name of the key for an action on a screen, for sentences; "?" where it has none. Returns text or a constant. */
+const char *cs_key_of_action(enum cs_action action, unsigned context, char *text, int size);
 
 /* ncurses' number for a key code: characters and KEY_ codes in one range without collision. */
 int cs_key_of(unsigned character, bool code);

@@ -3,6 +3,7 @@
 
 #include "core/alloc.h"
 #include "io/file.h"
+#include "ui/analyses.h"
 #include "ui/clock.h"
 #include "ui/record.h"
 
@@ -43,6 +44,7 @@ void cs_session_fini(struct cs_session *session)
 {
 	cs_record_stop(session);
 	let_go(session);
+	cs_analyses_free(session->analyses);
 	cs_works_free(session->works);
 	cs_graphics_free(session->graphics);
 	cs_prompt_fini(&session->prompt);
@@ -144,6 +146,8 @@ bool cs_session_tick(struct cs_session *session)
 		news = true;
 	}
 	if (session->tiles && cs_tiles_collect(session->tiles))
+		news = true;
+	if (cs_analyses_tick(session))
 		news = true;
 	return news;
 }

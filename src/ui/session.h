@@ -17,6 +17,7 @@
 #include "ui/work.h"
 
 struct cs_view;
+struct cs_analyses;
 
 enum { CS_SCANS = 8, CS_CHOICES = 2000 };
 
@@ -46,6 +47,7 @@ struct cs_session {
 	const void *lua_looks; /* what Lua was told is looked at */
 	bool lua_images;
 	struct cs_record *record; /* the script that is recorded */
+	struct cs_analyses *analyses; /* NULL before one was asked for */
 
 	/* The model that is looked at; NULL before one is. */
 	struct cs_opened *opened;

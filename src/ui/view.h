@@ -92,6 +92,9 @@ struct cs_image_argument {
 	int layer; /* -1: the last one with features */
 	int64_t feature; /* -1: the strongest */
 };
+struct cs_result_argument {
+	const char *name; /* of the analysis */
+};
 struct cs_text_argument {
 	const char *title, *text; /* copied */
 };
@@ -101,6 +104,6 @@ struct cs_help_argument {
 };
 
 extern const struct cs_view_ops cs_view_runs, cs_view_run, cs_view_network, cs_view_layer, cs_view_feature,
-	cs_view_image, cs_view_help, cs_view_text;
+	cs_view_image, cs_view_analyses, cs_view_result, cs_view_help, cs_view_text;
 
 #endif

@@ -2,6 +2,7 @@
 #include "core/alloc.h"
 #include "figure/plot.h"
 #include "io/h5.h"
+#include "ui/chart.h"
 #include "ui/chrome.h"
 #include "ui/clock.h"
 #include "ui/follow.h"
@@ -22,10 +23,7 @@ struct curve {
 
 struct figure {
 	struct curve train, val;
-	struct cs_picture picture; /* as drawn last, for these: */
-	int width, height;
-	bool dark, log_y;
-	unsigned version;
+	struct cs_chart chart;
 };
 
 struct run {
@@ -201,54 +199,14 @@ static void draw_title(struct cs_view *view, const struct cs_followed *latest)
 	cs_screen_put_right(screen, 0, screen->columns - 1, style, "%s", text);
 }
 
-static void draw_cells(struct cs_view *view, const struct cs_plot *plot, struct cs_area area)
-{
-	struct cs_screen *screen = &view->session->screen;
-	struct cs_cell *cells = cs_calloc((size_t)area.rows * (size_t)area.columns, sizeof *cells);
-
-	if (cells && cs_plot_cells(plot, area.columns, area.rows, !screen->utf8, cells, NULL) == CS_OK) {
-		for (int row = 0; row < area.rows; row++) {
-			for (int column = 0; column < area.columns; column++) {
-				const struct cs_cell *cell = &cells[row * area.columns + column];
-
-				if (cell->character && cell->character != ' ')
-					cs_screen_cell(screen, area.row + row, area.column + column, cell->character,
-						&cell->colour, NULL, cell->bold);
-			}
-		}
-	}
-	cs_free(cells);
-}
-
 static void draw_figure(struct cs_view *view, int which, struct cs_area area)
 {
 	struct run *run = view->state;
 	struct figure *figure = &run->figures[which];
-	struct cs_session *session = view->session;
 	struct cs_series series[2];
-	struct cs_plot plot;
-	int width, height;
+	struct cs_plot plot = make_plot(run, which, series, make_series(figure, series), view->session->screen.dark);
 
-	if (area.rows < 4 || area.columns < 16)
-		return;
-	plot = make_plot(run, which, series, make_series(figure, series), session->screen.dark);
-	if (!cs_graphics_has_pixels(session->graphics)) {
-		draw_cells(view, &plot, area);
-		return;
-	}
-	cs_graphics_pixels(session->graphics, area, &width, &height);
-	if (!figure->picture.rgb || figure->width != width || figure->height != height ||
-		figure->version != run->version || figure->dark != plot.dark || figure->log_y != run->log_y) {
-		cs_picture_fini(&figure->picture);
-		if (cs_plot_picture(&plot, width, height, &figure->picture, NULL))
-			return;
-		figure->width = width;
-		figure->height = height;
-		figure->version = run->version;
-		figure->dark = plot.dark;
-		figure->log_y = run->log_y;
-	}
-	cs_graphics_place(session->graphics, area, CS_ANCHOR_LEFT, &figure->picture);
+	cs_chart_show(view->session, &plot, 2 * run->version + run->log_y, area, &figure->chart);
 }
 
 static void draw_numbers(struct cs_view *view, const struct cs_followed *latest, int row)
@@ -466,7 +424,7 @@ static void close_run(struct cs_view *view)
 	for (int i = 0; i < PLOTS; i++) {
 		clear_curve(&run->figures[i].train);
 		clear_curve(&run->figures[i].val);
-		cs_picture_fini(&run->figures[i].picture);
+		cs_chart_fini(&run->figures[i].chart);
 	}
 	cs_free(run->directory);
 }

@@ -84,6 +84,16 @@ void *cs_work_context(struct cs_work *work)
 	return work->context;
 }
 
+void cs_work_cancel(struct cs_work *work)
+{
+	cs_job_cancel(&work->job);
+}
+
+double cs_work_progress(struct cs_work *work, char *text, unsigned size)
+{
+	return cs_job_snapshot(&work->job, text, size);
+}
+
 void cs_work_drop(struct cs_work *work)
 {
 	if (!work)

@@ -24,6 +24,10 @@ bool cs_work_finished(struct cs_work *work);
 /* After cs_work_finished: how it ended. */
 enum cs_status cs_work_result(struct cs_work *work, struct cs_error *error);
 void *cs_work_context(struct cs_work *work);
+/* Ask it to stop, and go on watching. */
+void cs_work_cancel(struct cs_work *work);
+/* How far it is: 0 .. 1, negative where unknown, and its latest words. */
+double cs_work_progress(struct cs_work *work, char *text, unsigned size);
 /* Done with it: cancelled if it still runs. NULL is fine. */
 void cs_work_drop(struct cs_work *work);
 

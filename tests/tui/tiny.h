@@ -108,6 +108,17 @@ static inline enum cs_status tiny_evaluate(void *context, const char *line, char
 	return *text ? CS_OK : cs_fail_memory(error, "a text");
 }
 
+/* The same with the whole program, Lua and all. */
+static inline int tiny_program(void *context)
+{
+	const char *program = getenv("CONVSCOPE");
+
+	if (!program || chdir(tiny_directory) != 0)
+		return 99;
+	execl(program, program, "browse", (const char *)context, "--threads", "1", (char *)NULL);
+	return 98;
+}
+
 /* The browser on `context`, a path below the test's directory, or NULL. */
 static inline int tiny_browse(void *context)
 {

@@ -1,0 +1,551 @@
+/* view_result.c: whatever an analysis wrote: its table, its curves, bars, heat maps, mosaics, pictures and sentences, one part at a
+ * time, or the table beside a figure where there is room. Knows no analysis by name.
+ *
+ * Parts are numbered: the sentences, the table (where there is one), then the figures. A figure that is zoomed is shown through a window,
+ * a part of its width and height, that the cursor keys move.
+ */
+#include "core/alloc.h"
+#include "figure/montage.h"
+#include "io/h5.h"
+#include "ui/analyses.h"
+#include "ui/chart.h"
+#include "ui/grid.h"
+#include "ui/legend.h"
+#include "ui/mosaic.h"
+#include "ui/reading.h"
+#include "ui/view.h"
+#include "ui/words.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HEAD = 3, WIDE = 110, MOST_ZOOM = 5 };
+
+enum part_kind { PART_NOTES, PART_TABLE, PART_FIGURE };
+
+struct result {
+	char name[64];
+	struct cs_reading *reading;
+	struct cs_grid grid;
+	struct cs_mosaic mosaic;
+	struct cs_chart chart;
+	unsigned version; /* of what is shown */
+	int part;
+	int zoom; /* each halves the window's sides */
+	double centre[2]; /* of the window, as shares of width and height */
+	bool log_y;
+	int scroll; /* of the sentences */
+};
+
+static const struct cs_result *result_of(const struct cs_view *view)
+{
+	return cs_reading_result(((const struct result *)view->state)->reading);
+}
+
+/* The parts there are, and what one of them is. */
+static int part_count(const struct cs_result *result)
+{
+	return result ? (result->note_count > 0) + (result->column_count > 0) + result->figure_count : 0;
+}
+
+static enum part_kind part_of(const struct cs_result *result, int part, int *figure)
+{
+	if (result->note_count > 0 && part-- == 0)
+		return PART_NOTES;
+	if (result->column_count > 0 && part-- == 0)
+		return PART_TABLE;
+	*figure = part;
+	return PART_FIGURE;
+}
+
+static enum cs_status open_result(struct cs_view *view, const void *argument, struct cs_error *error)
+{
+	const struct cs_result_argument *from = argument;
+	struct result *state = view->state;
+
+	snprintf(state->name, sizeof state->name, "%s", from->name);
+	state->grid.sorted = -1;
+	state->centre[0] = state->centre[1] = 0.5;
+	return cs_analyses_read(view->session, from->name, &state->reading, error);
+}
+
+static bool tick_result(struct cs_view *view)
+{
+	struct result *state = view->state;
+	struct cs_analysis_run *run = cs_analyses_run(view->session, state->name);
+
+	if (!cs_reading_tick(state->reading))
+		return run && run->work;
+	cs_grid_set(&state->grid, result_of(view));
+	if (state->part >= part_count(result_of(view)))
+		state->part = 0;
+	state->version++;
+	return true;
+}
+
+static void to_part(struct result *state, int part)
+{
+	state->part = part;
+	state->zoom = 0;
+	state->centre[0] = state->centre[1] = 0.5;
+	state->log_y = false;
+	state->mosaic = (struct cs_mosaic){0};
+	state->version++;
+}
+
+/* ---- drawing ---- */
+
+static void draw_title(struct cs_view *view)
+{
+	struct result *state = view->state;
+	struct cs_screen *screen = &view->session->screen;
+	const struct cs_result *result = result_of(view);
+	int used, figure, count = part_count(result);
+	const char *what = "";
+
+	used = 1 + cs_screen_put(screen, 0, 1, -1, CS_STYLE_TITLE, "%s", state->name);
+	if (!result)
+		return;
+	if (count > 0)
+		switch (part_of(result, state->part, &figure)) {
+		case PART_NOTES:
+			what = "in words";
+			break;
+		case PART_TABLE:
+			what = "table";
+			break;
+		case PART_FIGURE:
+			what = result->figures[figure].name;
+			break;
+		}
+	cs_screen_put(screen, 0, used + 2, screen->columns - used - 2 - (count > 1 ? 26 : 2), CS_STYLE_TEXT, "%s",
+		result->title);
+	if (count > 1)
+		cs_screen_put_right(screen, 0, screen->columns - 1, CS_STYLE_DIM, "%.30s %d/%d", what, state->part + 1,
+			count);
+}
+
+/* Lines of a sentence, broken between words. Returns rows. */
+static int draw_wrapped(struct cs_screen *screen, int row, int end, int column, int width, const char *text)
+{
+	int from = row;
+
+	while (*text && row < end) {
+		size_t length = strlen(text), cut = 0;
+		char line[512];
+		const char *at = text;
+		int columns = 0;
+
+		while (*at && columns < width) {
+			const char *before = at;
+
+			if (*before == ' ')
+				cut = (size_t)(before - text);
+			cs_utf8_next(&at);
+			columns++;
+		}
+		if (!*at)
+			cut = length;
+		else if (cut == 0)
+			cut = (size_t)(at - text);
+		snprintf(line, sizeof line, "%.*s", (int)(cut < sizeof line ? cut : sizeof line - 1), text);
+		cs_screen_put(screen, row++, column, width, CS_STYLE_TEXT, "%s", line);
+		text += cut;
+		while (*text == ' ')
+			text++;
+	}
+	return row - from;
+}
+
+static void draw_notes(struct cs_view *view, struct cs_area area)
+{
+	struct result *state = view->state;
+	const struct cs_result *result = result_of(view);
+	int row = area.row;
+
+	if (state->scroll > result->note_count - 1)
+		state->scroll = result->note_count - 1;
+	if (state->scroll < 0)
+		state->scroll = 0;
+	for (int i = state->scroll; i < result->note_count && row < area.row + area.rows; i++) {
+		cs_screen_put(&view->session->screen, row, area.column, -1, CS_STYLE_DIM,
+			view->session->screen.utf8 ? "·" : "-");
+		row += draw_wrapped(&view->session->screen, row, area.row + area.rows, area.column + 2,
+			area.columns - 3 < 500 ? area.columns - 3 : 500, result->notes[i]);
+	}
+	if (state->scroll > 0)
+		cs_screen_put_right(&view->session->screen, area.row, area.column + area.columns, CS_STYLE_DIM, "^");
+}
+
+/* The window as shares: from[2], to[2]. */
+static void window(struct result *state, double from[2], double to[2])
+{
+	double half = 0.5 / (1 << state->zoom);
+
+	for (int k = 0; k < 2; k++) {
+		state->centre[k] = fmin(1 - half, fmax(half, state->centre[k]));
+		from[k] = state->centre[k] - half;
+		to[k] = state->centre[k] + half;
+	}
+}
+
+/* The part of a heat map that is in the window, to be freed. */
+static float *cut_cells(const struct cs_plot *plot, const double from[2], const double to[2], struct cs_plot *out)
+{
+	int left = (int)(from[0] * plot->cell_columns), right = (int)ceil(to[0] * plot->cell_columns - 1e-9);
+	int top = (int)(from[1] * plot->cell_rows), bottom = (int)ceil(to[1] * plot->cell_rows - 1e-9);
+	float *cells = cs_alloc((size_t)(right - left) * (size_t)(bottom - top) * sizeof *cells);
+
+	for (int r = top; cells && r < bottom; r++)
+		memcpy(cells + (size_t)(r - top) * (size_t)(right - left),
+			plot->cells + (size_t)r * (size_t)plot->cell_columns + left,
+			(size_t)(right - left) * sizeof *cells);
+	out->cells = cells;
+	out->cell_rows = bottom - top;
+	out->cell_columns = right - left;
+	out->categories = NULL;
+	return cells;
+}
+
+/* The range of a whole heat map's colours, kept when a part of it is shown. */
+static void cell_range(const struct cs_plot *plot, double *low, double *high)
+{
+	*low = INFINITY;
+	*high = -INFINITY;
+	for (int i = 0; i < plot->cell_rows * plot->cell_columns; i++) {
+		if (isfinite(plot->cells[i])) {
+			*low = fmin(*low, (double)plot->cells[i]);
+			*high = fmax(*high, (double)plot->cells[i]);
+		}
+	}
+	if (!(*low < *high))
+		*low = *high = 0;
+}
+
+static void x_range(const struct cs_plot *plot, double *low, double *high)
+{
+	*low = INFINITY;
+	*high = -INFINITY;
+	for (int s = 0; s < plot->series_count; s++) {
+		for (long i = 0; i < plot->series[s].count; i++) {
+			double x = plot->series[s].x ? plot->series[s].x[i] : (double)i;
+
+			if (isfinite(x)) {
+				*low = fmin(*low, x);
+				*high = fmax(*high, x);
+			}
+		}
+	}
+}
+
+static void draw_plot(struct cs_view *view, const struct cs_plot *from_file, struct cs_area area)
+{
+	struct result *state = view->state;
+	struct cs_plot plot = *from_file;
+	double from[2], to[2], low, high;
+	float *cells = NULL;
+
+	window(state, from, to);
+	plot.log_y ^= state->log_y;
+	if (state->zoom > 0 && plot.cells) {
+		if (plot.y_low == 0 && plot.y_high == 0)
+			cell_range(&plot, &plot.y_low, &plot.y_high);
+		cells = cut_cells(from_file, from, to, &plot);
+		if (!cells)
+			return;
+	} else if (state->zoom > 0) {
+		x_range(&plot, &low, &high);
+		if (low < high) {
+			plot.x_low = low + from[0] * (high - low);
+			plot.x_high = low + to[0] * (high - low);
+		}
+	}
+	cs_chart_show(view->session, &plot, state->version, area, &state->chart);
+	cs_free(cells);
+}
+
+static void draw_picture(struct cs_view *view, const struct cs_picture *whole, struct cs_area area)
+{
+	struct result *state = view->state;
+	struct cs_picture part = {0};
+	double from[2], to[2];
+
+	window(state, from, to);
+	if (state->zoom == 0) {
+		cs_graphics_place(view->session->graphics, area, CS_ANCHOR_LEFT, whole);
+		return;
+	}
+	if (cs_picture_init(&part, (int)ceil((to[0] - from[0]) * whole->width),
+		    (int)ceil((to[1] - from[1]) * whole->height), NULL))
+		return;
+	cs_picture_paste(&part, whole, -(int)(from[0] * whole->width), -(int)(from[1] * whole->height));
+	cs_graphics_place(view->session->graphics, area, CS_ANCHOR_LEFT, &part);
+	cs_picture_fini(&part);
+}
+
+static void draw_figure(struct cs_view *view, const struct cs_result_figure *figure, struct cs_area area)
+{
+	struct result *state = view->state;
+
+	switch (figure->kind) {
+	case CS_RESULT_PLOT:
+		draw_plot(view, &figure->plot, area);
+		break;
+	case CS_RESULT_MOSAIC:
+		cs_mosaic_show(view->session, figure->mosaic, figure->columns, area, &state->mosaic);
+		break;
+	case CS_RESULT_PICTURE:
+		draw_picture(view, &figure->picture, area);
+		break;
+	}
+	if (state->zoom > 0 && figure->kind != CS_RESULT_MOSAIC)
+		cs_screen_put_right(&view->session->screen, area.row - 1, area.column + area.columns, CS_STYLE_DIM,
+			"%d× around %.0f %%, %.0f %%", 1 << state->zoom, 100 * state->centre[0], 100 * state->centre[1]);
+}
+
+static void draw_result(struct cs_view *view)
+{
+	struct result *state = view->state;
+	struct cs_session *session = view->session;
+	const struct cs_result *result = result_of(view);
+	struct cs_area area = {HEAD, 1, session->body_rows - HEAD, session->screen.columns - 2};
+	int figure;
+
+	draw_title(view);
+	if (!result) {
+		cs_analyses_invite(session, state->name, state->reading, HEAD - 1);
+		return;
+	}
+	cs_analyses_origin(session, state->name, state->reading, 1);
+	if (session->body_rows < 6) {
+		area.row = 1;
+		area.rows = session->body_rows - 1;
+	}
+	if (part_count(result) == 0) {
+		cs_screen_put(&session->screen, HEAD, 1, -1, CS_STYLE_DIM, "the result is empty");
+		return;
+	}
+	switch (part_of(result, state->part, &figure)) {
+	case PART_NOTES:
+		draw_notes(view, area);
+		break;
+	case PART_TABLE:
+		cs_grid_draw(session, &state->grid, area, true);
+		break;
+	case PART_FIGURE:
+		if (session->screen.columns >= WIDE && result->column_count > 0) {
+			int half = area.columns * 2 / 5;
+
+			cs_grid_draw(session, &state->grid, (struct cs_area){area.row, area.column, area.rows, half}, false);
+			area.column += half + 2;
+			area.columns -= half + 2;
+		}
+		draw_figure(view, &result->figures[figure], area);
+		break;
+	}
+}
+
+/* ---- keys ---- */
+
+static bool act_window(struct result *state, enum cs_action action)
+{
+	double step = 0.25 / (1 << state->zoom);
+
+	switch (action) {
+	case CS_ACTION_ZOOM_IN:
+		state->zoom += state->zoom < MOST_ZOOM;
+		break;
+	case CS_ACTION_ZOOM_OUT:
+		state->zoom -= state->zoom > 0;
+		break;
+	case CS_ACTION_LEFT:
+	case CS_ACTION_RIGHT:
+		if (state->zoom == 0)
+			return false;
+		state->centre[0] += action == CS_ACTION_LEFT ? -step : step;
+		break;
+	case CS_ACTION_UP:
+	case CS_ACTION_DOWN:
+		if (state->zoom == 0)
+			return false;
+		state->centre[1] += action == CS_ACTION_UP ? -step : step;
+		break;
+	default:
+		return false;
+	}
+	state->version++;
+	return true;
+}
+
+static bool act_part(struct cs_view *view, enum cs_action action)
+{
+	struct result *state = view->state;
+	const struct cs_result *result = result_of(view);
+	int figure;
+
+	switch (part_of(result, state->part, &figure)) {
+	case PART_TABLE:
+		return cs_grid_act(view->session, &state->grid, action);
+	case PART_NOTES:
+		state->scroll += action == CS_ACTION_DOWN ? 1 : action == CS_ACTION_UP ? -1 : 0;
+		return action == CS_ACTION_DOWN || action == CS_ACTION_UP;
+	case PART_FIGURE:
+		if (result->figures[figure].kind == CS_RESULT_MOSAIC)
+			return cs_mosaic_act(&state->mosaic, action);
+		if (action == CS_ACTION_LOG_SCALE && result->figures[figure].kind == CS_RESULT_PLOT) {
+			state->log_y = !state->log_y;
+			state->version++;
+			return true;
+		}
+		return act_window(state, action);
+	}
+	return false;
+}
+
+static bool act_result(struct cs_view *view, enum cs_action action, int argument)
+{
+	struct result *state = view->state;
+	int count = part_count(result_of(view));
+
+	(void)argument;
+	if (cs_analyses_act(view->session, state->name, action))
+		return true;
+	if (count == 0)
+		return false;
+	if (action == CS_ACTION_NEXT_PANE) {
+		to_part(state, (state->part + 1) % count);
+		return true;
+	}
+	if (act_part(view, action))
+		return true;
+	if (action == CS_ACTION_LEFT || action == CS_ACTION_RIGHT) {
+		to_part(state, (state->part + (action == CS_ACTION_LEFT ? count - 1 : 1)) % count);
+		return true;
+	}
+	return false;
+}
+
+static void find_result(struct cs_view *view, const char *text, int step)
+{
+	struct result *state = view->state;
+
+	if (!cs_grid_find(&state->grid, text, step))
+		cs_session_say(view->session, CS_STYLE_WARN, "no row of the table holds '%s'", text);
+}
+
+/* ---- export ---- */
+
+static enum cs_status save_mosaic(const struct cs_result_figure *figure, const char *stem, struct cs_error *error)
+{
+	struct cs_scale scale = {.kind = CS_SCALE_OWN};
+	struct cs_picture picture = {0};
+	char *png = cs_format("%s.png", stem), *h5 = cs_format("%s.hdf5", stem);
+	struct cs_h5 *file = NULL;
+	enum cs_status status = png && h5 ? CS_OK : cs_fail_memory(error, "a path");
+
+	if (!status)
+		status = cs_montage_mosaic(figure->mosaic, scale, cs_colormap_find("diverging"), figure->columns, 2, 2,
+			&picture, NULL, error);
+	if (!status)
+		status = cs_picture_save(&picture, png, NULL, error);
+	if (!status)
+		status = cs_h5_open(h5, CS_H5_CREATE, &file, error);
+	if (!status) {
+		status = cs_h5_write_tensor(file, "/x", figure->mosaic, error);
+		if (cs_h5_close(file, status ? NULL : error) && !status)
+			status = CS_ERR_IO;
+	}
+	cs_picture_fini(&picture);
+	cs_free(png);
+	cs_free(h5);
+	return status;
+}
+
+static enum cs_status save_figure(
+	const struct cs_result_figure *figure, const char *stem, char *message, size_t size, struct cs_error *error)
+{
+	char *png = cs_format("%s.png", stem), *svg = cs_format("%s.svg", stem);
+	enum cs_status status = png && svg ? CS_OK : cs_fail_memory(error, "a path");
+
+	if (status)
+		goto out;
+	switch (figure->kind) {
+	case CS_RESULT_PLOT:
+		status = cs_plot_save_png(&figure->plot, 900, 560, png, error);
+		if (!status)
+			status = cs_plot_save_svg(&figure->plot, 900, 560, svg, error);
+		snprintf(message, size, "wrote %s and .svg", png);
+		break;
+	case CS_RESULT_MOSAIC:
+		status = save_mosaic(figure, stem, error);
+		snprintf(message, size, "wrote %s and .hdf5", png);
+		break;
+	case CS_RESULT_PICTURE:
+		status = cs_picture_save(&figure->picture, png, NULL, error);
+		snprintf(message, size, "wrote %s", png);
+		break;
+	}
+out:
+	cs_free(png);
+	cs_free(svg);
+	return status;
+}
+
+static enum cs_status export_result(
+	struct cs_view *view, const char *stem, char *message, size_t size, struct cs_error *error)
+{
+	struct result *state = view->state;
+	const struct cs_result *result = result_of(view);
+	enum cs_status status;
+	int figure;
+	char *path;
+
+	if (part_count(result) == 0)
+		return cs_fail(error, CS_ERR_NOT_FOUND, "there is no result to export yet");
+	if (part_of(result, state->part, &figure) == PART_FIGURE)
+		return save_figure(&result->figures[figure], stem, message, size, error);
+	path = cs_format("%s.csv", stem);
+	status = path ? cs_grid_save(&state->grid, path, error) : cs_fail_memory(error, "a path");
+	if (!status)
+		snprintf(message, size, "wrote %s", path);
+	cs_free(path);
+	return status;
+}
+
+static void label_result(struct cs_view *view, char *text, size_t size)
+{
+	const struct result *state = view->state;
+	const struct cs_result *result = result_of(view);
+	int figure;
+
+	if (part_count(result) > 0 && part_of(result, state->part, &figure) == PART_FIGURE)
+		snprintf(text, size, "%s-%.60s", state->name, result->figures[figure].name);
+	else
+		snprintf(text, size, "%s", state->name);
+}
+
+static void close_result(struct cs_view *view)
+{
+	struct result *state = view->state;
+
+	cs_grid_fini(&state->grid);
+	cs_chart_fini(&state->chart);
+	cs_reading_free(state->reading);
+}
+
+const struct cs_view_ops cs_view_result = {
+	.name = "result",
+	.context = CS_ON_RESULT,
+	.size = sizeof(struct result),
+	.open = open_result,
+	.draw = draw_result,
+	.act = act_result,
+	.tick = tick_result,
+	.find = find_result,
+	.export = export_result,
+	.label = label_result,
+	.close = close_result,
+	.wake = 1000,
+};
