@@ -2,6 +2,7 @@
 #include "fuzz.h"
 
 #include "core/alloc.h"
+#include "data/dataset.h"
 #include "io/picture.h"
 #include "model/keras.h"
 #include "model/model.h"
@@ -153,8 +154,27 @@ static void seed_models(const char *root)
 		enter(root, "model");
 		snprintf(path, sizeof path, "%s/%zu.h5", folder, i);
 		must(cs_model_save(model, path, &error), &error);
+		enter(root, "h5");
+		snprintf(path, sizeof path, "%s/%zu.h5", folder, i);
+		must(cs_model_save(model, path, &error), &error);
 		cs_model_free(model);
 	}
+}
+
+/* A data set as convscope exports one. */
+static void seed_data(const char *root)
+{
+	struct cs_data_options options = cs_data_options_default();
+	struct cs_error error = {0};
+	struct cs_dataset *data;
+	char path[600];
+
+	enter(root, "h5");
+	snprintf(path, sizeof path, "%s/data.h5", folder);
+	options.size = 16;
+	must(cs_dataset_open("shapes:count=12", &options, NULL, &data, &error), &error);
+	must(cs_dataset_export(data, path, NULL, &error), &error);
+	cs_dataset_close(data);
 }
 
 static void seed_texts(const char *root)
@@ -169,6 +189,7 @@ static void seed_texts(const char *root)
 		"0,2.3,0.1,2.2,0.2,0.5,0.02,100,10,1700000000\n1,2.1,0.2,nan,nan,nan,0.01,100,10,1700000010\n";
 	static const char *const replies[] = {"\x07\033[?63;4;22c", "\xff\033[4;480;640t\033[6;16;8t",
 		"\x03\033]11;rgb:1e1e/1e1e/2e2e\033\\", "\x05q\033[A\033P1$r0m\033\\x", "\xff\033[?2;0;1920;1080S"};
+	static const char keys[] = "# a comment\nup k Up C-p\nquit Q\ndown j\r\npage-down PageDown F12 Space\nhelp ?\n";
 	char name[16];
 
 	enter(root, "annotations");
@@ -177,6 +198,8 @@ static void seed_texts(const char *root)
 	put_file(folder, "run", run, sizeof run - 1);
 	enter(root, "onnx");
 	put_file(folder, "empty", "\x08\x08\x3a\x00", 4);
+	enter(root, "keys");
+	put_file(folder, "keys", keys, sizeof keys - 1);
 	enter(root, "replies");
 	for (size_t i = 0; i < sizeof replies / sizeof *replies; i++) {
 		snprintf(name, sizeof name, "%zu", i);
@@ -193,6 +216,7 @@ int main(int argc, char **argv)
 	seed_pictures(argv[1]);
 	seed_archive(argv[1]);
 	seed_models(argv[1]);
+	seed_data(argv[1]);
 	seed_texts(argv[1]);
 	return 0;
 }
