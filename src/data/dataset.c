@@ -7,8 +7,11 @@
 #include "data/dataset.h"
 
 #include "core/alloc.h"
+#include "data/cifar.h"
 #include "data/folder.h"
 #include "data/h5_dataset.h"
+#include "data/idx.h"
+#include "data/npz.h"
 #include "data/shapes.h"
 #include "data/tiny_imagenet.h"
 #include "io/file.h"
@@ -18,7 +21,8 @@
 #include <string.h>
 
 const struct cs_dataset_ops *const cs_dataset_kinds[] = {
-	&cs_shapes_dataset, &cs_folder_dataset, &cs_tiny_imagenet_dataset, &cs_h5_dataset, NULL};
+	&cs_shapes_dataset, &cs_folder_dataset, &cs_cifar_dataset, &cs_idx_dataset, &cs_npz_dataset, &cs_h5_dataset,
+	&cs_tiny_imagenet_dataset, NULL};
 
 struct cs_data_options cs_data_options_default(void)
 {

@@ -1,11 +1,11 @@
 /* export.c: a data set into one HDF5 file. See cs_dataset_export in dataset.h.
  *
- * The file keeps each image in its place, so that image numbers stay what they were. It is written under another name and renamed.
+ * The file keeps each image in its place, so that image numbers stay what they were. Pixels go from the source to the file a few hundred images
+ * at a time; only labels, splits, boxes and names are held. The file is written under another name and renamed.
  */
 #include "data/dataset.h"
 
 #include "core/alloc.h"
-#include "data/stored.h"
 #include "io/file.h"
 #include "io/h5.h"
 
@@ -13,9 +13,12 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Bytes of images that are written together. */
+enum { SLICE = 8 << 20 };
+
 struct columns {
 	int32_t *labels, *boxes;
-	uint8_t *parts, *pixels;
+	uint8_t *parts;
 	const char **names;
 	bool any_box;
 };
@@ -25,30 +28,22 @@ static void columns_free(struct columns *c)
 	cs_free(c->labels);
 	cs_free(c->boxes);
 	cs_free(c->parts);
-	cs_free(c->pixels);
 	cs_free(c->names);
 }
 
-static enum cs_status columns_fill(
-	const struct cs_dataset *data, struct columns *c, struct cs_job *job, struct cs_error *error)
+static enum cs_status columns_fill(const struct cs_dataset *data, struct columns *c, struct cs_error *error)
 {
-	size_t count = (size_t)data->count, image = (size_t)data->width * (size_t)data->height * 3;
-	bool copy = cs_stored_block(data) == NULL;
+	size_t count = (size_t)data->count;
 
 	c->labels = cs_alloc(count * sizeof *c->labels);
 	c->boxes = cs_alloc(count * 4 * sizeof *c->boxes);
 	c->parts = cs_alloc(count);
 	c->names = cs_alloc(count * sizeof *c->names);
-	c->pixels = copy ? cs_alloc(count * image) : NULL;
-	if (!c->labels || !c->boxes || !c->parts || !c->names || (copy && !c->pixels))
-		return cs_fail(error, CS_ERR_MEMORY, "not enough memory to export %zu images (%.1f GB)", count,
-			(double)count * (double)image / 1e9);
+	if (!c->labels || !c->boxes || !c->parts || !c->names)
+		return cs_fail(error, CS_ERR_MEMORY, "not enough memory to export %zu images", count);
 	for (int64_t i = 0; i < data->count; i++) {
 		struct cs_sample sample;
-		enum cs_status status;
 
-		if (cs_job_cancelled(job))
-			return cs_fail(error, CS_ERR_CANCELLED, "cancelled while '%s' was being exported", data->spec);
 		cs_dataset_sample(data, i, &sample);
 		c->labels[i] = sample.label;
 		c->names[i] = sample.name ? sample.name : "";
@@ -57,12 +52,6 @@ static enum cs_status columns_fill(
 		c->boxes[4 * i + 2] = sample.has_box ? sample.box.right : 0;
 		c->boxes[4 * i + 3] = sample.has_box ? sample.box.bottom : 0;
 		c->any_box |= sample.has_box;
-		status = copy ? cs_dataset_pixels(data, i, c->pixels + (size_t)i * image, error) : CS_OK;
-		if (status)
-			return status;
-		if (i % 256 == 0)
-			cs_job_progress(job, 0.5 * (double)i / (double)data->count,
-				"reading image %" PRId64 " of %" PRId64, i, data->count);
 	}
 	memset(c->parts, CS_SPLIT_TEST, count);
 	for (int kind = 0; kind < CS_SPLIT_COUNT; kind++) {
@@ -72,16 +61,43 @@ static enum cs_status columns_fill(
 	return CS_OK;
 }
 
-static enum cs_status write_all(
-	const struct cs_dataset *data, const struct columns *c, struct cs_h5 *file, struct cs_error *error)
+static enum cs_status write_pixels(
+	const struct cs_dataset *data, struct cs_h5 *file, struct cs_job *job, struct cs_error *error)
 {
-	const uint8_t *pixels = c->pixels ? c->pixels : cs_stored_block(data);
+	int64_t image = (int64_t)data->width * data->height * 3;
+	int64_t step = SLICE / image > 0 ? SLICE / image : 1;
+	uint8_t *slice = cs_alloc((size_t)(step * image));
+	enum cs_status status = slice ? cs_h5_make_array(file, "/x", CS_H5_U8,
+						CS_SHAPE(data->count, data->height, data->width, 3), error)
+				      : cs_fail_memory(error, "the images of a data set");
+
+	for (int64_t first = 0; first < data->count && !status; first += step) {
+		int64_t count = first + step < data->count ? step : data->count - first;
+
+		for (int64_t i = 0; i < count && !status; i++) {
+			if (cs_job_cancelled(job))
+				status = cs_fail(
+					error, CS_ERR_CANCELLED, "cancelled while '%s' was being exported", data->spec);
+			else
+				status = cs_dataset_pixels(data, first + i, slice + i * image, error);
+		}
+		if (!status)
+			status = cs_h5_write_rows(file, "/x", CS_H5_U8, first, count, slice, error);
+		cs_job_progress(job, (double)(first + count) / (double)data->count,
+			"writing image %" PRId64 " of %" PRId64, first + count, data->count);
+	}
+	cs_free(slice);
+	return status;
+}
+
+static enum cs_status write_all(const struct cs_dataset *data, const struct columns *c, struct cs_h5 *file,
+	struct cs_job *job, struct cs_error *error)
+{
 	int64_t n = data->count;
 	enum cs_status status;
 
 	/* one step after another, until one fails */
-	if ((status = cs_h5_write_array(
-		     file, "/x", CS_H5_U8, CS_SHAPE(n, data->height, data->width, 3), pixels, error)) ||
+	if ((status = write_pixels(data, file, job, error)) ||
 		(status = cs_h5_write_array(file, "/y", CS_H5_I32, CS_SHAPE(n), c->labels, error)) ||
 		(status = cs_h5_write_array(file, "/split", CS_H5_U8, CS_SHAPE(n), c->parts, error)) ||
 		(c->any_box &&
@@ -105,13 +121,12 @@ enum cs_status cs_dataset_export(
 
 	if (!temporary)
 		return cs_fail_memory(error, "a file name");
-	status = columns_fill(data, &columns, job, error);
+	status = columns_fill(data, &columns, error);
 	if (!status)
 		status = cs_h5_open(temporary, CS_H5_CREATE, &file, error);
 	if (status)
 		goto out;
-	cs_job_progress(job, 0.5, "writing %s", path);
-	status = write_all(data, &columns, file, error);
+	status = write_all(data, &columns, file, job, error);
 	closed = cs_h5_close(file, status ? NULL : error);
 	status = status ? status : closed;
 	if (!status)

@@ -10,8 +10,6 @@
 #include "data/catalogue.h"
 #include "data/stored.h"
 #include "data/tree.h"
-#include "io/archive.h"
-#include "io/file.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -30,7 +28,7 @@ struct folder {
 
 static bool folder_recognise(const char *spec)
 {
-	return cs_file_is_directory(spec) || cs_archive_recognise(spec);
+	return cs_tree_recognise(spec);
 }
 
 static bool has_extension(const char *path)
@@ -180,7 +178,7 @@ static enum cs_status list_pictures(const struct folder *folder, struct cs_catal
 
 static enum cs_status no_pictures(const struct folder *folder, struct cs_error *error)
 {
-	const char *what = folder->tree.zip ? "zip" : "folder";
+	const char *what = folder->tree.tar ? "tar" : folder->tree.zip ? "zip" : "folder";
 	int64_t loose = 0;
 
 	for (int64_t i = 0; i < folder->tree.count; i++)
@@ -288,14 +286,14 @@ static enum cs_status folder_open(struct cs_dataset *data, const char *spec, con
 	struct cs_data_options options;
 	char *real = NULL;
 	int own = 64;
-	enum cs_status status = cs_stored_options(given, spec, &options, error);
+	enum cs_status status = cs_stored_options(given, spec, NULL, &options, error);
 
 	if (!status)
 		status = cs_stored_path(spec, &real, error);
 	if (!status)
 		status = cs_stored_fingerprint(real, &source.fingerprint, error);
 	if (!status)
-		status = cs_tree_open(real, &folder.tree, error);
+		status = cs_tree_open(real, options.no_cache, &folder.tree, error);
 	if (status)
 		goto out;
 	if (!folder.tree.zip) /* the time of a folder itself says nothing of what is deeper */

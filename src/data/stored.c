@@ -12,28 +12,31 @@
 #include "data/split.h"
 #include "data/tree.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum cs_status cs_stored_options(
-	const struct cs_data_options *given, const char *what, struct cs_data_options *out, struct cs_error *error)
+enum { OWN_PAIRS = 4 };
+
+enum cs_status cs_stored_options(const struct cs_data_options *given, const char *what, const struct cs_pair *more,
+	struct cs_data_options *out, struct cs_error *error)
 {
 	struct cs_data_options o = *given;
 	static const char *const fits[] = {"crop", "stretch", NULL};
 	int size = 0, fit = (int)o.fit;
-	const struct cs_pair pairs[] = {
+	struct cs_pair pairs[OWN_PAIRS + 6] = {
 		{.key = "size", .kind = 'i', .value = &size, .low = 1, .high = 4096},
 		{.key = "fit", .kind = 'w', .value = &fit, .words = fits},
 		{.key = "seed", .kind = 'u', .value = &o.seed},
 		{.key = "val", .kind = 'f', .value = &o.val_share, .low = 0, .high = 0.9},
 		{.key = "test", .kind = 'f', .value = &o.test_share, .low = 0, .high = 0.9},
-		{0},
 	};
-	enum cs_status status = cs_pairs_read(given->pairs, pairs, what, error);
+	enum cs_status status;
 
+	for (int i = 0; more && more[i].key && i < OWN_PAIRS; i++)
+		pairs[5 + i] = more[i];
+	status = cs_pairs_read(given->pairs, pairs, what, error);
 	if (status)
 		return status;
 	if (size) {
@@ -69,6 +72,13 @@ enum cs_status cs_stored_fingerprint(const char *real, uint64_t *fingerprint, st
 	*fingerprint = cs_hash_bytes(CS_HASH_BEGIN, real, strlen(real) + 1);
 	*fingerprint = cs_hash_bytes(*fingerprint, facts, sizeof facts);
 	return CS_OK;
+}
+
+int64_t cs_stored_size(const char *real)
+{
+	struct stat about;
+
+	return stat(real, &about) == 0 ? (int64_t)about.st_size : 0;
 }
 
 bool cs_stored_is_picture(const void *bytes, size_t size)
@@ -201,6 +211,18 @@ enum cs_status cs_stored_open(struct cs_dataset *data, const struct cs_source *s
 	return status;
 }
 
+enum cs_status cs_stored_open_sized(struct cs_dataset *data, const struct cs_source *source, int width, int height,
+	const struct cs_data_options *options, struct cs_job *job, struct cs_error *error)
+{
+	struct cs_data_options sized = *options;
+
+	if (!sized.size && !sized.width && width <= 4096 && height <= 4096) {
+		sized.width = width;
+		sized.height = height;
+	}
+	return cs_stored_open(data, source, 64, &sized, job, error);
+}
+
 static const uint8_t *pixels_of(const struct cs_store *s, int64_t image)
 {
 	return s->pixels + s->slots[image] * s->width * s->height * 3;
@@ -237,15 +259,6 @@ bool cs_stored_sums(const struct cs_dataset *data, int64_t image, uint64_t sum[3
 	memcpy(sum, sums->sum, sizeof sums->sum);
 	memcpy(square, sums->square, sizeof sums->square);
 	return true;
-}
-
-const uint8_t *cs_stored_block(const struct cs_dataset *data)
-{
-	const struct cs_store *s = data->state;
-
-	if (data->ops->pixels != cs_stored_pixels || s->skipped)
-		return NULL;
-	return s->pixels;
 }
 
 void cs_stored_close(struct cs_dataset *data)

@@ -453,7 +453,7 @@ static bool tiny_recognise(const char *spec)
 /* List the tree, and go to where the marks are. */
 static enum cs_status enter(struct tiny *tiny, const char *real, struct cs_error *error)
 {
-	enum cs_status status = cs_tree_open(real, &tiny->tree, error);
+	enum cs_status status = cs_tree_open(real, false, &tiny->tree, error);
 	size_t length = 0, shortest = SIZE_MAX;
 	char *top = NULL;
 
@@ -502,7 +502,7 @@ static enum cs_status tiny_open(struct cs_dataset *data, const char *spec, const
 	};
 	struct cs_data_options options;
 	char *real = NULL;
-	enum cs_status status = cs_stored_options(given, spec, &options, error);
+	enum cs_status status = cs_stored_options(given, spec, NULL, &options, error);
 
 	if (!status)
 		status = cs_stored_path(spec, &real, error);

@@ -1,13 +1,15 @@
-/* tree.c: listing and reading folders and zips alike. See tree.h.
+/* tree.c: listing and reading folders, zips and tars alike. See tree.h.
  *
  * A folder is walked with stat(), which says size and time of every file: they make the fingerprint by which a cache knows
- * its source. A symbolic link to a directory above itself would never end: each directory remembers its ancestors.
+ * its source. A symbolic link to a directory above itself would never end: each directory remembers its ancestors. A tar has
+ * no index, so all of it is unpacked once, into a file without a name, and read from there.
  */
 #include "data/tree.h"
 
 #include "core/alloc.h"
 #include "io/archive.h"
 #include "io/file.h"
+#include "io/tarball.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -19,11 +21,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MAX_DEPTH = 32, MAX_FILE = 256 << 20 /* larger files are no pictures */ };
+enum { MAX_DEPTH = 32, TAR_BEST_RATIO = 200, TAR_ALWAYS = 256 << 20, MAX_FILE = 256 << 20 /* larger files are no pictures */ };
 
 struct list {
 	struct cs_tree *tree;
 	int64_t room;
+	bool top; /* only what is in the folder itself */
 };
 
 struct ancestor {
@@ -123,10 +126,10 @@ static enum cs_status visit(struct list *list, int directory, const char *prefix
 			if (a->device == about.st_dev && a->inode == about.st_ino)
 				goto out;
 		}
-		if (next.depth <= MAX_DEPTH)
+		if (next.depth <= MAX_DEPTH && !list->top)
 			status = walk(list, directory, name, file.path, &next, error);
 	} else {
-		file.size = (int64_t)about.st_size;
+		file.size = file.packed = (int64_t)about.st_size;
 		file.time = (int64_t)about.st_mtim.tv_sec * 1000000000 + about.st_mtim.tv_nsec;
 	}
 	if (!status)
@@ -190,6 +193,7 @@ static enum cs_status list_zip(struct list *list, const char *path, struct cs_er
 
 		if (!name || !*name || unwanted(name))
 			continue;
+		cs_archive_sizes(archive, i, &file.size, &file.packed);
 		file.path = cs_strdup(name);
 		status = file.path ? append(list, &file, error) : cs_fail_memory(error, "a list of files");
 		if (status)
@@ -199,18 +203,57 @@ static enum cs_status list_zip(struct list *list, const char *path, struct cs_er
 	return status;
 }
 
-enum cs_status cs_tree_open(const char *path, struct cs_tree *out, struct cs_error *error)
+static enum cs_status add_from_tar(
+	void *context, const char *name, int64_t at, int64_t size, struct cs_error *error)
 {
-	struct cs_tree tree = {.zip = !cs_file_is_directory(path)};
-	struct list list = {.tree = &tree};
+	struct cs_tree_file file = {.member = at, .size = size, .packed = size};
+	struct list *list = context;
+	enum cs_status status;
+
+	if (!*name || unwanted(name))
+		return CS_OK;
+	file.path = cs_strdup(name);
+	status = file.path ? append(list, &file, error) : cs_fail_memory(error, "a list of files");
+	if (status)
+		cs_free(file.path);
+	return status;
+}
+
+static enum cs_status list_tar(
+	struct list *list, const char *path, int64_t packed, bool memory, struct cs_error *error)
+{
+	struct cs_tree *tree = list->tree;
+
+	tree->unpacked = cs_file_nameless(memory);
+	if (tree->unpacked < 0)
+		return cs_fail_errno(error, "no room to unpack", path);
+	return cs_tarball_unpack(path,
+		packed < INT64_MAX / TAR_BEST_RATIO / 2 ? TAR_ALWAYS + packed * TAR_BEST_RATIO : INT64_MAX, tree->unpacked,
+		add_from_tar, list, error);
+}
+
+bool cs_tree_recognise(const char *path)
+{
+	return cs_file_is_directory(path) || cs_archive_recognise(path) || cs_tarball_recognise(path);
+}
+
+static enum cs_status open_tree(
+	const char *path, bool top, bool memory, struct cs_tree *out, struct cs_error *error)
+{
+	struct cs_tree tree = {.zip = !cs_file_is_directory(path), .unpacked = -1};
+	struct list list = {.tree = &tree, .top = top};
 	struct stat about;
 	enum cs_status status;
+
+	tree.tar = tree.zip && cs_tarball_recognise(path);
 
 	if (stat(path, &about) != 0)
 		return cs_fail_errno(error, "cannot open", path);
 	tree.root = cs_strdup(path);
 	if (!tree.root) {
 		status = cs_fail_memory(error, "a file name");
+	} else if (tree.tar) {
+		status = list_tar(&list, path, (int64_t)about.st_size, memory, error);
 	} else if (tree.zip) {
 		status = list_zip(&list, path, error);
 	} else {
@@ -228,8 +271,20 @@ enum cs_status cs_tree_open(const char *path, struct cs_tree *out, struct cs_err
 	return CS_OK;
 }
 
+enum cs_status cs_tree_open(const char *path, bool memory, struct cs_tree *out, struct cs_error *error)
+{
+	return open_tree(path, false, memory, out, error);
+}
+
+enum cs_status cs_tree_open_top(const char *path, struct cs_tree *out, struct cs_error *error)
+{
+	return open_tree(path, true, true, out, error);
+}
+
 void cs_tree_close(struct cs_tree *tree)
 {
+	if (tree->tar && tree->unpacked >= 0)
+		close(tree->unpacked);
 	for (int64_t i = 0; i < tree->count; i++)
 		cs_free(tree->files[i].path);
 	cs_free(tree->files);
@@ -361,7 +416,7 @@ enum cs_status cs_tree_reader_new(const struct cs_tree *tree, struct cs_tree_rea
 	if (!reader)
 		return cs_fail_memory(error, "reading files");
 	reader->tree = tree;
-	if (tree->zip)
+	if (tree->zip && !tree->tar)
 		status = cs_archive_open(tree->root, &reader->archive, error);
 	if (status)
 		cs_free(reader);
@@ -386,7 +441,23 @@ enum cs_status cs_tree_read(struct cs_tree_reader *reader, const struct cs_tree_
 	enum cs_status status;
 	char *path;
 
-	if (reader->archive) {
+	if (reader->tree->tar) {
+		if ((uint64_t)file->size > limit)
+			return cs_fail(error, CS_ERR_MEMORY, "'%s' has %" PRId64 " bytes, more than the limit of %zu", file->path,
+				file->size, limit);
+		if (reader->capacity <= (size_t)file->size) {
+			char *grown = cs_realloc(reader->bytes, (size_t)file->size + 1, 1);
+
+			if (!grown)
+				return cs_fail_memory(error, "a file");
+			reader->bytes = grown;
+			reader->capacity = (size_t)file->size + 1;
+		}
+		*size = (size_t)file->size;
+		reader->bytes[*size] = '\0';
+		status = cs_file_read_at(
+			reader->tree->unpacked, file->path, file->member, reader->bytes, *size, error);
+	} else if (reader->archive) {
 		status = cs_archive_read(
 			reader->archive, file->member, limit, &reader->bytes, &reader->capacity, size, error);
 		if (!status && reader->capacity <= *size) { /* room for the NUL */
@@ -413,26 +484,47 @@ enum cs_status cs_tree_read(struct cs_tree_reader *reader, const struct cs_tree_
 	return status;
 }
 
+/* The bytes of a file of a tar to the end of `to`. */
+static enum cs_status copy_from_tar(
+	const struct cs_tree *tree, const struct cs_tree_file *file, int to, struct cs_error *error)
+{
+	enum { BLOCK = 1 << 16 };
+	char block[BLOCK];
+	enum cs_status status = CS_OK;
+
+	for (int64_t at = 0; at < file->size && !status; at += BLOCK) {
+		size_t size = file->size - at < BLOCK ? (size_t)(file->size - at) : BLOCK;
+
+		status = cs_file_read_at(tree->unpacked, file->path, file->member + at, block, size, error);
+		if (!status)
+			status = cs_file_append(to, file->path, block, size, error);
+	}
+	return status;
+}
+
+enum cs_status cs_tree_unpack(struct cs_tree_reader *reader, const struct cs_tree_file *file, int64_t limit, int fd,
+	int64_t *size, struct cs_error *error)
+{
+	if (reader->archive)
+		return cs_archive_unpack(reader->archive, file->member, limit, fd, size, error);
+	*size = file->size;
+	return copy_from_tar(reader->tree, file, fd, error);
+}
+
 size_t cs_tree_peek(struct cs_tree_reader *reader, const struct cs_tree_file *file, char *bytes, size_t size)
 {
-	const char *all;
 	size_t have = 0;
+	char *path;
 
-	if (reader->archive) {
-		if (cs_tree_read(reader, file, MAX_FILE, &all, &have, NULL) != CS_OK)
-			return 0;
-		have = have < size ? have : size;
-		memcpy(bytes, all, have);
-	} else {
-		char *path = cs_file_join(reader->tree->root, file->path);
-		FILE *stream = path ? fopen(path, "rbe") : NULL;
-
-		if (stream) {
-			have = fread(bytes, 1, size, stream);
-			fclose(stream);
-		}
-		cs_free(path);
+	if (reader->archive)
+		return cs_archive_peek(reader->archive, file->member, bytes, size, &have, NULL) ? 0 : have;
+	if (reader->tree->tar) {
+		have = (uint64_t)file->size < size ? (size_t)file->size : size;
+		return cs_file_read_at(reader->tree->unpacked, file->path, file->member, bytes, have, NULL) ? 0 : have;
 	}
+	path = cs_file_join(reader->tree->root, file->path);
+	have = path ? cs_file_peek(path, bytes, size) : 0;
+	cs_free(path);
 	return have;
 }
 

@@ -1,4 +1,4 @@
-/* tree.h: the files of a folder or of a zip, as one list: what reads data sets need not know which it is. */
+/* tree.h: the files of a folder, a zip or a tar, as one list: what reads data sets need not know which it is. */
 #ifndef CS_DATA_TREE_H
 #define CS_DATA_TREE_H
 
@@ -10,23 +10,32 @@
 
 struct cs_tree_file {
 	char *path; /* from the root, forward slashes; a directory's ends in one */
-	int64_t size; /* 0 in a zip */
-	int64_t time; /* of the last change, in nanoseconds; 0 in a zip */
-	int64_t member; /* number in the zip, -1 in a folder */
+	int64_t size; /* in a zip: as it promises */
+	int64_t time; /* of the last change, in nanoseconds; 0 in a zip or tar */
+	int64_t member; /* number in the zip, place in the unpacked tar, -1 in a folder */
+	int64_t packed; /* bytes in the zip; else as `size` */
 };
 
 /* Files and directories ordered by directory (bytes), and in one directory by name with numbers by their value: a2 before
  * a10. Hidden ones (".git", "__MACOSX", "Thumbs.db") are left out. */
 struct cs_tree {
-	char *root; /* path of the zip, or of the folder that the paths begin from */
-	bool zip;
+	char *root; /* path of the zip or tar, or of the folder that the paths begin from */
+	bool zip; /* one file: a zip or a tar */
+	bool tar;
+	int unpacked; /* the files of a tar one after the other, in a file without a name */
 	struct cs_tree_file *files;
 	int64_t count;
 };
 
-/* List a folder (symbolic links are followed, but not in circles) or a zip. Errors: CS_ERR_NOT_FOUND, CS_ERR_IO,
- * CS_ERR_FORMAT for a broken zip. */
-enum cs_status cs_tree_open(const char *path, struct cs_tree *out, struct cs_error *error);
+/* A folder, a zip or a tar? Looks at its first bytes. */
+bool cs_tree_recognise(const char *path);
+
+/* List a folder (symbolic links are followed, but not in circles), a zip, or a tar, which is unpacked for it (into memory with `memory`). What
+ * climbs out of a zip or tar or begins at the root is left out. Errors: CS_ERR_NOT_FOUND, CS_ERR_IO, CS_ERR_FORMAT for a broken zip or tar,
+ * CS_ERR_MEMORY. */
+enum cs_status cs_tree_open(const char *path, bool memory, struct cs_tree *out, struct cs_error *error);
+/* The same of a folder, but only what is in itself, not below; for telling quickly what it is. */
+enum cs_status cs_tree_open_top(const char *path, struct cs_tree *out, struct cs_error *error);
 void cs_tree_close(struct cs_tree *tree);
 
 /* The file of exactly this path, or NULL. */
@@ -53,6 +62,10 @@ void cs_tree_reader_free(struct cs_tree_reader *reader);
 /* The bytes of a file, valid until the next call; NUL-terminated (not counted). Errors: CS_ERR_MEMORY over the limit. */
 enum cs_status cs_tree_read(struct cs_tree_reader *reader, const struct cs_tree_file *file, size_t limit,
 	const char **bytes, size_t *size, struct cs_error *error);
+
+/* A file of a zip or tar, unpacked to the end of `fd`; *size says how many bytes. Errors: CS_ERR_MEMORY over the limit. */
+enum cs_status cs_tree_unpack(struct cs_tree_reader *reader, const struct cs_tree_file *file, int64_t limit, int fd,
+	int64_t *size, struct cs_error *error);
 
 /* The first bytes of a file, at most `size`; returns how many. */
 size_t cs_tree_peek(struct cs_tree_reader *reader, const struct cs_tree_file *file, char *bytes, size_t size);

@@ -7,16 +7,15 @@
 #include "io/archive.h"
 
 #include "core/alloc.h"
+#include "io/file.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <zip.h>
 
-enum { MEMBERS_LIMIT = 16 << 20, SMALL = 4096 };
+/* Deflate packs at most 1032 to 1; what unpacks to more than a little over that many times its size is no deflated data. */
+enum { MEMBERS_LIMIT = 16 << 20, SMALL = 4096, BLOCK = 1 << 18, BEST_RATIO = 1100, DOUBT = 1 << 20 };
 
 struct cs_archive {
 	zip_t *zip;
@@ -29,14 +28,10 @@ struct cs_archive {
 
 bool cs_archive_recognise(const char *path)
 {
-	char start[4] = "";
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	bool zip = fd >= 0 && read(fd, start, sizeof start) == (ssize_t)sizeof start &&
-		(memcmp(start, "PK\3\4", 4) == 0 || memcmp(start, "PK\5\6", 4) == 0);
+	char start[4];
 
-	if (fd >= 0)
-		close(fd);
-	return zip;
+	return cs_file_peek(path, start, sizeof start) == sizeof start &&
+		(memcmp(start, "PK\3\4", 4) == 0 || memcmp(start, "PK\5\6", 4) == 0);
 }
 
 static int by_name(const void *a, const void *b, void *context)
@@ -157,6 +152,16 @@ const char *cs_archive_name(struct cs_archive *archive, int64_t entry)
 	return entry >= 0 && entry < archive->count ? archive->names[entry] : NULL;
 }
 
+void cs_archive_sizes(struct cs_archive *archive, int64_t entry, int64_t *size, int64_t *packed)
+{
+	zip_stat_t about;
+
+	if (zip_stat_index(archive->zip, (zip_uint64_t)entry, 0, &about) != 0)
+		about.valid = 0;
+	*size = about.valid & ZIP_STAT_SIZE && about.size <= INT64_MAX ? (int64_t)about.size : 0;
+	*packed = about.valid & ZIP_STAT_COMP_SIZE && about.comp_size <= INT64_MAX ? (int64_t)about.comp_size : 0;
+}
+
 int64_t cs_archive_find(struct cs_archive *archive, const char *name)
 {
 	int64_t low = 0;
@@ -226,26 +231,100 @@ static enum cs_status unpack(struct cs_archive *archive, zip_file_t *member, con
 	return CS_OK;
 }
 
-enum cs_status cs_archive_read(struct cs_archive *archive, int64_t entry, size_t limit, char **bytes, size_t *capacity,
-	size_t *size, struct cs_error *error)
+/* A member by number, opened. */
+static enum cs_status open_member(
+	struct cs_archive *archive, int64_t entry, zip_file_t **out, struct cs_error *error)
 {
 	const char *name = cs_archive_name(archive, entry);
-	enum cs_status status;
-	zip_file_t *member;
-	zip_stat_t about;
 
 	if (!name)
 		return cs_fail(error, CS_ERR_ARGUMENT, "'%s' has members 0 to %lld, not %lld", archive->path,
 			(long long)archive->count - 1, (long long)entry);
-	if (zip_stat_index(archive->zip, (zip_uint64_t)entry, 0, &about) != 0 || !(about.valid & ZIP_STAT_SIZE))
-		about.size = 0;
-	if (about.size > limit)
-		return too_large(archive, name, limit, error);
-	member = zip_fopen_index(archive->zip, (zip_uint64_t)entry, 0);
-	if (!member)
+	*out = zip_fopen_index(archive->zip, (zip_uint64_t)entry, 0);
+	if (!*out)
 		return cs_fail(error, CS_ERR_FORMAT, "cannot unpack '%s' from '%s': %s", name, archive->path,
 			zip_strerror(archive->zip));
-	status = unpack(archive, member, name, limit, (size_t)about.size, bytes, capacity, size, error);
+	return CS_OK;
+}
+
+static enum cs_status cannot_unpack(
+	const struct cs_archive *archive, int64_t entry, zip_file_t *member, struct cs_error *error)
+{
+	return cs_fail(error, CS_ERR_FORMAT, "cannot unpack '%s' from '%s': %s", archive->names[entry], archive->path,
+		zip_file_strerror(member));
+}
+
+enum cs_status cs_archive_peek(
+	struct cs_archive *archive, int64_t entry, void *bytes, size_t size, size_t *got, struct cs_error *error)
+{
+	zip_file_t *member = NULL;
+	enum cs_status status = open_member(archive, entry, &member, error);
+
+	*got = 0;
+	while (!status && *got < size) {
+		zip_int64_t n = zip_fread(member, (char *)bytes + *got, size - *got);
+
+		if (n < 0)
+			status = cannot_unpack(archive, entry, member, error);
+		if (n <= 0)
+			break;
+		*got += (size_t)n;
+	}
+	if (member)
+		zip_fclose(member);
+	return status;
+}
+
+enum cs_status cs_archive_unpack(
+	struct cs_archive *archive, int64_t entry, int64_t limit, int fd, int64_t *size, struct cs_error *error)
+{
+	char *block = cs_alloc(BLOCK);
+	zip_file_t *member = NULL;
+	int64_t promised, packed = 0, done = 0;
+	enum cs_status status = block ? open_member(archive, entry, &member, error)
+				      : cs_fail_memory(error, "unpacking a zip file");
+
+	if (!status)
+		cs_archive_sizes(archive, entry, &promised, &packed);
+	if (!status && packed < (limit - DOUBT) / BEST_RATIO)
+		limit = packed * BEST_RATIO + DOUBT;
+	while (!status) {
+		zip_int64_t n = zip_fread(member, block, BLOCK);
+
+		if (n < 0)
+			status = cannot_unpack(archive, entry, member, error);
+		if (n <= 0)
+			break;
+		if (n > limit - done)
+			status = too_large(archive, archive->names[entry], (size_t)limit, error);
+		else
+			status = cs_file_append(fd, archive->path, block, (size_t)n, error);
+		done += n;
+	}
+	if (member)
+		zip_fclose(member);
+	cs_free(block);
+	if (!status)
+		*size = done;
+	return status;
+}
+
+enum cs_status cs_archive_read(struct cs_archive *archive, int64_t entry, size_t limit, char **bytes, size_t *capacity,
+	size_t *size, struct cs_error *error)
+{
+	const char *name = cs_archive_name(archive, entry);
+	int64_t promised = 0, packed;
+	zip_file_t *member = NULL;
+	enum cs_status status;
+
+	if (name)
+		cs_archive_sizes(archive, entry, &promised, &packed);
+	if ((uint64_t)promised > limit)
+		return too_large(archive, name, limit, error);
+	status = open_member(archive, entry, &member, error);
+	if (status)
+		return status;
+	status = unpack(archive, member, name, limit, (size_t)promised, bytes, capacity, size, error);
 	zip_fclose(member);
 	return status;
 }

@@ -19,6 +19,8 @@ void cs_archive_close(struct cs_archive *archive);
 int64_t cs_archive_count(const struct cs_archive *archive);
 /* A member's name, with forward slashes whatever wrote it; valid while the archive is open. NULL for other numbers. */
 const char *cs_archive_name(struct cs_archive *archive, int64_t entry);
+/* Bytes of a member, unpacked as it promises and packed as it lies there; 0 where the archive does not say. */
+void cs_archive_sizes(struct cs_archive *archive, int64_t entry, int64_t *size, int64_t *packed);
 /* The number of the first member of that name, or -1; by halving, so that it may be called for every member. */
 int64_t cs_archive_find(struct cs_archive *archive, const char *name);
 
@@ -27,5 +29,13 @@ int64_t cs_archive_find(struct cs_archive *archive, const char *name);
  * (over the limit), CS_ERR_FORMAT (damaged, encrypted, an unknown compression). */
 enum cs_status cs_archive_read(struct cs_archive *archive, int64_t entry, size_t limit, char **bytes, size_t *capacity,
 	size_t *size, struct cs_error *error);
+
+/* The first bytes of a member, at most `size`; *got says how many. Errors: CS_ERR_FORMAT. */
+enum cs_status cs_archive_peek(
+	struct cs_archive *archive, int64_t entry, void *bytes, size_t size, size_t *got, struct cs_error *error);
+/* Unpack one member into the open file `fd` from its beginning; *size says how many bytes came. Errors: CS_ERR_MEMORY (over the
+ * limit, or more than the member's packed bytes can hold), CS_ERR_FORMAT, CS_ERR_IO. */
+enum cs_status cs_archive_unpack(
+	struct cs_archive *archive, int64_t entry, int64_t limit, int fd, int64_t *size, struct cs_error *error);
 
 #endif

@@ -11,16 +11,30 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <pwd.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FIRST_BLOCK = 64 << 10 };
+enum { FIRST_BLOCK = 64 << 10, PATIENCE_MS = 3000 };
+
+/* Wait for a pipe to have something, or to be closed by its writers; what nobody writes to for seconds counts as empty. */
+static bool wait_for_bytes(int fd)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+	int got;
+
+	do
+		got = poll(&poll_fd, 1, PATIENCE_MS);
+	while (got < 0 && errno == EINTR);
+	return got > 0;
+}
 
 /* Read until the end of the file or `limit`+1 bytes; the block always has room for the NUL. */
 static enum cs_status read_all(
@@ -47,10 +61,12 @@ static enum cs_status read_all(
 			capacity = wanted;
 		}
 		n = read(fd, block + used, capacity - used - 1);
-		if (n < 0 && errno == EINTR)
+		if (n < 0 && (errno == EINTR || (errno == EAGAIN && wait_for_bytes(fd))))
 			continue;
 		if (n < 0) {
 			cs_free(block);
+			if (errno == EAGAIN)
+				return cs_fail(error, CS_ERR_IO, "nothing came out of the pipe '%s'", path);
 			return cs_fail_errno(error, "cannot read", path);
 		}
 		if (n == 0)
@@ -67,19 +83,102 @@ static enum cs_status read_all(
 	return CS_OK;
 }
 
+static enum cs_status not_a_file(const struct stat *about, const char *path, struct cs_error *error)
+{
+	return cs_fail(error, CS_ERR_IO, "'%s' is a %s, a file was expected", path,
+		S_ISDIR(about->st_mode)            ? "directory"
+			: S_ISFIFO(about->st_mode) ? "pipe"
+			: S_ISSOCK(about->st_mode) ? "socket"
+						   : "device");
+}
+
+size_t cs_file_peek(const char *path, void *bytes, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat about;
+	ssize_t got = 0;
+
+	if (fd < 0)
+		return 0;
+	if (fstat(fd, &about) == 0 && S_ISREG(about.st_mode))
+		got = read(fd, bytes, size);
+	close(fd);
+	return got > 0 ? (size_t)got : 0;
+}
+
+enum cs_status cs_file_open(const char *path, int *fd, int64_t *size, struct cs_error *error)
+{
+	int opened = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	enum cs_status status = CS_OK;
+	struct stat about;
+
+	if (opened < 0)
+		return cs_fail_errno(error, "cannot open", path);
+	if (fstat(opened, &about) != 0)
+		status = cs_fail_errno(error, "cannot read", path);
+	else if (!S_ISREG(about.st_mode))
+		status = not_a_file(&about, path, error);
+	if (status) {
+		close(opened);
+		return status;
+	}
+	*fd = opened;
+	*size = (int64_t)about.st_size;
+	return CS_OK;
+}
+
+enum cs_status cs_file_read_at(int fd, const char *path, int64_t at, void *bytes, size_t size, struct cs_error *error)
+{
+	char *to = bytes;
+
+	while (size > 0) {
+		ssize_t n = pread(fd, to, size < (size_t)1 << 30 ? size : (size_t)1 << 30, (off_t)at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return cs_fail_errno(error, "cannot read", path);
+		if (n == 0)
+			return cs_fail(error, CS_ERR_FORMAT, "'%s' ends too early", path);
+		to += n;
+		at += n;
+		size -= (size_t)n;
+	}
+	return CS_OK;
+}
+
+int cs_file_nameless(bool memory)
+{
+	char *directory = memory ? NULL : cs_file_cache("");
+	int fd = directory ? open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) : -1;
+
+	if (fd < 0 && directory) { /* file systems without O_TMPFILE */
+		char *path = cs_format("%sunpacked-XXXXXX", directory);
+
+		fd = path ? mkostemp(path, O_CLOEXEC) : -1;
+		if (fd >= 0)
+			unlink(path);
+		cs_free(path);
+	}
+	cs_free(directory);
+	return fd >= 0 ? fd : memfd_create("convscope-unpacked", MFD_CLOEXEC);
+}
+
 enum cs_status cs_file_read(const char *path, size_t limit, char **bytes, size_t *size, struct cs_error *error)
 {
 	enum cs_status status;
 	struct stat about;
 	size_t guess = FIRST_BLOCK;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* a pipe without a writer does not block */
 
 	if (fd < 0)
 		return cs_fail_errno(error, "cannot open", path);
 	if (fstat(fd, &about) != 0) {
 		status = cs_fail_errno(error, "cannot read", path);
-	} else if (S_ISDIR(about.st_mode)) {
-		status = cs_fail(error, CS_ERR_IO, "'%s' is a directory, a file was expected", path);
+	} else if (!S_ISREG(about.st_mode) && !S_ISFIFO(about.st_mode)) {
+		status = not_a_file(&about, path, error);
+	} else if (S_ISFIFO(about.st_mode) && !wait_for_bytes(fd)) {
+		status = cs_fail(error, CS_ERR_IO, "nothing came out of the pipe '%s'", path);
 	} else if (S_ISREG(about.st_mode) && (uint64_t)about.st_size > limit) {
 		status = cs_fail(error, CS_ERR_MEMORY, "'%s' has %lld bytes, more than the limit of %zu", path,
 			(long long)about.st_size, limit);
@@ -92,7 +191,7 @@ enum cs_status cs_file_read(const char *path, size_t limit, char **bytes, size_t
 	return status;
 }
 
-static enum cs_status write_all(int fd, const char *path, const void *bytes, size_t size, struct cs_error *error)
+enum cs_status cs_file_append(int fd, const char *path, const void *bytes, size_t size, struct cs_error *error)
 {
 	const char *at = bytes;
 
@@ -135,7 +234,7 @@ static enum cs_status write_through(const char *path, const void *bytes, size_t 
 
 	if (fd < 0)
 		return cs_fail_errno(error, "cannot open for writing", path);
-	status = write_all(fd, path, bytes, size, error);
+	status = cs_file_append(fd, path, bytes, size, error);
 	if (close(fd) != 0 && status == CS_OK)
 		status = cs_fail_errno(error, "cannot write", path);
 	return status;
@@ -157,7 +256,7 @@ enum cs_status cs_file_write(const char *path, const void *bytes, size_t size, s
 		status = cs_fail_errno(error, "cannot write", path);
 		goto out;
 	}
-	status = write_all(fd, path, bytes, size, error);
+	status = cs_file_append(fd, path, bytes, size, error);
 	if (close(fd) != 0 && status == CS_OK)
 		status = cs_fail_errno(error, "cannot write", path);
 	if (status == CS_OK)

@@ -67,6 +67,12 @@ enum cs_status cs_h5_write_array(struct cs_h5 *file, const char *path, enum cs_h
 enum cs_status cs_h5_read_array(struct cs_h5 *file, const char *path, enum cs_h5_type type, int64_t limit, void **data,
 	struct cs_shape *shape, struct cs_error *error);
 
+/* The same in pieces: the whole made first, its numbers not yet said, then rows first..first+count-1 written. */
+enum cs_status cs_h5_make_array(
+	struct cs_h5 *file, const char *path, enum cs_h5_type type, struct cs_shape shape, struct cs_error *error);
+enum cs_status cs_h5_write_rows(struct cs_h5 *file, const char *path, enum cs_h5_type type, int64_t first, int64_t count,
+	const void *rows, struct cs_error *error);
+
 /* A data set of rank 1 (columns 0) or 2 that grows by rows: made empty and chunked, appended to, flushed (SWMR readers then see it). */
 enum cs_status cs_h5_make_growing(struct cs_h5 *file, const char *path, enum cs_h5_type type, int64_t columns,
 	struct cs_error *error);

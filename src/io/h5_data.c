@@ -410,32 +410,82 @@ out:
 	return status;
 }
 
-enum cs_status cs_h5_write_array(struct cs_h5 *file, const char *path, enum cs_h5_type type, struct cs_shape shape,
-	const void *data, struct cs_error *error)
+/* Make a data set, and write all of it unless `numbers` is NULL. The lock is held. */
+static enum cs_status make_array(const struct cs_h5 *file, const char *path, enum cs_h5_type type,
+	const struct cs_shape *shape, const void *numbers, struct cs_error *error)
 {
 	hid_t space = -1, creation = -1, links = -1, to = -1;
-	enum cs_status status;
+	enum cs_status status = cs_h5_make_way(file, path, error);
 	hsize_t dims[CS_MAX_RANK];
 
-	cs_h5_lock();
-	status = cs_h5_make_way(file, path, error);
 	if (status != CS_OK)
-		goto out;
-	for (int i = 0; i < shape.rank; i++)
-		dims[i] = (hsize_t)shape.dim[i];
-	space = shape.rank ? H5Screate_simple(shape.rank, dims, NULL) : H5Screate(H5S_SCALAR);
+		return status;
+	for (int i = 0; i < shape->rank; i++)
+		dims[i] = (hsize_t)shape->dim[i];
+	space = shape->rank ? H5Screate_simple(shape->rank, dims, NULL) : H5Screate(H5S_SCALAR);
 	creation = cs_h5_data_properties();
 	links = cs_h5_link_properties();
 	to = H5Dcreate2(file->file, path, stored_type(type), space, links, creation, H5P_DEFAULT);
 	if (to < 0)
 		status = cs_h5_fail(file, error, CS_ERR_IO, "cannot make '%s'", path);
-	else if (cs_shape_count(&shape) > 0 && H5Dwrite(to, memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
+	else if (numbers && cs_shape_count(shape) > 0 &&
+		H5Dwrite(to, memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, numbers) < 0)
 		status = cs_h5_fail(file, error, CS_ERR_IO, "cannot write '%s'", path);
 	if (to >= 0 && H5Dclose(to) < 0 && status == CS_OK)
 		status = cs_h5_fail(file, error, CS_ERR_IO, "cannot write '%s'", path);
 	H5Pclose(links);
 	H5Pclose(creation);
 	H5Sclose(space);
+	return status;
+}
+
+enum cs_status cs_h5_write_array(struct cs_h5 *file, const char *path, enum cs_h5_type type, struct cs_shape shape,
+	const void *data, struct cs_error *error)
+{
+	enum cs_status status;
+
+	cs_h5_lock();
+	status = make_array(file, path, type, &shape, data, error);
+	cs_h5_unlock();
+	return status;
+}
+
+enum cs_status cs_h5_make_array(
+	struct cs_h5 *file, const char *path, enum cs_h5_type type, struct cs_shape shape, struct cs_error *error)
+{
+	enum cs_status status;
+
+	cs_h5_lock();
+	status = make_array(file, path, type, &shape, NULL, error);
+	cs_h5_unlock();
+	return status;
+}
+
+enum cs_status cs_h5_write_rows(struct cs_h5 *file, const char *path, enum cs_h5_type type, int64_t first, int64_t count,
+	const void *rows, struct cs_error *error)
+{
+	struct cs_shape shape;
+	enum cs_status status;
+	hid_t data;
+
+	cs_h5_lock();
+	status = cs_h5_open_data(file, path, &data, error);
+	if (status != CS_OK)
+		goto out;
+	status = shape_of(file, path, data, &shape, error);
+	if (status == CS_OK && (shape.rank == 0 || first < 0 || count < 0 || first > shape.dim[0] - count))
+		status = cs_fail(error, CS_ERR_ARGUMENT, "'%s': '%s' has no rows %lld to %lld", file->name, path,
+			(long long)first, (long long)(first + count - 1));
+	if (status == CS_OK && count > 0) {
+		hid_t in_file, memory = select_rows(data, &shape, first, count, &in_file);
+
+		if (H5Dwrite(data, memory_type(type), memory, in_file, H5P_DEFAULT, rows) < 0)
+			status = cs_h5_fail(file, error, CS_ERR_IO, "cannot write '%s'", path);
+		H5Sclose(memory);
+		H5Sclose(in_file);
+	}
+	if (H5Dclose(data) < 0 && status == CS_OK)
+		status = cs_h5_fail(file, error, CS_ERR_IO, "cannot write '%s'", path);
 out:
 	cs_h5_unlock();
 	return status;

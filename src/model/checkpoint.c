@@ -166,7 +166,7 @@ enum cs_status cs_checkpoint_load(
 {
 	struct cs_h5 *file = NULL;
 	int64_t steps;
-	enum cs_status status = cs_h5_open(path, CS_H5_READ, &file, error);
+	enum cs_status status = cs_h5_open_foreign(path, &file, error);
 
 	if (status)
 		return status;
@@ -214,7 +214,7 @@ enum cs_status cs_checkpoint_load_optimizer(const char *path, struct cs_optimize
 	struct cs_progress progress;
 	struct cs_h5 *file = NULL;
 	int64_t steps = 0;
-	enum cs_status status = cs_h5_open(path, CS_H5_READ, &file, error);
+	enum cs_status status = cs_h5_open_foreign(path, &file, error);
 
 	if (status)
 		return status;
@@ -260,7 +260,7 @@ enum cs_status cs_checkpoint_load_curves(const char *path, struct cs_curves *cur
 {
 	struct cs_curves found = {0};
 	struct cs_h5 *file = NULL;
-	enum cs_status status = cs_h5_open(path, CS_H5_READ, &file, error);
+	enum cs_status status = cs_h5_open_foreign(path, &file, error);
 	void *rows;
 
 	if (status)

@@ -47,7 +47,8 @@ static const int64_t most_numbers = (int64_t)4 << 30;
 
 /*** cs.h5.open(path[, mode])
  * Open an HDF5 file: "read" (unless said), "create" (a new file, put in place when it is closed), or "write" (change what is there). Returns a
- * file, or nil, message, code. It can be a to-be-closed variable.
+ * file, or nil, message, code. It can be a to-be-closed variable. For reading, files are opened by convscope-reader, in a process of its own: a
+ * file that means harm is an error. For writing they are not: write to files of your own.
  */
 static int l_open(lua_State *L)
 {
@@ -64,11 +65,10 @@ static int l_open(lua_State *L)
 		return cs_value_fail(L, &error);
 	}
 	file->writable = mode != 0;
-	if (cs_h5_open(mode == 1 ? file->temporary : path,
-		    mode == 0           ? CS_H5_READ
-			    : mode == 1 ? CS_H5_CREATE
-					: CS_H5_WRITE,
-		    &file->h5, &error))
+	/* What is only read may come from anywhere. */
+	if (mode == 0 ? cs_h5_open_foreign(path, &file->h5, &error)
+		      : cs_h5_open(mode == 1 ? file->temporary : path, mode == 1 ? CS_H5_CREATE : CS_H5_WRITE, &file->h5,
+				&error))
 		return cs_value_fail(L, &error);
 	return 1;
 }

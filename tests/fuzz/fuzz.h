@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -20,6 +21,29 @@ static inline void check_error(enum cs_status status, const struct cs_error *err
 		fprintf(stderr, "status %d with the message '%s'\n", (int)status, error->message);
 		abort();
 	}
+}
+
+/* A new directory, in memory where the system has such a place; gone at exit. */
+static char scratch[64];
+
+static inline void remove_scratch(void)
+{
+	char command[128];
+
+	snprintf(command, sizeof command, "rm -rf %s", scratch);
+	if (system(command))
+		perror(scratch);
+}
+
+static inline const char *scratch_directory(void)
+{
+	if (!*scratch) {
+		snprintf(scratch, sizeof scratch, "%s/convscope-fuzz-XXXXXX", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
+		if (!mkdtemp(scratch))
+			exit(2);
+		atexit(remove_scratch);
+	}
+	return scratch;
 }
 
 /* Write a file of that name below `directory`. */

@@ -132,7 +132,10 @@ static void look_at(struct cs_h5 *file, const char *path, int depth)
 		cs_free(list);
 		return;
 	}
-	check_error(cs_h5_info(file, path, &shape, &kind, &error), &error);
+	if (cs_h5_info(file, path, &shape, &kind, &error)) {
+		check_error(error.status, &error);
+		return;
+	}
 	cs_h5_grain(file, path);
 	if (cs_h5_address(file, path) >= 0 && kind != 'f')
 		abort();

@@ -7,6 +7,8 @@
 #include "model/keras.h"
 #include "model/model.h"
 
+#include <archive.h>
+#include <archive_entry.h>
 #include <jpeglib.h>
 #include <sys/stat.h>
 #include <zip.h>
@@ -177,6 +179,119 @@ static void seed_data(const char *root)
 	cs_dataset_close(data);
 }
 
+/* An array of NumPy's, its numbers made of their places. */
+static size_t make_npy(const char *type, const char *order, const char *shape, size_t bytes, uint8_t *out)
+{
+	int length = snprintf((char *)out + 10, 118, "{'descr': '%s', 'fortran_order': %s, 'shape': %s, }", type, order, shape);
+
+	memcpy(out, "\x93NUMPY\1\0v\0", 10);
+	memset(out + 10 + length, ' ', (size_t)(117 - length));
+	out[127] = '\n';
+	for (size_t i = 0; i < bytes; i++)
+		out[128 + i] = (uint8_t)(i * 31);
+	return 128 + bytes;
+}
+
+static void seed_npz(const char *name, int method, const char *order)
+{
+	static uint8_t x[2048], y[512], names[512];
+	char path[600];
+	const struct {
+		const char *name;
+		const uint8_t *bytes;
+		size_t size;
+	} members[] = {
+		{"x_train.npy", x, make_npy("|u1", order, "(12, 8, 8)", 768, x)},
+		{"y_train.npy", y, make_npy("<i4", "False", "(12,)", 48, y)},
+		{"class_names.npy", names, make_npy("<U3", "False", "(3,)", 36, names)},
+	};
+	zip_t *zip;
+
+	for (int i = 0; i < 12; i++)
+		memcpy(y + 128 + 4 * i, (uint8_t[4]){(uint8_t)(i % 3)}, 4);
+	for (int i = 0; i < 36; i++)
+		names[128 + i] = (uint8_t)(i % 4 ? 0 : 'a' + i / 4);
+	snprintf(path, sizeof path, "%s/%s.npz", folder, name);
+	zip = zip_open(path, ZIP_CREATE | ZIP_TRUNCATE, NULL);
+	for (size_t i = 0; zip && i < sizeof members / sizeof *members; i++) {
+		zip_int64_t entry = zip_file_add(zip, members[i].name,
+			zip_source_buffer(zip, members[i].bytes, members[i].size, 0), ZIP_FL_ENC_UTF_8);
+
+		zip_set_file_compression(zip, (zip_uint64_t)entry, method ? ZIP_CM_DEFLATE : ZIP_CM_STORE, 0);
+	}
+	if (!zip || zip_close(zip)) {
+		fprintf(stderr, "cannot write '%s'\n", path);
+		exit(1);
+	}
+}
+
+struct tar_member {
+	const char *name;
+	const uint8_t *bytes;
+	size_t size;
+};
+
+static void seed_tar(const char *name, bool packed, const struct tar_member *members, size_t count)
+{
+	struct archive *tar = archive_write_new();
+	char path[600];
+
+	snprintf(path, sizeof path, "%s/%s", folder, name);
+	archive_write_set_format_ustar(tar);
+	if (packed)
+		archive_write_add_filter_gzip(tar);
+	archive_write_open_filename(tar, path);
+	for (size_t i = 0; i < count; i++) {
+		struct archive_entry *entry = archive_entry_new();
+
+		archive_entry_set_pathname(entry, members[i].name);
+		archive_entry_set_size(entry, (la_int64_t)members[i].size);
+		archive_entry_set_filetype(entry, AE_IFREG);
+		archive_entry_set_perm(entry, 0644);
+		archive_write_header(tar, entry);
+		archive_write_data(tar, members[i].bytes, members[i].size);
+		archive_entry_free(entry);
+	}
+	if (archive_write_free(tar) != ARCHIVE_OK) {
+		fprintf(stderr, "cannot write '%s'\n", path);
+		exit(1);
+	}
+}
+
+static void seed_arrays(const char *root)
+{
+	static uint8_t npy[4096], images[16 + 8 * 16] = {0, 0, 8, 3, 0, 0, 0, 8, 0, 0, 0, 4, 0, 0, 0, 4};
+	static uint8_t labels[8 + 8] = {0, 0, 8, 1, 0, 0, 0, 8}, bin[4 * 3073];
+	static const char *const types[] = {"<f4", ">f8", "<f2", "|b1", "<i8", ">u2", "<U4", "|S5"};
+
+	enter(root, "npy");
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+		char name[16];
+		size_t size = make_npy(types[i], i % 2 ? "True" : "False", "(4, 3, 2)", 384, npy);
+
+		snprintf(name, sizeof name, "%zu.npy", i);
+		put_file(folder, name, npy, size);
+	}
+	enter(root, "dataset");
+	seed_npz("stored", 0, "False");
+	seed_npz("deflated", 1, "True");
+	for (int i = 0; i < 8; i++)
+		labels[8 + i] = (uint8_t)(i % 2);
+	for (int i = 0; i < 128; i++)
+		images[16 + i] = (uint8_t)(i * 2);
+	for (int i = 0; i < 4; i++)
+		bin[i * 3073] = (uint8_t)(i % 2);
+	put_file(folder, "cifar.bin", bin, sizeof bin);
+	seed_tar("mnist.tar", false,
+		(const struct tar_member[]){{"train-images-idx3-ubyte", images, sizeof images},
+			{"train-labels-idx1-ubyte", labels, sizeof labels}},
+		2);
+	seed_tar("cifar.tar.gz", true,
+		(const struct tar_member[]){{"c/data_batch_1.bin", bin, sizeof bin}, {"c/test_batch.bin", bin, sizeof bin},
+			{"c/batches.meta.txt", (const uint8_t *)"plane\ncar\n", 10}},
+		3);
+}
+
 static void seed_texts(const char *root)
 {
 	static const char tiny[] = "n00000001\nn00000002\n\0n00000001\tgoldfish, fish\nn00000002\tdog\n\0"
@@ -217,6 +332,7 @@ int main(int argc, char **argv)
 	seed_archive(argv[1]);
 	seed_models(argv[1]);
 	seed_data(argv[1]);
+	seed_arrays(argv[1]);
 	seed_texts(argv[1]);
 	return 0;
 }

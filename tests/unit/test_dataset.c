@@ -20,8 +20,8 @@ static void an_unknown_word_names_the_choices(void **state)
 	(void)state;
 	assert_int_equal(cs_dataset_open("tiny-imagnet", NULL, NULL, &data, &error), CS_ERR_NOT_FOUND);
 	assert_string_equal(error.message,
-		"no dataset 'tiny-imagnet': expected shapes, a folder of class folders, tiny-imagenet-200.zip or an "
-		".h5 file");
+		"no dataset 'tiny-imagnet': expected shapes, a folder of class folders, CIFAR's .bin files, MNIST's idx files, "
+		"an .npz file, an .h5 file or tiny-imagenet-200.zip");
 	case_text("some.txt", "text");
 	assert_int_equal(cs_dataset_open(case_path("some.txt"), NULL, NULL, &data, &error), CS_ERR_FORMAT);
 	assert_non_null(strstr(error.message, "is not a data set: expected shapes"));
@@ -154,10 +154,10 @@ static void files_of_others_need_images_and_labels_alone(void **state)
 	assert_int_equal(cs_h5_write_array(file, "/x", CS_H5_F32, CS_SHAPE(N, SIDE, SIDE, 1), x, &error), CS_OK);
 	assert_int_equal(cs_h5_write_array(file, "/y", CS_H5_I32, CS_SHAPE(N - 1), y, &error), CS_OK);
 	assert_int_equal(cs_h5_close(file, &error), CS_OK);
-	assert_non_null(strstr(case_refused(case_path("bad.h5"), NULL), "/y is 39, but /x holds 40 images"));
+	assert_non_null(strstr(case_refused(case_path("bad.h5"), NULL), "y is 39, but x holds 40 images"));
 	assert_int_equal(cs_h5_open(case_path("none.h5"), CS_H5_CREATE, &file, &error), CS_OK);
 	assert_int_equal(cs_h5_close(file, &error), CS_OK);
-	assert_non_null(strstr(case_refused(case_path("none.h5"), NULL), "not a data set: expected images in /x"));
+	assert_non_null(strstr(case_refused(case_path("none.h5"), NULL), "is not a data set: it holds nothing; expected images in x"));
 }
 
 static void statistics_of_shapes_do_not_depend_on_threads(void **state)

@@ -76,8 +76,50 @@ static void a_file_over_the_limit_is_refused(void **state)
 	unlink(path);
 	cs_free(path);
 	/* A file without a size of its own cannot run over either. */
-	assert_int_equal(cs_file_read("/dev/zero", 1 << 20, &bytes, &size, &error), CS_ERR_MEMORY);
+	assert_int_equal(cs_file_read("/proc/self/maps", 20, &bytes, &size, &error), CS_ERR_MEMORY);
 	assert_null(bytes);
+}
+
+static void what_is_no_file_is_refused_without_waiting(void **state)
+{
+	char *pipe_path = in_directory("pipe");
+	struct cs_error error;
+	char *bytes = NULL;
+	int64_t length;
+	size_t size;
+	int fd;
+
+	(void)state;
+	assert_int_equal(cs_file_read("/dev/zero", 1 << 20, &bytes, &size, &error), CS_ERR_IO);
+	assert_non_null(strstr(error.message, "device"));
+	assert_int_equal(mkfifo(pipe_path, 0600), 0);
+	/* nobody writes to it: neither waits for ever */
+	assert_int_equal(cs_file_peek(pipe_path, &fd, sizeof fd), 0);
+	assert_int_equal(cs_file_open(pipe_path, &fd, &length, &error), CS_ERR_IO);
+	assert_non_null(strstr(error.message, "pipe"));
+	assert_int_equal(cs_file_read(pipe_path, 10, &bytes, &size, &error), CS_ERR_IO);
+	assert_non_null(strstr(error.message, "pipe"));
+	unlink(pipe_path);
+	cs_free(pipe_path);
+}
+
+static void a_pipe_is_read_to_its_end(void **state)
+{
+	char path[64], *bytes = NULL;
+	struct cs_error error;
+	size_t size = 0;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(write(ends[1], "picture", 7), 7);
+	close(ends[1]);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", ends[0]);
+	assert_int_equal(cs_file_read(path, 100, &bytes, &size, &error), CS_OK);
+	assert_int_equal(size, 7);
+	assert_memory_equal(bytes, "picture", 8);
+	cs_free(bytes);
+	close(ends[0]);
 }
 
 static void missing_files_and_directories_are_told_apart(void **state)
@@ -240,6 +282,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_written_is_read_back),
 		cmocka_unit_test(a_file_over_the_limit_is_refused),
+		cmocka_unit_test(what_is_no_file_is_refused_without_waiting),
+		cmocka_unit_test(a_pipe_is_read_to_its_end),
 		cmocka_unit_test(missing_files_and_directories_are_told_apart),
 		cmocka_unit_test(a_failed_write_leaves_the_old_file_and_no_litter),
 		cmocka_unit_test(a_full_disk_is_an_error),
