@@ -69,6 +69,7 @@ enum cs_status cs_trace_new(const struct cs_network *network, enum cs_trace_kind
 	}
 	trace->network = network;
 	trace->kind = kind;
+	trace->precision = network->precision;
 	trace->capacity = capacity;
 	trace->workers = workers;
 	trace->plan = plan;
@@ -129,6 +130,7 @@ static struct cs_pass pass_of(const struct cs_trace *trace, int i)
 	return (struct cs_pass){
 		.count = trace->count,
 		.training = trace->training,
+		.precision = trace->precision,
 		.seed = trace->seed,
 		.step = trace->step,
 		.in = i ? at(trace, trace->plan->places[i - 1].out) : trace->input.data,
@@ -171,7 +173,9 @@ static void run_step(struct cs_trace *trace, const struct cs_step *step)
 	layer->ops->forward(layer, &pass);
 }
 
-static void forward(struct cs_trace *trace, const struct cs_tensor *images, bool training, uint64_t seed, uint32_t step)
+/* Through the layers up to `last`. */
+static void forward(struct cs_trace *trace, const struct cs_tensor *images, int last, bool training, uint64_t seed,
+	uint32_t step)
 {
 	struct cs_shape one = images->shape;
 	int count = (int)images->shape.dim[0];
@@ -190,7 +194,7 @@ static void forward(struct cs_trace *trace, const struct cs_tensor *images, bool
 		memcpy(trace->input.data, images->data, (size_t)cs_tensor_count(images) * sizeof(float));
 	for (int i = 0; i < trace->network->layer_count; i++)
 		trace->slots[i].out.shape.dim[0] = count;
-	for (int s = 0; s < trace->plan->step_count; s++)
+	for (int s = 0; s < trace->plan->step_count && trace->plan->steps[s].first <= last; s++)
 		run_step(trace, &trace->plan->steps[s]);
 	if (trace->kind == CS_TRACE_OUTPUT)
 		trace->input.data = NULL; /* the caller's, and only lent */
@@ -198,13 +202,18 @@ static void forward(struct cs_trace *trace, const struct cs_tensor *images, bool
 
 void cs_network_forward(struct cs_trace *trace, const struct cs_tensor *images)
 {
-	forward(trace, images, false, 0, 0);
+	forward(trace, images, trace->network->layer_count - 1, false, 0, 0);
+}
+
+void cs_network_forward_to(struct cs_trace *trace, const struct cs_tensor *images, int layer)
+{
+	forward(trace, images, layer, false, 0, 0);
 }
 
 void cs_network_forward_training(struct cs_trace *trace, const struct cs_tensor *images, uint64_t seed, uint32_t step)
 {
 	assert(trace->kind == CS_TRACE_TRAIN);
-	forward(trace, images, true, seed, step);
+	forward(trace, images, trace->network->layer_count - 1, true, seed, step);
 }
 
 static bool learns(const struct cs_layer *layer)

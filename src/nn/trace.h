@@ -27,6 +27,7 @@ struct cs_slot {
 struct cs_trace {
 	const struct cs_network *network; /* borrowed */
 	enum cs_trace_kind kind;
+	enum cs_precision precision; /* the network's when it was planned */
 	int capacity; /* images it has room for */
 	int count; /* images of the last pass */
 	struct cs_tensor
@@ -56,7 +57,11 @@ size_t cs_trace_bytes(const struct cs_network *network, enum cs_trace_kind kind,
  * and batch norm uses its moving statistics. The shape was checked by the caller (asserts). */
 void cs_network_forward(struct cs_trace *trace, const struct cs_tensor *images);
 
-/* As above, with dropout on and batch statistics: random masks come from (seed, step). */
+/* As cs_network_forward, but no further than `layer` (and what is computed in one pass with it): for looking at what lies below. What the
+ * trace holds of later layers is of no use then. */
+void cs_network_forward_to(struct cs_trace *trace, const struct cs_tensor *images, int layer);
+
+/* As cs_network_forward, with dropout on and batch statistics: random masks come from (seed, step). */
 void cs_network_forward_training(struct cs_trace *trace, const struct cs_tensor *images, uint64_t seed, uint32_t step);
 
 /* From the gradient in the last slot's d_out back to all parameters (slot.d_params). With `to_logits` d_out is with respect to

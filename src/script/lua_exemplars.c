@@ -381,7 +381,7 @@ static enum cs_status read_winners(struct viewing *v, int64_t first, int64_t cou
 		if (status)
 			return status;
 	}
-	cs_network_forward(v->trace, &images);
+	cs_network_forward_to(v->trace, &images, v->exemplars->layer);
 	return CS_OK;
 }
 
