@@ -1,6 +1,7 @@
 -- doctor: what convscope finds on this machine.
 local cs = require "convscope"
 local cli = require "convscope.commandline"
+local common = require "convscope.common"
 local system = cs.engine.system
 
 return {
@@ -19,6 +20,7 @@ return {
       machine.threads, machine.terminal = cs.threads(), terminal
       for key, value in pairs(speed) do machine[key] = value end
       machine.gemm_share = share
+      machine.note = common.blas_note(machine, speed)
       machine.version = cs.version
       return cli.json(machine)
     end
@@ -26,7 +28,7 @@ return {
     cli.print(("library        %s"):format(package.convscope_library or "?"))
     cli.print(("processor      %s, %d processors, %d threads in use"):format(machine.cpu, machine.processors, cs.threads()))
     cli.print(("instructions   %s in use, %s at best%s%s"):format(machine.isa, machine.best_isa, machine.bf16 and ", bf16" or "",
-      machine.amx and ", AMX" or ""))
+      machine.amx and ", AMX (--precision bf16)" or ""))
     cli.print(("multiply-add   %.0f GFLOP/s on all threads, %.0f on one (in registers)"):format(speed.fma_peak_gflops, speed.fma_one_gflops))
     cli.print(("OpenBLAS       kernel %s; %.0f GFLOP/s on one thread, %.0f %% of the peak"):format(machine.blas, speed.gemm_gflops,
       100 * share))
@@ -34,10 +36,8 @@ return {
     if machine.isa ~= machine.best_isa then
       cli.print(("note: CONVSCOPE_ISA keeps the engine at %s; this processor has %s"):format(machine.isa, machine.best_isa))
     end
-    if share < 0.5 then
-      cli.print(("note: OpenBLAS reaches %.0f %% of what this processor can do: the kernel '%s' may be a poor choice, or the machine is busy. "
-        .. "OPENBLAS_CORETYPE=Haswell|SkylakeX|Zen forces another"):format(100 * share, machine.blas))
-    end
+    local note = common.blas_note(machine, speed)
+    if note then cli.print("note: " .. note) end
     cli.print ""
     cli.print(terminal and terminal:gsub("\n+$", "") or "terminal: " .. why)
   end,
