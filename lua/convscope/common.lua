@@ -27,6 +27,11 @@ function common.threads(parser)
   parser:option("--threads", "Threads to use (all processors).", nil, common.integer(0, 4096)):argname "N"
 end
 
+function common.precision(parser)
+  parser:option("--precision", "Convolutions forward: fp32 (unless said), or bf16, faster and less exact, where the processor has AMX tiles.")
+    :choices({ "fp32", "bf16" }):argname "NAME"
+end
+
 function common.json(parser)
   parser:flag("--json", "Print one JSON document and nothing else.")
 end
@@ -72,6 +77,7 @@ function common.load_model(args)
   elseif not net.preprocess.known then
     cli.say("note: %s does not say how pixels go in; they are divided by 255 (--scale, --mean, --std, --bgr say otherwise)", args.model)
   end
+  if args.precision then cli.check(net:set_precision(args.precision)) end
   return net
 end
 
@@ -149,6 +155,47 @@ end
 
 function common.set_option(parser, text)
   parser:option("--set", text):argname("KEY=VALUE"):count "*"
+end
+
+-- OpenBLAS' kernels by the instructions they use; what is not here is as old as SSE.
+local blas_isa = {
+  SkylakeX = "avx512", Cooperlake = "avx512", SapphireRapids = "avx512",
+  Haswell = "avx2", Zen = "avx2", Excavator = "avx2",
+  Sandybridge = "avx", Bulldozer = "avx", Piledriver = "avx", Steamroller = "avx",
+}
+local blas_advice = { avx512 = "SkylakeX", avx2 = "Haswell" }
+
+-- What is wrong with the kernel that OpenBLAS chose, by its speed; nil where nothing is. Of the peak a good kernel reaches 60 to 90 %.
+function common.blas_note(machine, speed)
+  local share = speed.gemm_gflops / speed.fma_one_gflops
+  if share >= 0.5 or machine.best_isa == "portable" then return nil end
+  local uses, advice = blas_isa[machine.blas] or "SSE", blas_advice[machine.best_isa]
+  local forced = os.getenv "OPENBLAS_CORETYPE"
+  if uses == machine.best_isa then
+    return ("OpenBLAS reaches %.0f %% of this processor's peak with its kernel '%s', which is the right one here: the machine is busy, "
+      .. "or shares its processors; measure again when it is idle"):format(100 * share, machine.blas)
+  end
+  local why = ("OpenBLAS reaches %.0f %% of this processor's peak: its kernel '%s' uses %s, and the processor has %s"):format(100 * share, machine.blas,
+    uses:upper(), machine.best_isa:upper())
+  if forced and forced ~= "" then
+    return ("%s; OPENBLAS_CORETYPE=%s asks for it: leave it out, or set it to %s"):format(why, forced, advice)
+  end
+  return ("%s; set OPENBLAS_CORETYPE=%s, or install a newer OpenBLAS"):format(why, advice)
+end
+
+-- The same before a long training of a network that spends its time in OpenBLAS; nil where it does not, or where the training is short.
+function common.blas_warning(net, images, epochs)
+  local plan, macs, blas = net:plan { kind = "train" }, 0, 0
+  if not plan then return nil end
+  for i, layer in ipairs(net.layers) do
+    macs = macs + layer.macs
+    if plan[i].algorithm:find "GEMM" then blas = blas + layer.macs end
+  end
+  -- a processor does some 1e11 multiply-adds a second, a step three times those of a forward pass
+  if blas < 0.1 * macs or 3e-11 * macs * images * epochs < 60 then return nil end
+  local machine = cs.machine()
+  local speed = machine and cs.speed()
+  return speed and common.blas_note(machine, speed)
 end
 
 function common.shape(list)

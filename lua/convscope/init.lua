@@ -86,7 +86,7 @@ end
 
 local plain = {
   "epochs", "batch", "patience", "smoothing", "seed", "threads", "overwrite", "keep_preprocess", "checkpoint_seconds", "resume",
-  "out", "on_batch", "on_epoch",
+  "precision", "out", "on_batch", "on_epoch",
 }
 local train_options = { rate = true, optimizer = true, schedule = true, warmup = true, augment = true, about = true }
 for _, name in ipairs(plain) do train_options[name] = true end
@@ -142,6 +142,7 @@ end
 -- of at least this share of the area fill the picture), `brightness`, `contrast`, `saturation` (factors within 1 - x and 1 + x), `hue` (degrees
 -- each way), `cutout` (a grey square of so many pixels a side), `val` (the validation images too). Each copy depends on seed, epoch and image
 -- alone.
+-- `precision` ("fp32", or the network's own; "bf16" is faster and less exact where the processor has tiles: net:set_precision).
 -- `smoothing` (0) of the labels; `threads` (0: all); `keep_preprocess` (false: pixels are normalised by the training images).
 -- `out`: a directory that fills with best.hdf5, last.hdf5, history.hdf5, history.csv, config.json, summary.json and log.txt; without it
 -- nothing is written. `overwrite` (false), `resume` (go on with the run in `out`), `checkpoint_seconds` (600).
@@ -158,6 +159,7 @@ function cs.train(net, data, options)
   expect("cs.train", 2, data, "data set")
   options = options or {}
   local out = training_options(options)
+  out.precision = out.precision or net.precision
   if not out.resume and data.classes == net.classes then
     assert(net:set_classes(data.class_names, data.class_ids))
   end

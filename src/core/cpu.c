@@ -1,6 +1,7 @@
 /* cpu.c: processor features by cpuid, through the compiler's run-time support. See cpu.h. */
 #include "core/cpu.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,10 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#endif
+#if defined(__linux__) && defined(__x86_64__)
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 static const char *const isa_names[] = {"portable", "avx2", "avx512"};
@@ -113,3 +118,42 @@ bool cs_cpu_has_amx(void)
 	return false;
 }
 #endif
+
+/* 0, or what the system answers when it is asked for the tiles' registers. */
+static int request_tiles(void)
+{
+#if defined(__linux__) && defined(__x86_64__) && defined(SYS_arch_prctl)
+	enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+
+	return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) ? errno : 0;
+#else
+	return ENOSYS;
+#endif
+}
+
+enum cs_status cs_cpu_take_amx(struct cs_error *error)
+{
+	enum cs_isa isa;
+	enum cs_status status = cs_isa_chosen(&isa, error);
+	int refusal;
+
+	if (status)
+		return status;
+	if (!cs_cpu_has_amx() || !cs_cpu_has_bf16() || cs_cpu_isa() != CS_ISA_AVX512)
+		return cs_fail(error, CS_ERR_UNSUPPORTED,
+			"precision bf16 needs a processor with AMX tiles (amx_bf16), and this one (%s) has none; use fp32, the "
+			"default",
+			cs_cpu_name());
+	if (isa != CS_ISA_AVX512)
+		return cs_fail(error, CS_ERR_UNSUPPORTED,
+			"precision bf16 needs AVX-512 beside the AMX tiles, and CONVSCOPE_ISA keeps the engine at %s; leave "
+			"CONVSCOPE_ISA out, or use fp32",
+			cs_isa_name(isa));
+	refusal = request_tiles();
+	if (refusal)
+		return cs_fail(error, CS_ERR_UNSUPPORTED,
+			"precision bf16 needs the AMX tiles, which this processor has but the system does not grant (%s): "
+			"Linux does from 5.16 on; use fp32, the default",
+			strerror(refusal));
+	return CS_OK;
+}

@@ -20,8 +20,13 @@ const char *cs_isa_name(enum cs_isa isa);
 /* The processor's own name, as in /proc/cpuinfo; "unknown" elsewhere. */
 const char *cs_cpu_name(void);
 
-/* AVX-512 BF16 and AMX tiles, for --precision bf16 and for `doctor`. */
+/* AVX-512 BF16 and AMX tiles of bfloat16, for --precision bf16 and for `doctor`. */
 bool cs_cpu_has_bf16(void);
 bool cs_cpu_has_amx(void);
+
+/* Ask the system for the AMX tiles: their registers are so large that Linux keeps them for those who ask, once a process. All its threads
+ * may use them afterwards. Errors: CS_ERR_UNSUPPORTED, with what is missing: the processor's tiles, the system's leave, or the
+ * instruction set that CONVSCOPE_ISA has ruled out (tiles come with AVX-512). */
+enum cs_status cs_cpu_take_amx(struct cs_error *error);
 
 #endif

@@ -16,23 +16,39 @@
 #include <string.h>
 
 static const struct cs_conv_algorithm *const algorithms[] = {
+	&cs_conv_tiles,
 	&cs_conv_winograd,
 	&cs_conv_lines,
 	&cs_conv_direct,
 	&cs_conv_gemm,
 };
 
+const struct cs_conv_algorithm *cs_conv_algorithm_in(
+	enum cs_precision precision, const struct cs_layer *conv, char *why, size_t size)
+{
+	enum { TEXT = sizeof(((struct cs_need *)0)->why) };
+	const struct cs_kernels *kernels = cs_kernels();
+	char text[TEXT], refused[TEXT] = "";
+
+	for (size_t i = 0;; i++) {
+		const struct cs_conv_algorithm *algorithm = algorithms[i];
+		bool other = algorithm->precision != CS_FP32;
+
+		if (other && algorithm->precision != precision)
+			continue;
+		if (algorithm->suits(conv, kernels, text, sizeof text)) {
+			if (why && (size_t)snprintf(why, size, "%s%s%s", text, refused[0] ? "; " : "", refused) >= size)
+				snprintf(why, size, "%s", text);
+			return algorithm;
+		}
+		if (other)
+			memcpy(refused, text, sizeof refused);
+	}
+}
+
 const struct cs_conv_algorithm *cs_conv_algorithm(const struct cs_layer *conv, char *why, size_t size)
 {
-	const struct cs_kernels *kernels = cs_kernels();
-	char text[sizeof(((struct cs_need *)0)->why)];
-	size_t i = 0;
-
-	while (!algorithms[i]->suits(conv, kernels, text, sizeof text))
-		i++;
-	if (why)
-		snprintf(why, size, "%s", text);
-	return algorithms[i];
+	return cs_conv_algorithm_in(CS_FP32, conv, why, size);
 }
 
 /* What is wrong with the specification by itself. */
@@ -80,15 +96,32 @@ static enum cs_status conv_shape(struct cs_layer *layer, struct cs_error *error)
 	return status;
 }
 
+/* How a layer goes back, for `info --plan`. */
+static void describe_back(const struct cs_layer *layer, const struct cs_layer *pool, char *text, size_t size)
+{
+	if (pool) {
+		snprintf(text, size,
+			"sparse: one cell in %" PRId64
+			" of the pool's input at most carries gradient; live ones are listed, by each batch's own count",
+			pool->spec.stride[0] * pool->spec.stride[1]);
+		return;
+	}
+	snprintf(text, size, "data by %s; weights by %s",
+		cs_conv_mirror_suits(layer) ? "a convolution with the turned kernel" : "GEMM + col2im, for want of stride 1",
+		cs_conv_winograd_weights_suits(layer) ? "filtering in 2x2 tiles" : "GEMM over widened rows");
+}
+
 static void plan(const struct cs_layer *layer, const struct cs_layer *pool, struct cs_need *need)
 {
-	const struct cs_conv_algorithm *algorithm = cs_conv_algorithm(layer, need->why, sizeof need->why);
+	const struct cs_conv_algorithm *algorithm =
+		cs_conv_algorithm_in(need->precision, layer, need->why, sizeof need->why);
 	size_t bias_parts = (size_t)need->batch * (size_t)layer->spec.features * sizeof(float);
 
 	need->algorithm = algorithm->name;
 	algorithm->plan(layer, pool, need);
 	if (!need->training)
 		return;
+	describe_back(layer, pool, need->back, sizeof need->back);
 	if (pool) {
 		cs_conv_sparse_plan_backward(layer, pool, need);
 		return;
@@ -124,7 +157,7 @@ static int conv_fuse(const struct cs_layer *layer, int count, struct cs_need *ne
 	const struct cs_layer *pool = NULL;
 	size_t used;
 
-	if (layer->spec.activation == CS_SOFTMAX || !cs_conv_algorithm(layer, NULL, 0)->fuses)
+	if (layer->spec.activation == CS_SOFTMAX || !cs_conv_algorithm_in(need->precision, layer, NULL, 0)->fuses)
 		return 0;
 	while (stages < cs_least(count, CS_MAX_STAGES) &&
 		is_stage(layer, layer + 1 + stages, stages == 0, need->training))
@@ -136,9 +169,8 @@ static int conv_fuse(const struct cs_layer *layer, int count, struct cs_need *ne
 		return 0;
 	plan(layer, pool, need);
 	used = strlen(need->why);
-	snprintf(need->why + used, sizeof need->why - used, ";%s%s%s%s", stages ? " the next as computed" : "",
-		stages && pool ? "," : "", pool ? " pooled as computed" : "",
-		pool && need->training ? ", back over live cells" : "");
+	snprintf(need->why + used, sizeof need->why - used, ";%s%s%s", stages ? " the next as computed" : "",
+		stages && pool ? "," : "", pool ? " pooled as computed" : "");
 	return stages + (pool != NULL);
 }
 
@@ -189,7 +221,7 @@ static void conv_forward(const struct cs_layer *layer, struct cs_pass *given)
 		if (pass->stages[i].layer->ops == &cs_batchnorm_layer)
 			cs_batchnorm_from_moving(pass->stages[i].layer, pass->stages[i].aux);
 	}
-	cs_conv_algorithm(layer, NULL, 0)->forward(layer, pass);
+	cs_conv_algorithm_in(pass->precision, layer, NULL, 0)->forward(layer, pass);
 	if (layer->spec.activation == CS_SOFTMAX) {
 		struct job job = {.layer = layer, .pass = pass};
 

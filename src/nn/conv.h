@@ -1,8 +1,8 @@
 /* conv.h: two-dimensional convolution, and the algorithms that can compute it.
  *
  * A convolution is shaped and described in conv.c; what computes it forward is a row in a list of algorithms, one file each.
- * cs_conv_algorithm() asks them in turn and takes the first that suits the layer and the instruction set: the choice depends
- * on nothing else, so planning and running cannot disagree, and a pass that keeps every map has the same bits as one
+ * cs_conv_algorithm_in() asks them in turn and takes the first that suits the layer, the instruction set and the precision: the choice
+ * depends on nothing else, so planning and running cannot disagree, and a pass that keeps every map has the same bits as one
  * that fuses. The last row, im2col + GEMM, suits every layer.
  *
  * An algorithm that `fuses` can run what follows as part of its own pass: layers that work number by number (activations, and in
@@ -21,8 +21,10 @@
 struct cs_conv_algorithm {
 	const char *name; /* for `info --plan`: "im2col + GEMM" */
 	bool fuses;
+	enum cs_precision precision; /* is only asked when the pass is planned in it */
 
-	/* Can it, and is it the better choice here? Writes the reason into why[size] when it says yes. */
+	/* Can it, and is it the better choice here? Writes the reason into why[size] when it says yes; in another precision than float32,
+	 * when it says no as well. */
 	bool (*suits)(const struct cs_layer *conv, const struct cs_kernels *kernels, char *why, size_t size);
 
 	/* Raise need->per_worker and need->shared to what forward takes, with the max-pool that is fused, or NULL. */
@@ -33,10 +35,13 @@ struct cs_conv_algorithm {
 	void (*forward)(const struct cs_layer *conv, struct cs_pass *pass);
 };
 
-/* The algorithm for this layer on the chosen instruction set. `why` may be NULL. */
+/* The algorithm for this layer on the chosen instruction set, in float32 or in the precision that a pass is planned in. `why` may be
+ * NULL. */
 const struct cs_conv_algorithm *cs_conv_algorithm(const struct cs_layer *conv, char *why, size_t size);
+const struct cs_conv_algorithm *cs_conv_algorithm_in(
+	enum cs_precision precision, const struct cs_layer *conv, char *why, size_t size);
 
-extern const struct cs_conv_algorithm cs_conv_winograd, cs_conv_lines, cs_conv_direct, cs_conv_gemm;
+extern const struct cs_conv_algorithm cs_conv_tiles, cs_conv_winograd, cs_conv_lines, cs_conv_direct, cs_conv_gemm;
 
 /* Backward of a convolution by itself: from pass->d_out, with respect to the scores already (before the activation), to
  * d_params[0] and d_in where they are not NULL. The bias gradient is the caller's. */

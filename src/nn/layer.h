@@ -60,10 +60,15 @@ struct cs_layer {
 	bool frozen; /* fine-tuning: parameters are not updated */
 };
 
+/* What convolutions are computed in on the way forward; everything else, gradients included, is float32 always. In bfloat16 factors are
+ * rounded to 8 binary digits, and summed up in float32: see kernels/tiles.h. */
+enum cs_precision { CS_FP32, CS_BF16 };
+
 /* What a layer asks of the plan, for a batch of `batch` images. All sizes in bytes; the plan aligns them. */
 struct cs_need {
 	int batch;
 	bool training;
+	enum cs_precision precision;
 	bool in_place; /* out may be the same memory as in (when nobody asked to keep in) */
 	size_t aux; /* kept in the trace from forward to backward: logits, masks, batch statistics */
 	size_t switches; /* number of switches (cs_switch) kept in the trace */
@@ -71,6 +76,7 @@ struct cs_need {
 	size_t shared; /* scratch of the layer, contents lost between layers */
 	const char *algorithm; /* what was chosen, for `info --plan`: "im2col + GEMM" */
 	char why[120]; /* and why */
+	char back[160]; /* what was chosen for the way back, and why; empty where there is no choice, or no way back */
 	bool view; /* out is in under another shape, nothing is computed: they share memory wherever they can */
 	bool d_in_place; /* backward: d_in may be the same memory as d_out */
 };
@@ -91,6 +97,7 @@ enum { CS_MAX_STAGES = 3 };
 struct cs_pass {
 	int count;
 	bool training;
+	enum cs_precision precision; /* the one that was planned */
 	uint64_t seed; /* dropout: the stream is (seed, CS_RANDOM_DROPOUT, step, layer and image) */
 	uint32_t step;
 	const float *in;

@@ -7,6 +7,7 @@
 #include "nn/network.h"
 
 #include "core/alloc.h"
+#include "core/cpu.h"
 #include "nn/initialise.h"
 
 #include <assert.h>
@@ -248,6 +249,7 @@ enum cs_status cs_network_copy(const struct cs_network *network, struct cs_netwo
 	if (status)
 		return status;
 	memcpy(copy->name, network->name, sizeof copy->name);
+	copy->precision = network->precision;
 	for (int i = 0; i < network->layer_count; i++) {
 		const struct cs_layer *from = &network->layers[i];
 		struct cs_layer *to = &copy->layers[i];
@@ -260,6 +262,33 @@ enum cs_status cs_network_copy(const struct cs_network *network, struct cs_netwo
 	}
 	*out = copy;
 	return CS_OK;
+}
+
+static const char *const precision_names[] = {[CS_FP32] = "fp32", [CS_BF16] = "bf16"};
+
+const char *cs_precision_name(enum cs_precision precision)
+{
+	return precision_names[precision];
+}
+
+enum cs_status cs_precision_parse(const char *name, enum cs_precision *precision, struct cs_error *error)
+{
+	for (enum cs_precision p = CS_FP32; p <= CS_BF16; p++) {
+		if (strcmp(name, precision_names[p]) == 0) {
+			*precision = p;
+			return CS_OK;
+		}
+	}
+	return cs_fail(error, CS_ERR_ARGUMENT, "no precision '%.40s': expected fp32 or bf16", name);
+}
+
+enum cs_status cs_network_set_precision(struct cs_network *network, enum cs_precision precision, struct cs_error *error)
+{
+	enum cs_status status = precision == CS_BF16 ? cs_cpu_take_amx(error) : CS_OK;
+
+	if (!status)
+		network->precision = precision;
+	return status;
 }
 
 int cs_network_find(const struct cs_network *network, const char *name)

@@ -13,6 +13,7 @@ struct cs_network {
 	struct cs_shape input; /* h,w,c (or n) of one image */
 	int layer_count;
 	struct cs_layer *layers; /* in order; the last one's output is the network's */
+	enum cs_precision precision; /* of passes planned from now on: cs_network_set_precision() */
 };
 
 /* Deeper networks are refused: a specification gone wrong, not a network. */
@@ -28,6 +29,15 @@ void cs_network_free(struct cs_network *network);
 
 /* A deep copy: the same layers with the same weights. */
 enum cs_status cs_network_copy(const struct cs_network *network, struct cs_network **out, struct cs_error *error);
+
+/* Plan passes (traces made from now on) in another precision than float32, where this machine can. Parameters stay as they are.
+ * Errors: CS_ERR_UNSUPPORTED, with what was found; the network is then left alone. */
+enum cs_status cs_network_set_precision(
+	struct cs_network *network, enum cs_precision precision, struct cs_error *error);
+
+/* "fp32", "bf16"; and back: CS_ERR_ARGUMENT for another word. */
+const char *cs_precision_name(enum cs_precision precision);
+enum cs_status cs_precision_parse(const char *name, enum cs_precision *precision, struct cs_error *error);
 
 /* The layer of that name, or -1. cs_network_find_or_fail says which names there are. */
 int cs_network_find(const struct cs_network *network, const char *name);

@@ -154,6 +154,7 @@ static void ask(struct cs_plan *plan, const struct cs_network *network, enum cs_
 			p->d_params[k] = CS_NOWHERE;
 		p->need.batch = capacity;
 		p->need.training = kind == CS_TRACE_TRAIN;
+		p->need.precision = network->precision;
 	}
 	for (int i = 0; i < network->layer_count; i++) {
 		const struct cs_layer *layer = &network->layers[i];

@@ -80,6 +80,7 @@ static void adopt(struct cs_model *model, struct cs_model *from)
 		model->network = a;
 		from->network = b;
 	}
+	model->network->precision = a->precision;
 	cs_model_free(from);
 }
 
@@ -89,6 +90,8 @@ static enum cs_status check_same(const struct cs_run *run, struct cs_error *erro
 	json_t *config = cs_run_read_json(run->directory.path, "config.json"), *facts = json_object_get(config, "run");
 	const json_t *batch = json_object_get(facts, "batch"), *seed = json_object_get(facts, "seed");
 	const json_t *images = json_object_get(facts, "images");
+	const char *have_precision = cs_precision_name(run->model->network->precision);
+	const char *precision = json_string_value(json_object_get(facts, "precision"));
 	int64_t have = run->data->split[CS_SPLIT_TRAIN].count;
 	enum cs_status status = CS_OK;
 
@@ -106,6 +109,10 @@ static enum cs_status check_same(const struct cs_run *run, struct cs_error *erro
 		status = cs_fail(error, CS_ERR_ARGUMENT,
 			"'%s' was begun with %" PRId64 " training images, but '%s' now has %" PRId64,
 			run->directory.path, (int64_t)json_integer_value(images), run->data->spec, have);
+	else if (strcmp(precision ? precision : cs_precision_name(CS_FP32), have_precision) != 0)
+		status = cs_fail(error, CS_ERR_ARGUMENT,
+			"'%s' was begun in precision %.20s, not %s: a run goes on in the precision it began with",
+			run->directory.path, precision ? precision : cs_precision_name(CS_FP32), have_precision);
 	json_decref(config);
 	return status;
 }
@@ -207,8 +214,9 @@ static enum cs_status measure(struct cs_run *run, struct cs_error *error)
 static enum cs_status describe(const struct cs_run *run, struct cs_error *error)
 {
 	const struct cs_run_options *o = &run->options;
-	json_t *facts = json_pack("{s:s, s:s, s:i, s:i, s:i, s:I, s:I, s:I, s:i, s:s, s:f, s:s, s:I, s:s}", "network",
-		run->model->network->name, "dataset", run->data->spec, "epochs", o->epochs, "batch", o->batch,
+	json_t *facts = json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:I, s:I, s:I, s:i, s:s, s:f, s:s, s:I, s:s}", "network",
+		run->model->network->name, "dataset", run->data->spec, "precision",
+		cs_precision_name(run->model->network->precision), "epochs", o->epochs, "batch", o->batch,
 		"patience", o->patience, "seed", (json_int_t)o->seed, "batches", (json_int_t)run->batches, "images",
 		(json_int_t)run->data->split[CS_SPLIT_TRAIN].count, "classes", run->data->class_count, "optimizer",
 		o->optimizer.kind == CS_ADAM ? "adam" : "sgd", "rate", (double)o->optimizer.rate, "schedule",

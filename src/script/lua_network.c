@@ -225,6 +225,35 @@ static int get_macs(lua_State *L)
 	return 1;
 }
 
+/*** net.precision
+ * What its convolutions are computed in on the way forward: "fp32" or "bf16".
+ */
+static int get_precision(lua_State *L)
+{
+	lua_pushstring(L, cs_precision_name(cs_lua_network_check(L, 1)->network->precision));
+	return 1;
+}
+
+/*** net:set_precision(name)
+ * "bf16": compute convolutions forward with factors of 8 binary digits (bfloat16), on the matrix tiles of processors that have them (AMX),
+ * which is faster and less exact; "fp32": as ever. Gradients, and everything that is not a convolution, stay float32; so do the
+ * weights. Holds for passes from now on; traces that were made before keep theirs. Returns the network; nil, message, code where this machine
+ * has no such tiles.
+ */
+static int l_set_precision(lua_State *L)
+{
+	struct cs_model *model = cs_lua_network_check(L, 1);
+	enum cs_precision precision;
+	struct cs_error error;
+
+	if (cs_precision_parse(luaL_checkstring(L, 2), &precision, &error))
+		return luaL_argerror(L, 2, error.message);
+	if (cs_network_set_precision(model->network, precision, &error))
+		return cs_value_fail(L, &error);
+	lua_settop(L, 1);
+	return 1;
+}
+
 /*** net.dead
  * True when all weights are zero under a rectifier, so that training would never change them.
  */
@@ -238,7 +267,7 @@ static const char *const kinds[] = {"output", "all", "train", NULL};
 
 /*** net:plan([options])
  * How a pass would run. Options: `kind` ("output": inference, "all": a trace, "train"), `batch` (32). Returns a list with a
- * table for each layer: `name`, `algorithm`, `why`, `aux`, `switches`, `per_worker` and `shared` (bytes); its field `bytes` is the
+ * table for each layer: `name`, `algorithm`, `why`, `back` (the way back, for "train"; "" where there is no choice), `aux`, `switches`, `per_worker` and `shared` (bytes); its field `bytes` is the
  * memory planned in all, parameters not counted.
  */
 static int l_plan(lua_State *L)
@@ -270,6 +299,8 @@ static int l_plan(lua_State *L)
 		lua_setfield(L, -2, "algorithm");
 		lua_pushstring(L, need->why);
 		lua_setfield(L, -2, "why");
+		lua_pushstring(L, need->back);
+		lua_setfield(L, -2, "back");
 		set_integer(L, "aux", (int64_t)need->aux);
 		set_integer(L, "switches", (int64_t)(need->switches * sizeof(cs_switch)));
 		set_integer(L, "per_worker", (int64_t)need->per_worker);
@@ -358,6 +389,7 @@ static const luaL_Reg methods[] = {
 	{"weights", l_weights},
 	{"set_weights", l_set_weights},
 	{"freeze", l_freeze},
+	{"set_precision", l_set_precision},
 	{NULL, NULL},
 };
 
@@ -369,6 +401,7 @@ static const luaL_Reg getters[] = {
 	{"parameters", get_parameters},
 	{"macs", get_macs},
 	{"dead", get_dead},
+	{"precision", get_precision},
 	{NULL, NULL},
 };
 

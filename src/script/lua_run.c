@@ -235,7 +235,7 @@ static int l_train(lua_State *L)
 {
 	static const char *const names[] = {"out", "epochs", "batch", "patience", "optimizer", "schedule", "augment",
 		"smoothing", "seed", "threads", "overwrite", "keep_preprocess", "checkpoint_seconds", "config",
-		"resume", "on_batch", "on_epoch", NULL};
+		"precision", "resume", "on_batch", "on_epoch", NULL};
 	struct cs_model *model = cs_lua_network_check(L, 1);
 	struct cs_dataset *data = cs_handle_check(L, 2, &cs_lua_dataset_type);
 	struct cs_run_options options = cs_run_options_default();
@@ -243,8 +243,10 @@ static int l_train(lua_State *L)
 	struct watching watching = {.L = L};
 	struct cs_handle *network = cs_handle_at(L, 1, &cs_lua_network_type),
 			 *set = cs_handle_at(L, 2, &cs_lua_dataset_type);
+	enum cs_precision precision = model->network->precision;
 	struct cs_error error = {0};
 	enum cs_status status;
+	const char *name;
 	bool resume;
 
 	lua_settop(L, 3);
@@ -262,6 +264,9 @@ static int l_train(lua_State *L)
 	options.fixed_preprocess = cs_value_boolean(L, 3, "keep_preprocess", options.fixed_preprocess);
 	options.checkpoint_seconds = cs_value_number(L, 3, "checkpoint_seconds", options.checkpoint_seconds);
 	options.config = cs_value_string(L, 3, "config", NULL);
+	name = cs_value_string(L, 3, "precision", cs_precision_name(precision));
+	if (cs_precision_parse(name, &precision, &error))
+		return luaL_argerror(L, 3, error.message);
 	resume = cs_value_boolean(L, 3, "resume", false);
 	luaL_argcheck(L, !resume || options.directory, 3, "option 'resume' needs 'out', the run to go on with");
 	read_optimizer(L, 3, &options.optimizer);
@@ -272,6 +277,8 @@ static int l_train(lua_State *L)
 	lua_pushnil(L);
 	watching.raised = lua_gettop(L);
 	luaL_checkstack(L, 20, NULL);
+	if (cs_network_set_precision(model->network, precision, &error))
+		return cs_value_fail(L, &error);
 	options.watch = watch;
 	options.context = &watching;
 	cs_handle_orphan(L, 1); /* traces of the weights that are about to change */

@@ -115,6 +115,40 @@ describe("a network", function()
     assert.is_true(plan.bytes > net:plan({ kind = "output", batch = 8 }).bytes)
   end)
 
+  it("says how each layer runs, forward and back, and why", function()
+    local net = helper.network(cs)
+    for i, layer in ipairs(net:plan { kind = "train" }) do
+      if net.layers[i].type == "conv" then
+        assert.is_true(#layer.algorithm > 0 and #layer.why > 0 and #layer.back > 0, layer.name)
+      end
+    end
+    for _, layer in ipairs(net:plan { kind = "output" }) do assert.equal("", layer.back) end
+  end)
+
+  it("computes in bfloat16 where the processor has tiles, and says what is missing elsewhere", function()
+    local net, data = helper.network(cs), helper.data(cs)
+    local images = data.test:images(0, 8)
+    local exact = net:predict(images)
+    assert.equal("fp32", net.precision)
+    assert.error_matches(function() net:set_precision "fp16" end, "no precision 'fp16': expected fp32 or bf16")
+    local set, message, code = net:set_precision "bf16"
+    if not set then
+      assert.equal("unsupported", code)
+      assert.matches("precision bf16 needs .*fp32", message)
+      assert.equal("fp32", net.precision)
+      return
+    end
+    assert.equal(net, set)
+    assert.equal("bf16", net.precision)
+    assert.equal("bf16", assert(net:copy()).precision)
+    local rounded = net:predict(images)
+    for i = 0, 7 do
+      for c = 0, net.output[1] - 1 do assert.near(exact[{ i, c }], rounded[{ i, c }], 0.05) end
+    end
+    net:set_precision "fp32"
+    assert.is_true(net:predict(images) == exact)
+  end)
+
   it("predicts from images, tensors, pictures and lists alike", function()
     local net, data = helper.network(cs), helper.data(cs)
     local images = data.test:images(0, 3)

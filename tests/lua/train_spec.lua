@@ -84,6 +84,30 @@ describe("training", function()
     end
   end)
 
+  it("keeps its precision when it is resumed", function()
+    local out = helper.directory() .. "/rounded"
+    local stop = function(news) return news.phase ~= "training" or news.batch < 4 end
+    local net = helper.network(cs)
+    local run, message, code = cs.train(net, data, { epochs = 2, out = out, precision = "bf16", on_batch = stop })
+    if not run then -- no tiles here
+      assert.equal("unsupported", code)
+      assert.matches("precision bf16 needs", message)
+      assert.is_false(helper.exists(out .. "/config.json"))
+      assert.truthy(cs.train(net, data, { epochs = 1, precision = "fp32" }))
+      return
+    end
+    assert.equal("bf16", net.precision)
+    assert.matches('"precision": *"bf16"', helper.read(out .. "/config.json"))
+    run, message, code = cs.train(helper.network(cs), data, { epochs = 2, out = out, resume = true })
+    assert.is_nil(run)
+    assert.equal("argument", code)
+    assert.matches("was begun in precision bf16, not fp32", message)
+    local again = helper.network(cs)
+    run = assert(cs.train(again, data, { epochs = 2, out = out, resume = true, precision = "bf16" }))
+    assert.equal("complete", run.finish)
+    assert.equal("bf16", again.precision)
+  end)
+
   it("ends cleanly when a callback raises, with the script's lines", function()
     local out = helper.directory() .. "/run"
     local ok, message = pcall(cs.train, helper.network(cs), data, { epochs = 3, out = out, on_epoch = function(epoch)

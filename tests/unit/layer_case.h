@@ -83,9 +83,9 @@ static inline enum cs_status case_shape(
 	return spec->ops->shape(&c->layer, error);
 }
 
-/* Shape, plan for `batch` images and fill everything at random; a pass is of `batch` images too. `threads` 0: no pool. */
-static inline void case_open(struct layer_case *c, const struct cs_layer_spec *spec, struct cs_shape in, int batch,
-	int threads, struct cs_random *random)
+/* Shape, plan for `batch` images in a precision and fill everything at random; a pass is of `batch` images too. `threads` 0: no pool. */
+static inline void case_open_in(enum cs_precision precision, struct layer_case *c, const struct cs_layer_spec *spec,
+	struct cs_shape in, int batch, int threads, struct cs_random *random)
 {
 	struct cs_error error = {0};
 	size_t count;
@@ -94,7 +94,7 @@ static inline void case_open(struct layer_case *c, const struct cs_layer_spec *s
 		fail_msg("%s", error.message);
 	if (threads && cs_workers_new(threads, &c->workers, &error) != CS_OK)
 		fail_msg("%s", error.message);
-	c->need = (struct cs_need){.batch = batch, .training = true};
+	c->need = (struct cs_need){.batch = batch, .training = true, .precision = precision};
 	c->layer.ops->plan(&c->layer, &c->need);
 	assert_non_null(c->need.algorithm);
 	assert_true(c->need.why[0]);
@@ -110,6 +110,7 @@ static inline void case_open(struct layer_case *c, const struct cs_layer_spec *s
 	count = (size_t)cs_workers_count(c->workers);
 	c->pass = (struct cs_pass){.count = batch,
 		.training = true,
+		.precision = precision,
 		.in = c->in,
 		.out = c->out,
 		.d_out = c->d_out,
@@ -130,6 +131,12 @@ static inline void case_open(struct layer_case *c, const struct cs_layer_spec *s
 		case_fill(random, value->data, cs_tensor_count(value));
 		c->pass.d_params[i] = case_floats(cs_tensor_count(value));
 	}
+}
+
+static inline void case_open(struct layer_case *c, const struct cs_layer_spec *spec, struct cs_shape in, int batch,
+	int threads, struct cs_random *random)
+{
+	case_open_in(CS_FP32, c, spec, in, batch, threads, random);
 }
 
 static inline void case_close(struct layer_case *c)

@@ -31,6 +31,7 @@ return {
     common.set_option(parser, "An option of the analysis.")
     common.model_options(parser)
     common.json(parser)
+    common.precision(parser)
     common.threads(parser)
   end,
   run = function(args)

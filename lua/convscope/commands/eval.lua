@@ -84,6 +84,7 @@ return {
     parser:flag("--confusion", "Print the confusion matrix, however many classes there are.")
     parser:option("-o --output", "Write confusion.csv and confusion.png there."):argname "DIR"
     common.json(parser)
+    common.precision(parser)
     common.threads(parser)
   end,
   run = function(args)

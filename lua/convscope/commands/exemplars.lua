@@ -105,6 +105,7 @@ return {
     parser:option("--signal", "value or one.", "value"):choices({ "value", "one" }):argname "SIGNAL"
     parser:option("--batch", "Images at a time.", "32", common.integer(1, 65536)):argname "N"
     parser:option("-o --output", "Directory for what is written."):argname "DIR"
+    common.precision(parser)
     common.threads(parser)
   end,
   run = function(args)

@@ -39,15 +39,29 @@ local function json(net, plans, args)
       parameters = layer.parameters, macs = layer.macs, receptive_field = layer.receptive_field,
     }
     if args.plan then
-      entry.plan = { inference = plans.output[i].algorithm, training = plans.train[i].algorithm, why = plans.train[i].why }
+      entry.plan = {
+        inference = plans.output[i].algorithm, training = plans.train[i].algorithm, why = plans.train[i].why, back = plans.train[i].back,
+      }
     end
     document.layers[i] = entry
   end
   cli.json(document, { "name", "type", "description", "output", "parameters", "macs", "receptive_field", "input", "layers" })
 end
 
+-- What a training pass does with each layer; the way back on a line of its own.
+local function plan_text(net, plans)
+  local lines, width = {}, 0
+  for _, layer in ipairs(net.layers) do width = math.max(width, #layer.name) end
+  for i, layer in ipairs(net.layers) do
+    local plan = plans.train[i]
+    lines[#lines + 1] = ("%-" .. width .. "s  %s%s"):format(layer.name, plan.algorithm, plan.why ~= "" and ": " .. plan.why or "")
+    if plan.back ~= "" then lines[#lines + 1] = (" "):rep(width) .. "  back " .. plan.back end
+  end
+  return table.concat(lines, "\n")
+end
+
 local function text(net, plans, args)
-  local rows = { { "layer", "", "output", "parameters", "MACs", "sees", args.plan and "algorithm" or nil } }
+  local rows = { { "layer", "", "output", "parameters", "MACs", "sees" } }
   rows[2] = { "input", "", common.shape(net.input), "", "", "" }
   for i, layer in ipairs(net.layers) do
     rows[#rows + 1] = {
@@ -55,11 +69,11 @@ local function text(net, plans, args)
       layer.parameters > 0 and common.grouped(layer.parameters) or "",
       layer.macs > 0 and common.grouped(layer.macs) or "",
       common.shape(layer.receptive_field),
-      args.plan and plans.train[i].algorithm .. (plans.train[i].why ~= "" and ": " .. plans.train[i].why or "") or nil,
     }
   end
   cli.print(common.table(rows, { [4] = true, [5] = true }))
   cli.print("")
+  if args.plan then cli.print(plan_text(net, plans) .. "\n") end
   cli.print(("%s parameters (%s), %s MACs an image"):format(common.grouped(net.parameters), common.bytes(4 * net.parameters),
     common.grouped(net.macs)))
   cli.print(("memory for a batch of %d: inference %s, trace %s, training %s (parameters and gradients of an optimiser come on top)")
@@ -77,12 +91,14 @@ return {
     parser:option("--batch", "Images at a time, for memory.", "32", common.integer(1, 65536)):argname "N"
     parser:option("--classes", "Classes of a preset.", "200", common.integer(1)):argname "N"
     parser:option("--size", "Input size of a preset (64).", nil, common.integer(1, 4096)):argname "N"
+    common.precision(parser)
     parser:flag("--plan", "Which algorithm serves each layer, and why.")
     common.json(parser)
     common.threads(parser)
   end,
   run = function(args)
     local net = find_network(args)
+    if args.precision then cli.check(net:set_precision(args.precision)) end
     local plans = plan_of(net, args.batch);
     (args.json and json or text)(net, plans, args)
   end,

@@ -75,6 +75,7 @@ return {
     parser:option("-l --layer", "Write this layer's output instead of the network's."):argname "LAYER"
     parser:option("--batch", "Images at a time.", "32", common.integer(1, 65536)):argname "N"
     common.json(parser)
+    common.precision(parser)
     common.threads(parser)
   end,
   run = function(args)

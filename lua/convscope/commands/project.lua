@@ -122,6 +122,7 @@ return {
     common.data_option(parser, "For an IMAGE that is a number: the data set (the one the model was trained on).")
     common.model_options(parser)
     common.json(parser)
+    common.precision(parser)
     common.threads(parser)
   end,
   run = function(args)

@@ -67,7 +67,7 @@ local function training_options(args, advice, settings)
   if args.schedule and args.schedule ~= (out.schedule or {}).kind then out.schedule = { kind = args.schedule } end
   out.schedule = out.schedule or { kind = "constant" }
   if args.augment then out.augment = augmentation(args.augment) end
-  for _, key in ipairs { "epochs", "batch", "seed" } do
+  for _, key in ipairs { "epochs", "batch", "seed", "precision" } do
     if args[key] then out[key] = args[key] end
   end
   local rest = {}
@@ -186,6 +186,8 @@ local function go(net, data, options, args)
   options.threads = args.threads
   line(("%s %s on %s into %s: %d images, %d to validate, %d classes, %s parameters"):format(verb, net.name, data.spec, options.out,
     data.train.count, data.val.count, data.classes, common.grouped(net.parameters)))
+  local slow = common.blas_warning(net, data.train.count, options.epochs or 40)
+  if slow then cli.say("note: %s", slow) end
   local run, message, code, summary = cs.train(net, data, options)
   finish(run, message, code, summary, options.out, args.json)
 end
@@ -206,7 +208,7 @@ end
 
 local function resume(args)
   if not args.output then cli.usage "--resume goes on with a run: name it with -o" end
-  for _, key in ipairs { "model", "from", "size", "rate", "optimizer", "schedule", "augment", "batch", "seed", "data" } do
+  for _, key in ipairs { "model", "from", "size", "rate", "optimizer", "schedule", "augment", "batch", "seed", "precision", "data" } do
     if args[key] then cli.usage("--resume goes on as the run was started; --%s cannot be changed", key) end
   end
   if #args.set > 0 then cli.usage "--resume goes on as the run was started; --set cannot change it" end
@@ -306,6 +308,7 @@ return {
     parser:option("--optimizer", "sgd or adam."):choices({ "sgd", "adam" }):argname "NAME"
     parser:option("--schedule", "constant, step, cosine or one-cycle."):choices({ "constant", "step", "cosine", "one-cycle" }):argname "NAME"
     parser:option("--augment", augment_help .. "."):argname "LIST"
+    common.precision(parser)
     common.set_option(parser, "Any other setting: " .. setting_names() .. ", and what the preset can be told.")
     common.json(parser)
     common.threads(parser)
