@@ -7,6 +7,7 @@
 
 #include "core/alloc.h"
 
+#include <endian.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -71,6 +72,9 @@ static char kind_of(hid_t data)
 		break;
 	case H5T_STRING:
 		kind = 's';
+		break;
+	case H5T_OPAQUE: /* h5py's way of keeping bfloat16, a type HDF5 has no name for */
+		kind = H5Tget_size(type) == 2 ? 'f' : '?';
 		break;
 	default:
 		break;
@@ -258,6 +262,32 @@ out:
 	return status;
 }
 
+/* Read `count` selected numbers as float32. The two bytes of a bfloat16 are the upper half of one; they are read behind the room that
+ * those already widened take. */
+static bool read_floats(hid_t data, hid_t memory, hid_t in_file, int64_t count, float *out)
+{
+	hid_t type = H5Dget_type(data);
+	bool opaque = type >= 0 && H5Tget_class(type) == H5T_OPAQUE, ok;
+	uint16_t *half = (uint16_t *)out + count;
+
+	if (!opaque) {
+		ok = H5Dread(data, H5T_NATIVE_FLOAT, memory, in_file, H5P_DEFAULT, out) >= 0;
+	} else {
+		ok = H5Dread(data, type, memory, in_file, H5P_DEFAULT, half) >= 0;
+		for (int64_t i = 0; ok && i < count; i++) {
+			uint16_t stored;
+			uint32_t bits;
+
+			memcpy(&stored, half + i, sizeof stored);
+			bits = (uint32_t)le16toh(stored) << 16;
+			memcpy(out + i, &bits, sizeof bits);
+		}
+	}
+	if (type >= 0)
+		H5Tclose(type);
+	return ok;
+}
+
 static enum cs_status check_kind(
 	const struct cs_h5 *file, const char *path, hid_t data, bool whole, struct cs_error *error)
 {
@@ -297,7 +327,11 @@ static enum cs_status open_numbers(const struct cs_h5 *file, const char *path, b
 static enum cs_status read_whole(const struct cs_h5 *file, const char *path, hid_t data, enum cs_h5_type type,
 	int64_t count, void *out, struct cs_error *error)
 {
-	if (count > 0 && H5Dread(data, memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, out) < 0)
+	bool ok = count == 0 ||
+		(type == CS_H5_F32 ? read_floats(data, H5S_ALL, H5S_ALL, count, out)
+				   : H5Dread(data, memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, out) >= 0);
+
+	if (!ok)
 		return cs_h5_fail(file, error, CS_ERR_FORMAT, "cannot read '%s'", path);
 	return CS_OK;
 }
@@ -399,7 +433,7 @@ enum cs_status cs_h5_read_rows(
 		hid_t in_file;
 		hid_t memory = select_rows(data, &shape, first, count, &in_file);
 
-		if (H5Dread(data, H5T_NATIVE_FLOAT, memory, in_file, H5P_DEFAULT, out) < 0)
+		if (!read_floats(data, memory, in_file, count * cs_shape_count(&shape) / shape.dim[0], out))
 			status = cs_h5_fail(file, error, CS_ERR_FORMAT, "cannot read '%s'", path);
 		H5Sclose(memory);
 		H5Sclose(in_file);

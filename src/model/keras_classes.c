@@ -3,16 +3,18 @@
  * One function per family of classes fills a specification from the layer's config; a table maps class names to them. Layers
  * that only act in training (noise, regularisers) become linear activations, so that their names remain.
  */
+#include "core/alloc.h"
 #include "model/keras_plan.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #define SUPPORTED \
 	"Conv2D, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, Dense, Flatten, " \
 	"Activation, ReLU, " \
-	"LeakyReLU, ELU, Softmax, Dropout, BatchNormalization, ZeroPadding2D, Rescaling, InputLayer and nested " \
-	"chains of these"
+	"LeakyReLU, ELU, Softmax, Dropout, BatchNormalization, ZeroPadding2D, Rescaling, Normalization, InputLayer, " \
+	"layers that act in training alone, and nested chains of these"
 
 typedef enum cs_status (*fill)(
 	struct cs_keras_layer *layer, struct cs_keras_where where, const json_t *config, struct cs_error *error);
@@ -153,8 +155,7 @@ static enum cs_status fill_global(
 
 	if (!status)
 		status = cs_keras_layout(where, config, &layer->layout, error);
-	if (!status && keep)
-		status = unsupported(where, "keepdims", error);
+	layer->keepdims = keep;
 	return status;
 }
 
@@ -251,14 +252,185 @@ static enum cs_status fill_zeropad(
 	return status;
 }
 
+/* One number, or one a channel, also where they are wrapped: [[0.5, 0.25, 2]], {"value": [...]}. *list is to be freed; *count
+ * is 0 where the key is missing. */
+static enum cs_status read_list(struct cs_keras_where where, const json_t *config, const char *key, float **list,
+	int64_t *count, struct cs_error *error)
+{
+	const json_t *value = json_object_get(config, key), *inner = value;
+	bool valid = true;
+
+	*list = NULL;
+	*count = 0;
+	for (int depth = 0; depth < 6; depth++) {
+		if (json_is_object(inner) && json_object_get(inner, "value"))
+			inner = json_object_get(inner, "value");
+		else if (json_is_object(inner))
+			inner = json_object_get(json_object_get(inner, "config"), "value");
+		else if (json_array_size(inner) == 1 && !json_is_number(json_array_get(inner, 0)))
+			inner = json_array_get(inner, 0);
+	}
+	if (!value || json_is_null(value))
+		return CS_OK;
+	*count = json_is_number(inner) ? 1 : (int64_t)json_array_size(inner);
+	if (*count < 1 || *count > CS_KERAS_MAX_FEATURES)
+		return cs_keras_unexpected(where, key, value, "a number, or one a channel", CS_ERR_UNSUPPORTED, error);
+	*list = cs_calloc((size_t)*count, sizeof **list);
+	if (!*list)
+		return cs_fail_memory(error, "a layer");
+	for (int64_t i = 0; i < *count; i++) {
+		const json_t *one = json_is_number(inner) ? inner : json_array_get(inner, (size_t)i);
+		double number = json_number_value(one);
+
+		valid = valid && json_is_number(one) && number > -1e30 && number < 1e30;
+		(*list)[i] = (float)number;
+	}
+	if (valid)
+		return CS_OK;
+	cs_free(*list);
+	*list = NULL;
+	return cs_keras_unexpected(where, key, value, "a number, or one a channel", CS_ERR_FORMAT, error);
+}
+
+/* A list of one is stretched to `count`. */
+static enum cs_status stretch(float **list, int64_t *have, int64_t count, float standard, struct cs_error *error)
+{
+	float *longer, value = *have ? **list : standard;
+
+	if (*have == count)
+		return CS_OK;
+	if (*have > 1)
+		return CS_ERR_SHAPE;
+	longer = cs_realloc(*list, (size_t)count, sizeof *longer);
+	if (!longer)
+		return cs_fail_memory(error, "a layer");
+	for (int64_t i = 0; i < count; i++)
+		longer[i] = value;
+	*list = longer;
+	*have = count;
+	return CS_OK;
+}
+
+/* Two lists of numbers, one a channel, as constants of a batch norm. */
+static enum cs_status fill_pair(struct cs_keras_layer *layer, struct cs_keras_where where, const json_t *config,
+	const char *first, float standard, const char *second, float standard2, struct cs_error *error)
+{
+	int64_t a = 0, b = 0, count;
+	enum cs_status status = read_list(where, config, first, &layer->constants[0], &a, error);
+
+	if (!status)
+		status = read_list(where, config, second, &layer->constants[1], &b, error);
+	count = a > b ? a : b;
+	if (status || !count)
+		return status;
+	status = stretch(&layer->constants[0], &a, count, standard, error);
+	if (!status)
+		status = stretch(&layer->constants[1], &b, count, standard2, error);
+	if (status == CS_ERR_SHAPE)
+		return cs_fail(error, CS_ERR_FORMAT, "layer '%.80s' (%.40s) has %lld numbers of %s, but %lld of %s", where.name,
+			where.class_name, (long long)a, first, (long long)b, second);
+	layer->constant_count = count;
+	return status;
+}
+
+/* Batch norm adds something to the variance; so little that a variance of 1 stays 1, and the floor that Keras puts under a deviation. */
+static struct cs_layer_spec affine(bool scaled)
+{
+	struct cs_layer_spec spec = cs_layer_spec_default(&cs_batchnorm_layer);
+
+	spec.scale = spec.centre = scaled;
+	spec.epsilon = 1e-14f;
+	return spec;
+}
+
+/* Keras' Normalization, whose numbers stand in the architecture or, when it was adapted to data, among the weights. */
+static enum cs_status fill_normalization(
+	struct cs_keras_layer *layer, struct cs_keras_where where, const json_t *config, struct cs_error *error)
+{
+	const json_t *axis = json_object_get(config, "axis");
+	enum cs_status status;
+
+	layer->spec = affine(false);
+	if (json_array_size(axis) == 1)
+		axis = json_array_get(axis, 0);
+	if (json_is_integer(axis) && json_integer_value(axis) >= -4 && json_integer_value(axis) <= 3)
+		layer->axis = (int)json_integer_value(axis);
+	else if (axis && !json_is_null(axis) && !(json_is_array(axis) && !json_array_size(axis)))
+		return cs_keras_unexpected(where, "axis", axis, "one axis", CS_ERR_UNSUPPORTED, error);
+	if (json_is_true(json_object_get(config, "invert")))
+		return unsupported(where, "invert", error);
+	status = fill_pair(layer, where, config, "mean", 0, "variance", 1, error);
+	layer->normalization = !layer->constant_count;
+	/* One number for all: any axis is the channels'. */
+	if (!status && (layer->constant_count == 1 || !axis || json_is_null(axis) || json_is_array(axis)))
+		layer->axis = INT_MAX;
+	return status;
+}
+
+/* Keras 1 to 3 call their own shapes `target_shape` and `dims`. */
+static enum cs_status fill_reshape(
+	struct cs_keras_layer *layer, struct cs_keras_where where, const json_t *config, struct cs_error *error)
+{
+	const json_t *target = json_object_get(config, "target_shape");
+	size_t rank;
+
+	if (!target)
+		target = json_object_get(config, "dims");
+	if (json_is_integer(target)) {
+		layer->target_rank = 1;
+		layer->target[0] = json_integer_value(target);
+	} else {
+		rank = json_array_size(target);
+		if (!json_is_array(target) || rank < 1)
+			return cs_keras_unexpected(
+				where, "target_shape", target, "a list of sizes", CS_ERR_FORMAT, error);
+		layer->target_rank = rank > 4 ? 4 : (int)rank;
+		for (size_t i = 0; i < rank && i < 3; i++)
+			layer->target[i] = json_integer_value(json_array_get(target, i));
+	}
+	for (int i = 0; i < layer->target_rank && i < 3; i++) {
+		if (layer->target[i] == 0 || layer->target[i] < -1 || layer->target[i] > CS_KERAS_MAX_VOLUME)
+			return cs_keras_unexpected(
+				where, "target_shape", target, "sizes of 1 or more", CS_ERR_FORMAT, error);
+	}
+	layer->reshape = true;
+	layer->raw_flatten = true;
+	return CS_OK;
+}
+
+/* Resizing and CenterCrop: nothing where the size is right, or where the input's is theirs to say. */
+static enum cs_status fill_resize(
+	struct cs_keras_layer *layer, struct cs_keras_where where, const json_t *config, struct cs_error *error)
+{
+	enum cs_status status = CS_OK;
+
+	for (int i = 0; i < 2 && !status; i++)
+		status = cs_keras_int(
+			where, config, i ? "width" : "height", NULL, 1, 1 << 16, &layer->target[i], error);
+	layer->resize = true;
+	if (!status)
+		status = cs_keras_layout(where, config, &layer->layout, error);
+	return status;
+}
+
 static enum cs_status fill_rescaling(
 	struct cs_keras_layer *layer, struct cs_keras_where where, const json_t *config, struct cs_error *error)
 {
-	enum cs_status status = cs_keras_number(where, config, "scale", NULL, &layer->spec.factor, error);
+	enum cs_status status = fill_pair(layer, where, config, "scale", 1, "offset", 0, error);
 
-	if (!status)
-		status = cs_keras_number(where, config, "offset", NULL, &layer->spec.offset, error);
-	return status;
+	if (status)
+		return status;
+	if (layer->constant_count > 1) {
+		layer->spec = affine(true);
+		return CS_OK;
+	}
+	for (int i = 0; i < 2 && layer->constant_count; i++) {
+		*(i ? &layer->spec.offset : &layer->spec.factor) = layer->constants[i][0];
+		cs_free(layer->constants[i]);
+		layer->constants[i] = NULL;
+	}
+	layer->constant_count = 0;
+	return CS_OK;
 }
 
 /* ReLU, LeakyReLU, ELU, Softmax as layers; ThresholdedReLU, PReLU and SELU are others. */
@@ -350,14 +522,55 @@ static const struct {
 	{"BatchNormalizationV1", &cs_batchnorm_layer, fill_batchnorm},
 	{"BatchNormalizationV2", &cs_batchnorm_layer, fill_batchnorm},
 	{"ZeroPadding2D", &cs_zeropad_layer, fill_zeropad},
+	{"SyncBatchNormalization", &cs_batchnorm_layer, fill_batchnorm},
 	{"Rescaling", &cs_rescale_layer, fill_rescaling},
+	{"Normalization", &cs_batchnorm_layer, fill_normalization},
+	{"Reshape", &cs_flatten_layer, fill_reshape},
+	{"Resizing", &cs_activation_layer, fill_resize},
+	{"CenterCrop", &cs_activation_layer, fill_resize},
+	{"RandomCrop", &cs_activation_layer, fill_resize},
 	/* They act in training alone; names and shapes remain. */
 	{"SpatialDropout2D", &cs_activation_layer, fill_nothing},
 	{"AlphaDropout", &cs_activation_layer, fill_nothing},
 	{"GaussianDropout", &cs_activation_layer, fill_nothing},
 	{"GaussianNoise", &cs_activation_layer, fill_nothing},
 	{"ActivityRegularization", &cs_activation_layer, fill_nothing},
+	{"Identity", &cs_activation_layer, fill_nothing},
+	{"AugMix", &cs_activation_layer, fill_nothing},
+	{"CutMix", &cs_activation_layer, fill_nothing},
+	{"MixUp", &cs_activation_layer, fill_nothing},
+	{"RandAugment", &cs_activation_layer, fill_nothing},
+	{"RandomBrightness", &cs_activation_layer, fill_nothing},
+	{"RandomColorDegeneration", &cs_activation_layer, fill_nothing},
+	{"RandomColorJitter", &cs_activation_layer, fill_nothing},
+	{"RandomContrast", &cs_activation_layer, fill_nothing},
+	{"RandomElasticTransform", &cs_activation_layer, fill_nothing},
+	{"RandomErasing", &cs_activation_layer, fill_nothing},
+	{"RandomFlip", &cs_activation_layer, fill_nothing},
+	{"RandomGaussianBlur", &cs_activation_layer, fill_nothing},
+	{"RandomGrayscale", &cs_activation_layer, fill_nothing},
+	{"RandomHeight", &cs_activation_layer, fill_nothing},
+	{"RandomHue", &cs_activation_layer, fill_nothing},
+	{"RandomInvert", &cs_activation_layer, fill_nothing},
+	{"RandomPerspective", &cs_activation_layer, fill_nothing},
+	{"RandomPosterization", &cs_activation_layer, fill_nothing},
+	{"RandomRotation", &cs_activation_layer, fill_nothing},
+	{"RandomSaturation", &cs_activation_layer, fill_nothing},
+	{"RandomSharpness", &cs_activation_layer, fill_nothing},
+	{"RandomShear", &cs_activation_layer, fill_nothing},
+	{"RandomTranslation", &cs_activation_layer, fill_nothing},
+	{"RandomWidth", &cs_activation_layer, fill_nothing},
+	{"RandomZoom", &cs_activation_layer, fill_nothing},
 };
+
+enum cs_status cs_keras_unknown(struct cs_keras_where where, struct cs_error *error)
+{
+	bool vowel = strchr("AEIOU", where.class_name[0]) != NULL && where.class_name[0];
+
+	return cs_fail(error, CS_ERR_UNSUPPORTED,
+		"layer '%.80s' is %s %.40s, which convscope cannot run; supported are " SUPPORTED, where.name,
+		vowel ? "an" : "a", where.class_name);
+}
 
 enum cs_status cs_keras_fill(
 	struct cs_keras_layer *layer, struct cs_keras_where where, const json_t *config, struct cs_error *error)
@@ -368,7 +581,5 @@ enum cs_status cs_keras_fill(
 		layer->spec = cs_layer_spec_default(classes[i].ops);
 		return classes[i].fill(layer, where, config, error);
 	}
-	return cs_fail(error, CS_ERR_UNSUPPORTED,
-		"layer '%.80s' is a %.40s, which convscope cannot run; supported are " SUPPORTED, where.name,
-		where.class_name);
+	return cs_keras_unknown(where, error);
 }

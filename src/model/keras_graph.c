@@ -48,6 +48,20 @@ static enum cs_status connect(const json_t *layers, const json_t *names, struct 
 	size_t i;
 	json_t *layer;
 
+	/* Of a branching model the join is what people know by name (Add, Concatenate): it comes before the fork. */
+	json_array_foreach(layers, i, layer)
+	{
+		const json_t *nodes = json_object_get(layer, "inbound_nodes");
+		const char *from = NULL;
+		int count = json_array_size(nodes) == 1 ? mentions(nodes, &from, 0) : 0;
+
+		if (count > 1)
+			return cs_fail(error, CS_ERR_UNSUPPORTED,
+				"layer '%.80s' (%.40s) joins %d tensors: convscope reads chains of layers, without "
+				"branches",
+				links[i].name, links[i].class_name, count);
+	}
+
 	json_array_foreach(layers, i, layer)
 	{
 		const json_t *nodes = json_object_get(layer, "inbound_nodes"), *position;
@@ -68,11 +82,6 @@ static enum cs_status connect(const json_t *layers, const json_t *names, struct 
 		if (count == 0)
 			return cs_fail(error, CS_ERR_FORMAT, "layer '%.80s' (%.40s): its inbound_nodes name no layer",
 				link->name, link->class_name);
-		if (count > 1)
-			return cs_fail(error, CS_ERR_UNSUPPORTED,
-				"layer '%.80s' (%.40s) joins %d tensors: convscope reads chains of layers, without "
-				"branches",
-				link->name, link->class_name, count);
 		position = json_object_get(names, from);
 		if (!position)
 			return cs_fail(error, CS_ERR_FORMAT,

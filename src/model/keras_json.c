@@ -212,12 +212,14 @@ enum cs_status cs_keras_activation(
 		*alpha = json_is_object(config) ? 0.3f : 0.2f;
 	else if (activation == CS_ELU)
 		*alpha = 1;
+	else
+		*alpha = 0;
 	if (json_is_object(config)) {
 		enum cs_status status = cs_keras_number(where, config, "negative_slope", "alpha", alpha, error);
 
 		if (status)
 			return status;
-		if (activation == CS_RELU && json_number_value(json_object_get(config, "negative_slope")) != 0)
+		if (activation == CS_RELU && *alpha != 0)
 			activation = CS_LEAKY_RELU;
 	}
 	*out = activation;

@@ -10,9 +10,11 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* Take the input's shape from the first place that names it; stale copies in later layers are ignored. */
+/* Take the input's shape from a config that names one, where none is known yet. It is judged when all layers are known
+ * (keras_shape.c): an unknown layer is the better reason to refuse. */
 static enum cs_status take_input(
 	struct cs_keras_plan *plan, struct cs_keras_where where, const json_t *config, struct cs_error *error)
 {
@@ -21,7 +23,8 @@ static enum cs_status take_input(
 		size_t skip;
 	} keys[] = {{"batch_input_shape", 1}, {"batch_shape", 1}, {"build_input_shape", 1}, {"input_shape", 0}};
 	const json_t *shape = NULL, *input_dim = json_object_get(config, "input_dim");
-	size_t skip = 0, rank;
+	size_t skip = 0, rank = 1;
+	char *text;
 
 	if (plan->rank)
 		return CS_OK;
@@ -29,30 +32,31 @@ static enum cs_status take_input(
 		shape = json_object_get(config, keys[i].key);
 		skip = keys[i].skip;
 	}
-	if (!json_is_array(shape) && json_is_integer(input_dim)) {
-		shape = input_dim;
-		plan->dims[0] = json_integer_value(input_dim);
-		rank = 1;
-	} else if (!json_is_array(shape)) {
-		return CS_OK;
-	} else {
+	/* Keras 3 keeps one shape for each input, of which a chain has one. */
+	if (json_array_size(shape) == 1 && json_is_array(json_array_get(shape, 0)))
+		shape = json_array_get(shape, 0);
+	if (json_is_array(shape)) {
 		rank = json_array_size(shape) - (json_array_size(shape) ? skip : 0);
-		if (rank != 1 && rank != 3)
-			return cs_keras_unexpected(where, "input shape", shape,
-				"rows, columns and channels, or one row of numbers", CS_ERR_UNSUPPORTED, error);
-		for (size_t i = 0; i < rank; i++)
-			plan->dims[i] = json_integer_value(json_array_get(shape, i + skip));
+	} else if (json_is_integer(input_dim)) {
+		shape = input_dim;
+	} else {
+		return CS_OK;
 	}
-	for (size_t i = 0; i < rank; i++) {
-		if (plan->dims[i] < 1 || plan->dims[i] > CS_KERAS_MAX_VOLUME)
-			return cs_keras_unexpected(where, "input shape", shape, "sizes of at least 1, none left open",
-				CS_ERR_UNSUPPORTED, error);
+	if (!rank)
+		return CS_OK;
+	text = json_dumps(shape, JSON_ENCODE_ANY | JSON_COMPACT);
+	snprintf(plan->said, sizeof plan->said, "layer '%.40s' (%.30s): input shape is %.40s", where.name,
+		where.class_name, text ? text : "unreadable");
+	free(text);
+	for (size_t i = 0; i < rank && i < 3; i++) {
+		const json_t *side = json_is_array(shape) ? json_array_get(shape, i + skip) : shape;
+
+		plan->dims[i] = json_integer_value(side);
+		if (!json_is_null(side) && (plan->dims[i] < 1 || plan->dims[i] > CS_KERAS_MAX_VOLUME))
+			return cs_fail(error, CS_ERR_UNSUPPORTED,
+				"%s, expected sizes of at least 1 and at most 2^28 numbers an image", plan->said);
 	}
-	if (rank == 3 &&
-		(double)plan->dims[0] * (double)plan->dims[1] * (double)plan->dims[2] > (double)CS_KERAS_MAX_VOLUME)
-		return cs_keras_unexpected(
-			where, "input shape", shape, "at most 2^28 numbers an image", CS_ERR_MEMORY, error);
-	plan->rank = (int)rank;
+	plan->rank = (int)(rank < 4 ? rank : 4);
 	return CS_OK;
 }
 
@@ -74,32 +78,56 @@ static enum cs_status grow(struct cs_keras_plan *plan, struct cs_error *error)
 	return CS_OK;
 }
 
-/* A name of our own length that no layer has yet; `used` collects them. Keras' own name when it fits. */
+/* A name of our own length that no layer has yet; `used` collects them. Keras' own name when it fits, else cut between characters. */
 static enum cs_status our_name(
 	const char *keras, int index, json_t *used, char name[CS_NAME_SIZE], struct cs_error *error)
 {
+	size_t cut = strlen(keras) < 56 ? strlen(keras) : 56;
+
+	while (cut && ((unsigned char)keras[cut] & 0xC0) == 0x80)
+		cut--;
 	if (strlen(keras) < CS_NAME_SIZE)
 		snprintf(name, CS_NAME_SIZE, "%s", keras);
 	else
-		snprintf(name, CS_NAME_SIZE, "%.56s~%d", keras, index);
+		snprintf(name, CS_NAME_SIZE, "%.*s~%d", (int)cut, keras, index);
 	if (json_object_get(used, name))
-		snprintf(name, CS_NAME_SIZE, "%.56s~%d", keras, index);
-	/* Cutting may have split a character: json keys must be UTF-8, our names need not be looked up then. */
+		snprintf(name, CS_NAME_SIZE, "%.*s~%d", (int)cut, keras, index);
 	if (json_object_set_new_nocheck(used, name, json_true()))
 		return cs_fail_memory(error, "a model's layers");
 	return CS_OK;
 }
 
+static void free_constants(struct cs_keras_layer *layer)
+{
+	for (int i = 0; i < CS_MAX_PARAMS; i++)
+		cs_free(layer->constants[i]);
+}
+
+static void free_layer(struct cs_keras_layer *layer)
+{
+	free_constants(layer);
+	cs_free(layer->name);
+	cs_free(layer->class_name);
+	cs_free(layer->group);
+	cs_free(layer->address);
+	cs_free(layer->doubled);
+	cs_free(layer->model);
+}
+
 struct reader {
 	struct cs_keras_plan *plan;
 	json_t *used; /* names taken */
+	bool begun; /* a layer has been met */
+	const json_t *late; /* of a later layer: the config of the first that says a shape. Often stale */
+	char late_name[64], late_class[40];
 };
 
 /* The model whose layers are being read. */
 struct scope {
 	const char *group; /* name of the outermost nested model; NULL at the top */
-	const char *address; /* of this model among its parent's layers; NULL at the top */
-	json_t *classes; /* how often each class has been seen in it */
+	const char *name; /* of this model; NULL at the top */
+	const char *address[2]; /* of this model among its parent's layers, in both ways of counting; NULL at the top */
+	json_t *classes[2]; /* how often each class has been counted in it */
 	int depth;
 };
 
@@ -119,36 +147,116 @@ static void snake_case(const char *class_name, char *out, size_t size)
 	out[used] = '\0';
 }
 
+static enum cs_status count_class(json_t *classes, const char *snake, json_int_t *seen)
+{
+	*seen = json_integer_value(json_object_get(classes, snake));
+	return json_object_set_new_nocheck(classes, snake, json_integer(*seen + 1)) ? CS_ERR_MEMORY : CS_OK;
+}
+
 /* Keras 3 files layers by their class and a counter in their model, whatever they are called. To be freed. */
-static char *address_of(struct scope *scope, const char *class_name)
+static char *address_of(struct scope *scope, const char *class_name, int way)
 {
 	char snake[80], number[24] = "";
 	json_int_t seen;
 
 	snake_case(class_name, snake, sizeof snake);
-	seen = json_integer_value(json_object_get(scope->classes, snake));
-	if (json_object_set_new_nocheck(scope->classes, snake, json_integer(seen + 1)))
+	if (count_class(scope->classes[way], snake, &seen))
 		return NULL;
 	if (seen)
 		snprintf(number, sizeof number, "_%lld", (long long)seen);
-	return cs_format(
-		"%s%s%s%s", scope->address ? scope->address : "", scope->address ? "/layers/" : "", snake, number);
+	return scope->address[way] ? cs_format("%s%c%s%s", scope->address[way], CS_KERAS_LAYERS, snake, number)
+				   : cs_format("%s%s", snake, number);
 }
 
-static enum cs_status read_model(struct reader *reader, const json_t *model, const char *group, const char *address,
-	int depth, struct cs_error *error);
+/* Keras 2.12 went through a list that has layers with weights twice. */
+static void count_again(struct scope *scope, const char *class_name)
+{
+	char snake[80];
+	json_int_t seen;
+
+	snake_case(class_name, snake, sizeof snake);
+	/* Without memory the address that follows is wrong, and its weights are not found. */
+	(void)count_class(scope->classes[1], snake, &seen);
+}
+
+static bool has_weights(const struct cs_keras_layer *layer)
+{
+	const struct cs_layer_ops *ops = layer->spec.ops;
+
+	return (ops == &cs_conv_layer || ops == &cs_dense_layer || ops == &cs_batchnorm_layer) && !layer->constant_count;
+}
+
+static enum cs_status read_model(struct reader *reader, const json_t *model, const char *group,
+	const char *const address[2], int depth, struct cs_error *error);
 
 static enum cs_status read_nested(struct reader *reader, struct scope *scope, const json_t *entry,
 	struct cs_keras_where where, struct cs_error *error)
 {
 	/* Keras calls the class of functional models Model or Functional, and files both as the latter. */
-	char *address = address_of(scope, strcmp(where.class_name, "Model") ? where.class_name : "Functional");
-	enum cs_status status = address
-		? read_model(reader, entry, scope->group ? scope->group : where.name, address, scope->depth + 1, error)
+	const char *class_name = strcmp(where.class_name, "Model") ? where.class_name : "Functional";
+	char *address[2] = {address_of(scope, class_name, 0), address_of(scope, class_name, 1)};
+	int before = reader->plan->count;
+	enum cs_status status = address[0] && address[1]
+		? read_model(reader, entry, scope->group ? scope->group : where.name,
+			  (const char *const[]){address[0], address[1]}, scope->depth + 1, error)
 		: cs_fail_memory(error, "a model's layers");
+	bool weights = false;
 
-	cs_free(address);
+	for (int i = before; i < reader->plan->count; i++)
+		weights = weights || has_weights(&reader->plan->layers[i]);
+	if (weights)
+		count_again(scope, class_name);
+	cs_free(address[0]);
+	cs_free(address[1]);
 	return status;
+}
+
+/* A class of somebody's own may bear any name: its module tells. */
+static bool is_foreign(const json_t *entry)
+{
+	static const char *const own[] = {"keras", "tf_keras", "tensorflow", "builtins"};
+	const char *module = json_string_value(json_object_get(entry, "module"));
+	const char *registered = json_string_value(json_object_get(entry, "registered_name"));
+
+	if (registered && strchr(registered, '>'))
+		return true;
+	for (size_t i = 0; module && i < sizeof own / sizeof *own; i++) {
+		if (!strncmp(module, own[i], strlen(own[i])))
+			return false;
+	}
+	return module != NULL;
+}
+
+/* The input's shape stands in the first layer there is. What later ones say counts where nothing else does. */
+static enum cs_status note_shape(
+	struct reader *reader, struct cs_keras_where where, const json_t *config, struct cs_error *error)
+{
+	static const char *const keys[] = {"batch_input_shape", "batch_shape"};
+
+	if (!reader->begun) {
+		reader->begun = true;
+		return take_input(reader->plan, where, config, error);
+	}
+	for (size_t i = 0; i < 2 && !reader->late; i++) {
+		if (!json_is_array(json_object_get(config, keys[i])))
+			continue;
+		reader->late = config;
+		snprintf(reader->late_name, sizeof reader->late_name, "%.63s", where.name);
+		snprintf(reader->late_class, sizeof reader->late_class, "%.39s", where.class_name);
+	}
+	return CS_OK;
+}
+
+/* Weights of eight bits or fewer are kept with scales of their own. */
+static bool is_quantised(const json_t *config)
+{
+	const json_t *policy = json_object_get(config, "dtype"), *mode = json_object_get(config, "quantization_config");
+	const char *class_name = json_string_value(json_object_get(policy, "class_name"));
+	const char *word = json_string_value(policy);
+
+	/* Keras 3's first word for such a policy was int8_from_float32. */
+	return (class_name && strstr(class_name, "Quantized")) || (word && strstr(word, "_from_")) ||
+		(mode && !json_is_null(mode));
 }
 
 static enum cs_status read_layer(
@@ -178,9 +286,15 @@ static enum cs_status read_layer(
 	if (!json_is_object(config))
 		return cs_fail(
 			error, CS_ERR_FORMAT, "layer '%.80s' (%.40s) has no config", where.name, where.class_name);
-	status = take_input(plan, where, config, error);
+	status = note_shape(reader, where, config, error);
 	if (status || !strcmp(where.class_name, "InputLayer"))
 		return status;
+	if (is_foreign(entry))
+		return cs_keras_unknown(where, error);
+	if (is_quantised(config))
+		return cs_fail(error, CS_ERR_UNSUPPORTED,
+			"layer '%.80s' (%.40s) is quantised; convscope reads weights of 16, 32 and 64 bits", where.name,
+			where.class_name);
 	status = cs_keras_fill(&layer, where, config, error);
 	if (!status)
 		status = cs_keras_bool(where, config, "trainable", NULL, &trainable, error);
@@ -188,16 +302,22 @@ static enum cs_status read_layer(
 		status = grow(plan, error);
 	if (!status)
 		status = our_name(where.name, plan->count, reader->used, layer.spec.name, error);
-	if (status)
+	if (status) {
+		free_constants(&layer);
 		return status;
-	layer.frozen = !trainable;
+	}
+	layer.frozen = !trainable || layer.normalization || layer.constant_count;
 	layer.nested = scope->depth > 0;
-	layer.address = address_of(scope, where.class_name);
+	layer.address = address_of(scope, where.class_name, 0);
+	layer.doubled = address_of(scope, where.class_name, 1);
+	if (has_weights(&layer))
+		count_again(scope, where.class_name);
 	layer.name = cs_strdup(where.name);
 	layer.class_name = cs_strdup(where.class_name);
 	layer.group = cs_strdup(scope->group ? scope->group : where.name);
+	layer.model = scope->name ? cs_strdup(scope->name) : NULL;
 	plan->layers[plan->count++] = layer;
-	if (!layer.name || !layer.class_name || !layer.group || !layer.address)
+	if ((scope->name && !layer.model) || !layer.name || !layer.class_name || !layer.group || !layer.address || !layer.doubled)
 		return cs_fail_memory(error, "a model's layers");
 	return CS_OK;
 }
@@ -215,8 +335,8 @@ static enum cs_status take_built_shape(
 }
 
 /* A Sequential or functional model, nested or not; `group` is the outermost nested model's name. */
-static enum cs_status read_model(struct reader *reader, const json_t *model, const char *group, const char *address,
-	int depth, struct cs_error *error)
+static enum cs_status read_model(struct reader *reader, const json_t *model, const char *group,
+	const char *const address[2], int depth, struct cs_error *error)
 {
 	const char *class_name = json_string_value(json_object_get(model, "class_name"));
 	const json_t *config = json_object_get(model, "config");
@@ -224,7 +344,7 @@ static enum cs_status read_model(struct reader *reader, const json_t *model, con
 	bool sequential = class_name && !strcmp(class_name, "Sequential");
 	const char *name = json_string_value(json_object_get(config, "name"));
 	struct cs_keras_where where = {.name = name ? name : "model", .class_name = class_name};
-	struct scope scope = {.group = group, .address = address, .depth = depth};
+	struct scope scope = {.group = group, .name = depth ? name : NULL, .depth = depth};
 	size_t count = json_array_size(layers);
 	enum cs_status status = CS_OK;
 	int *order = NULL;
@@ -246,17 +366,25 @@ static enum cs_status read_model(struct reader *reader, const json_t *model, con
 		order = cs_calloc(count, sizeof *order);
 		status = order ? cs_keras_chain(config, order, error) : cs_fail_memory(error, "a model's layers");
 	}
-	scope.classes = json_object();
-	if (!status && !scope.classes)
+	for (int way = 0; way < 2; way++) {
+		scope.classes[way] = json_object();
+		scope.address[way] = address ? address[way] : NULL;
+	}
+	if (!status && (!scope.classes[0] || !scope.classes[1]))
 		status = cs_fail_memory(error, "a model's layers");
 	for (size_t i = 0; i < count && !status; i++)
 		status = read_layer(reader, &scope, json_array_get(layers, order ? (size_t)order[i] : i), error);
-	json_decref(scope.classes);
+	json_decref(scope.classes[0]);
+	json_decref(scope.classes[1]);
 	/* Keras 3 keeps the shape of a model that was built late beside its layers. */
 	if (!status && depth == 0)
 		status = take_input(reader->plan, where, config, error);
 	if (!status && depth == 0)
 		status = take_built_shape(reader->plan, where, model, error);
+	if (!status && depth == 0 && reader->late)
+		status = take_input(reader->plan,
+			(struct cs_keras_where){.name = reader->late_name, .class_name = reader->late_class}, reader->late,
+			error);
 	cs_free(order);
 	return status;
 }
@@ -276,10 +404,7 @@ static void rejoin(struct cs_keras_plan *plan, const json_t *fused)
 			before->spec.activation = layer->spec.activation;
 			before->spec.alpha = layer->spec.alpha;
 			before->axis = layer->axis;
-			cs_free(layer->name);
-			cs_free(layer->class_name);
-			cs_free(layer->group);
-			cs_free(layer->address);
+			free_layer(layer);
 			continue;
 		}
 		plan->layers[kept++] = *layer;
@@ -287,7 +412,8 @@ static void rejoin(struct cs_keras_plan *plan, const json_t *fused)
 	plan->count = kept;
 }
 
-enum cs_status cs_keras_plan_new(const char *json, struct cs_keras_plan *plan, struct cs_error *error)
+enum cs_status cs_keras_plan_new(
+	const char *json, const int64_t size[2], struct cs_keras_plan *plan, struct cs_error *error)
 {
 	struct reader reader = {.plan = plan, .used = json_object()};
 	json_error_t where;
@@ -320,7 +446,7 @@ enum cs_status cs_keras_plan_new(const char *json, struct cs_keras_plan *plan, s
 		status = cs_fail(error, CS_ERR_FORMAT,
 			"the architecture does not say the shape of its input (batch_input_shape or batch_shape)");
 	if (!status)
-		status = cs_keras_plan_shape(plan, error);
+		status = cs_keras_plan_shape(plan, size, error);
 out:
 	json_decref(root);
 	json_decref(reader.used);
@@ -331,12 +457,8 @@ out:
 
 void cs_keras_plan_fini(struct cs_keras_plan *plan)
 {
-	for (int i = 0; i < plan->count; i++) {
-		cs_free(plan->layers[i].name);
-		cs_free(plan->layers[i].class_name);
-		cs_free(plan->layers[i].group);
-		cs_free(plan->layers[i].address);
-	}
+	for (int i = 0; i < plan->count; i++)
+		free_layer(&plan->layers[i]);
 	cs_free(plan->layers);
 	*plan = (struct cs_keras_plan){0};
 }
@@ -344,7 +466,7 @@ void cs_keras_plan_fini(struct cs_keras_plan *plan)
 enum cs_status cs_keras_parse(const char *json, struct cs_network **out, struct cs_error *error)
 {
 	struct cs_keras_plan plan;
-	enum cs_status status = cs_keras_plan_new(json, &plan, error);
+	enum cs_status status = cs_keras_plan_new(json, NULL, &plan, error);
 
 	if (status)
 		return status;

@@ -17,6 +17,8 @@ enum {
 	CS_KERAS_MAX_FEATURES = 1 << 20,
 };
 
+#define CS_KERAS_LAYERS '\1'
+
 /* Numbers in one image of input or one layer's output, at most. */
 #define CS_KERAS_MAX_VOLUME (1LL << 28)
 
@@ -26,7 +28,10 @@ struct cs_keras_layer {
 	char *name; /* as Keras has it, of any length */
 	char *class_name; /* "Conv2D" */
 	char *group; /* of its weights: its own name, or that of the outermost nested model it stands in */
-	char *address; /* of its weights in .keras and .weights.h5 files: "conv2d_1", "sequential/layers/dense" */
+	/* Of its weights in .keras and .weights.h5 files: "conv2d_1", "sequential\1dense", with CS_KERAS_LAYERS where the group of a model's
+	 * layers comes. The second as Keras 2.12 and 2.13 counted: layers with weights twice. */
+	char *address, *doubled;
+	char *model; /* the nested model it stands in directly; NULL at the top */
 	bool nested;
 	bool frozen; /* trainable = false */
 	bool keras1; /* written by Keras 1: other weight layouts */
@@ -34,6 +39,16 @@ struct cs_keras_layer {
 	bool raw_flatten; /* a flatten that keeps the order of memory */
 	int64_t permute
 		[3]; /* h,w,c of the flattened map, when the rows of the weights are in c,h,w order; else zeros */
+	bool keepdims; /* a global pool that leaves 1x1 maps: it becomes a pool over the whole map */
+	bool normalization; /* the file keeps mean, variance and count */
+	bool reshape; /* not yet known what: a flatten or nothing (keras_shape.c) */
+	bool resize; /* likewise: nothing, or refused */
+	bool one_by_one; /* Dense on a map: a convolution of 1x1 whose kernel is stored as (in, out) */
+	int64_t target[3]; /* reshape and resize: the shape to come; -1: whatever is left */
+	int target_rank;
+	/* Numbers that stand in the architecture: gamma and beta, or mean and variance, `constant_count` of each (1: for all channels). */
+	float *constants[CS_MAX_PARAMS];
+	int64_t constant_count;
 	int layout; /* -1: said nothing, 0: channels_last, 1: channels_first */
 	int axis; /* batch norm and softmax layer: as Keras counts, batch included; INT_MIN: said nothing */
 	struct cs_shape in, out;
@@ -41,8 +56,9 @@ struct cs_keras_layer {
 
 struct cs_keras_plan {
 	char name[CS_NAME_SIZE];
-	int64_t dims[3]; /* input as Keras has it, without batch */
-	int rank; /* 0: not said yet */
+	int64_t dims[3]; /* input as Keras has it, without batch; 0: left open */
+	int rank; /* 0: not said yet; over 3: only to be refused */
+	char said[160]; /* where it stands, and what: "layer 'in' (InputLayer): input shape is [null,8,8,3]" */
 	struct cs_shape input; /* channels last */
 	bool channels_first;
 	struct cs_keras_layer *layers;
@@ -50,23 +66,24 @@ struct cs_keras_plan {
 	int64_t params; /* numbers in all parameters */
 };
 
-/* Read, check and shape an architecture. */
-enum cs_status cs_keras_plan_new(const char *json, struct cs_keras_plan *plan, struct cs_error *error);
+/* Read, check and shape an architecture. `size`: rows and columns of an input that leaves them open; NULL or zeros: not known. */
+enum cs_status cs_keras_plan_new(
+	const char *json, const int64_t size[2], struct cs_keras_plan *plan, struct cs_error *error);
 void cs_keras_plan_fini(struct cs_keras_plan *plan);
 
 /* Infer all shapes, the layout and where rows must be permuted (keras_shape.c; called by cs_keras_plan_new). */
-enum cs_status cs_keras_plan_shape(struct cs_keras_plan *plan, struct cs_error *error);
+enum cs_status cs_keras_plan_shape(struct cs_keras_plan *plan, const int64_t size[2], struct cs_error *error);
 
-/* The parameters of a layer in Keras' order: names and shapes as ours; their number, 0 to 4. */
+/* The parameters of a layer that a file holds, in Keras' order: names and shapes as Keras has them; their number, 0 to 4. */
 int cs_keras_params(
 	const struct cs_keras_layer *layer, const char *names[CS_MAX_PARAMS], struct cs_shape shapes[CS_MAX_PARAMS]);
 
 /* The network of a plan, all weights zero. */
 enum cs_status cs_keras_plan_network(const struct cs_keras_plan *plan, struct cs_network **out, struct cs_error *error);
 
-/* As cs_keras_read, refusing architectures of more than `limit` parameters. */
-enum cs_status cs_keras_read_within(
-	struct cs_h5 *file, const char *arch, int64_t limit, struct cs_network **out, struct cs_error *error);
+/* As cs_keras_read, with the rows and columns of open inputs (NULL: not known), refusing architectures of more than `limit` parameters. */
+enum cs_status cs_keras_read_within(struct cs_h5 *file, const char *arch, const int64_t size[2], int64_t limit,
+	struct cs_network **out, struct cs_error *error);
 
 /* --- keras_config.c --- */
 
@@ -105,6 +122,9 @@ enum cs_status cs_keras_unexpected(struct cs_keras_where where, const char *key,
 	const char *expected, enum cs_status status, struct cs_error *error);
 
 /* --- keras_classes.c --- */
+
+/* "layer 'x' is a Y, which convscope cannot run; supported are ..." */
+enum cs_status cs_keras_unknown(struct cs_keras_where where, struct cs_error *error);
 
 /* layer->spec and what the class alone knows, from a layer's config. CS_ERR_UNSUPPORTED, naming layer, class and what is
  * supported, for classes we do not know. */

@@ -29,6 +29,9 @@ static enum cs_status check_stored(struct cs_keras_source *source, const struct 
 	if (kind != 'f' && kind != 'i')
 		return cs_fail(error, CS_ERR_FORMAT, "layer '%.80s' (%.40s): its %s does not hold numbers", layer->name,
 			layer->class_name, name);
+	/* Normalization keeps one number for all channels where it was told to, also as 1x1x1xC. */
+	if (layer->normalization && (cs_shape_count(&found) == 1 || cs_shape_count(&found) == cs_shape_count(&shape)))
+		return CS_OK;
 	if (!cs_shape_equal(&found, &shape))
 		return cs_fail(error, CS_ERR_SHAPE,
 			"layer '%.80s' (%.40s): its %s is %s in the file, but the architecture asks for %s",
@@ -85,7 +88,10 @@ static enum cs_status load_param(struct cs_keras_source *source, const struct cs
 		cs_error_prefix(error, "layer '%.80s' (%.40s), %s", layer->name, layer->class_name, param->name);
 		return status;
 	}
-	if (stored->turned || stored->out_first)
+	if (cs_tensor_count(&tensor) < count)
+		for (int64_t i = 0; i < count; i++)
+			param->value.data[i] = tensor.data[0];
+	else if (stored->turned || stored->out_first)
 		copy_kernel(tensor.data, param->value.data, shape, stored);
 	else if (layer->permute[0] && strcmp(param->name, "bias") &&
 		shape->dim[0] == layer->permute[0] * layer->permute[1] * layer->permute[2])
@@ -94,6 +100,12 @@ static enum cs_status load_param(struct cs_keras_source *source, const struct cs
 		memcpy(param->value.data, tensor.data, (size_t)count * sizeof(float));
 	cs_tensor_fini(&tensor);
 	return CS_OK;
+}
+
+/* What Keras' Normalization calls its numbers, the batch norm that stands for it calls so. */
+static const char *our_name(const char *name)
+{
+	return !strcmp(name, "mean") ? "moving_mean" : !strcmp(name, "variance") ? "moving_variance" : name;
 }
 
 /* Two passes over all parameters: look up and check without a network, then load into it. */
@@ -115,7 +127,7 @@ static enum cs_status each_param(struct cs_keras_source *source, const struct cs
 			if (!status && !network) {
 				status = check_stored(source, layer, names[k], &stored, shapes[k], error);
 			} else if (!status) {
-				struct cs_param *param = cs_layer_param(&network->layers[i], names[k]);
+				struct cs_param *param = cs_layer_param(&network->layers[i], our_name(names[k]));
 
 				status = param ? load_param(source, layer, param, &stored, error)
 					       : cs_fail(error, CS_ERR_FORMAT, "layer '%.80s' has no %s", layer->name,
@@ -152,8 +164,8 @@ static enum cs_status find_config(struct cs_h5 *file, const char *arch, char **j
 	return cs_fail(error, CS_ERR_FORMAT, "it is HDF5, but not a Keras model: there is no model_config");
 }
 
-enum cs_status cs_keras_read_within(
-	struct cs_h5 *file, const char *arch, int64_t limit, struct cs_network **out, struct cs_error *error)
+enum cs_status cs_keras_read_within(struct cs_h5 *file, const char *arch, const int64_t size[2], int64_t limit,
+	struct cs_network **out, struct cs_error *error)
 {
 	struct cs_keras_plan plan = {0};
 	struct cs_keras_source source = {0};
@@ -164,7 +176,7 @@ enum cs_status cs_keras_read_within(
 
 	if (status)
 		goto out;
-	status = cs_keras_plan_new(json, &plan, error);
+	status = cs_keras_plan_new(json, size, &plan, error);
 	if (status)
 		goto out;
 	if (plan.params > limit) {
@@ -203,5 +215,5 @@ out:
 
 enum cs_status cs_keras_read(struct cs_h5 *file, const char *arch, struct cs_network **out, struct cs_error *error)
 {
-	return cs_keras_read_within(file, arch, CS_KERAS_MAX_VOLUME * 4, out, error);
+	return cs_keras_read_within(file, arch, NULL, CS_KERAS_MAX_VOLUME * 4, out, error);
 }

@@ -19,7 +19,18 @@ int cs_keras_params(
 	int64_t channels = layer->in.dim[layer->in.rank - 1];
 	int count = 0;
 
-	if (spec->ops == &cs_conv_layer) {
+	if (layer->constant_count)
+		return 0;
+	if (layer->normalization) {
+		names[0] = "mean";
+		names[1] = "variance";
+		shapes[0] = shapes[1] = CS_SHAPE(channels);
+		return 2;
+	}
+	if (spec->ops == &cs_conv_layer && layer->one_by_one) {
+		names[count] = "kernel";
+		shapes[count++] = CS_SHAPE(channels, spec->features);
+	} else if (spec->ops == &cs_conv_layer) {
 		names[count] = "kernel";
 		shapes[count++] = CS_SHAPE(spec->kernel[0], spec->kernel[1], channels, spec->features);
 	} else if (spec->ops == &cs_dense_layer) {
@@ -75,17 +86,106 @@ static enum cs_status window_shape(struct cs_keras_layer *layer, const int64_t w
 	return CS_OK;
 }
 
-/* layer->out from layer->in. */
-static enum cs_status shape_one(struct cs_keras_layer *layer, struct cs_error *error)
+/* Does nothing, but keeps its name. */
+static void make_identity(struct cs_layer_spec *spec)
 {
+	char name[CS_NAME_SIZE];
+
+	memcpy(name, spec->name, sizeof name);
+	*spec = cs_layer_spec_default(&cs_activation_layer);
+	memcpy(spec->name, name, sizeof name);
+}
+
+/* The shape a Reshape leaves, with its -1 filled in, as Keras has it; false when it does not fit. */
+static bool target_shape(const struct cs_keras_layer *layer, int64_t target[3])
+{
+	int64_t count = cs_shape_count(&layer->in), known = 1;
+	int open = -1;
+
+	for (int i = 0; i < layer->target_rank && i < 3; i++) {
+		target[i] = layer->target[i];
+		if (target[i] < 0 && open >= 0)
+			return false;
+		if (target[i] < 0)
+			open = i;
+		else if (__builtin_mul_overflow(known, target[i], &known) || known > count)
+			return false;
+	}
+	if (open >= 0)
+		target[open] = count / known;
+	return layer->target_rank < 4 && (open < 0 ? known == count : count % known == 0);
+}
+
+/* A Reshape that flattens is a flatten, one that changes nothing is nothing. Others move numbers between places of a map. */
+static enum cs_status settle_reshape(
+	const struct cs_keras_plan *plan, struct cs_keras_layer *layer, struct cs_error *error)
+{
+	const struct cs_shape *in = &layer->in;
+	int64_t target[3] = {0}, now[3] = {in->dim[0], in->dim[1], in->dim[2]};
+	bool fits = target_shape(layer, target);
+
+	if (in->rank == 3 && plan->channels_first) {
+		now[0] = in->dim[2];
+		now[1] = in->dim[0];
+		now[2] = in->dim[1];
+	}
+	if (fits && layer->target_rank == 1)
+		return CS_OK;
+	if (fits && layer->target_rank == 3 && in->rank == 3 && !memcmp(target, now, sizeof now)) {
+		make_identity(&layer->spec);
+		return CS_OK;
+	}
+	return cs_fail(error, CS_ERR_UNSUPPORTED,
+		"layer '%.80s' (%.40s) makes a map of another shape: convscope reshapes to a row of numbers, and an input of "
+		"numbers to a map, alone",
+		layer->name, layer->class_name);
+}
+
+/* What depends on the shape of the input: classes that stand for one of several layers of ours. */
+static enum cs_status settle(const struct cs_keras_plan *plan, struct cs_keras_layer *layer, struct cs_error *error)
+{
+	struct cs_layer_spec *spec = &layer->spec;
+
+	if (layer->reshape)
+		return settle_reshape(plan, layer, error);
+	if (layer->resize) {
+		if (layer->in.rank != 3 || layer->in.dim[0] != layer->target[0] || layer->in.dim[1] != layer->target[1])
+			return cs_fail(error, CS_ERR_UNSUPPORTED,
+				"layer '%.80s' (%.40s) makes maps of %" PRId64 "x%" PRId64 " of maps of %" PRId64
+				"x%" PRId64 ", which convscope cannot do",
+				layer->name, layer->class_name, layer->target[0], layer->target[1], layer->in.dim[0],
+				layer->in.rank == 3 ? layer->in.dim[1] : 1);
+		return CS_OK;
+	}
+	if (layer->keepdims && layer->in.rank == 3) {
+		spec->ops = spec->ops == &cs_global_avgpool_layer ? &cs_avgpool_layer : &cs_maxpool_layer;
+		for (int axis = 0; axis < 2; axis++)
+			spec->window[axis] = spec->stride[axis] = layer->in.dim[axis];
+	}
+	if (spec->ops == &cs_dense_layer && layer->in.rank == 3 && !plan->channels_first) {
+		spec->ops = &cs_conv_layer;
+		for (int axis = 0; axis < 2; axis++)
+			spec->kernel[axis] = spec->stride[axis] = 1;
+		spec->padding = CS_PADDING_VALID;
+		layer->one_by_one = true;
+	}
+	return CS_OK;
+}
+
+/* layer->out from layer->in. */
+static enum cs_status shape_one(
+	const struct cs_keras_plan *plan, struct cs_keras_layer *layer, struct cs_error *error)
+{
+	enum cs_status status = settle(plan, layer, error);
 	const struct cs_layer_spec *spec = &layer->spec;
 	const struct cs_layer_ops *ops = spec->ops;
 	bool spatial = ops == &cs_conv_layer || ops == &cs_maxpool_layer || ops == &cs_avgpool_layer ||
 		ops == &cs_global_avgpool_layer || ops == &cs_global_maxpool_layer || ops == &cs_zeropad_layer;
-	enum cs_status status = CS_OK;
 	double volume = 1;
 
 	layer->out = layer->in;
+	if (status)
+		return status;
 	if (spatial && layer->in.rank != 3)
 		return bad_shape(layer, "takes maps of rows x columns x channels", error);
 	if (ops == &cs_conv_layer) {
@@ -99,6 +199,13 @@ static enum cs_status shape_one(struct cs_keras_layer *layer, struct cs_error *e
 		layer->out.dim[0] += spec->border[0] + spec->border[1];
 		layer->out.dim[1] += spec->border[2] + spec->border[3];
 	} else if (ops == &cs_flatten_layer) {
+		/* channels_first asks Keras to bring the first axis to the end: in a channels-last map, the rows. */
+		if (layer->layout == 1 && !plan->channels_first && layer->in.rank == 3 && layer->in.dim[0] > 1 &&
+			cs_shape_count(&layer->in) > layer->in.dim[0])
+			return cs_fail(error, CS_ERR_UNSUPPORTED,
+				"layer '%.80s' (%.40s) flattens channels_last maps as channels_first, which convscope "
+				"cannot do",
+				layer->name, layer->class_name);
 		layer->out = CS_SHAPE(cs_shape_count(&layer->in));
 	} else if (ops == &cs_dense_layer) {
 		if (layer->in.rank != 1)
@@ -133,12 +240,92 @@ static enum cs_status choose_layout(struct cs_keras_plan *plan, struct cs_error 
 				plan->layers[first].name);
 	}
 	plan->channels_first = first >= 0 && plan->layers[first].layout == 1;
+	return CS_OK;
+}
+
+/* The first layer that moves numbers or mixes them; -1 when there is none. */
+static int first_that_matters(const struct cs_keras_plan *plan)
+{
+	for (int i = 0; i < plan->count; i++) {
+		const struct cs_layer_spec *spec = &plan->layers[i].spec;
+		bool nothing = spec->ops == &cs_dropout_layer || (spec->ops == &cs_rescale_layer) ||
+			(spec->ops == &cs_activation_layer && spec->activation != CS_SOFTMAX && !plan->layers[i].resize);
+
+		if (!nothing)
+			return i;
+	}
+	return -1;
+}
+
+/* Rows and columns that the architecture leaves open: those asked for, or what the model itself resizes pictures to. */
+static enum cs_status fill_open(struct cs_keras_plan *plan, const int64_t size[2], struct cs_error *error)
+{
+	int rows = plan->channels_first ? 1 : 0, channels = plan->channels_first ? 0 : 2;
+	int first = first_that_matters(plan);
+	bool resizes = first >= 0 && plan->layers[first].resize;
+
+	if (plan->rank == 3 && plan->dims[channels] && (!plan->dims[rows] || !plan->dims[rows + 1])) {
+		for (int i = 0; i < 2; i++) {
+			int64_t *side = &plan->dims[rows + i];
+
+			if (!*side && size && size[i])
+				*side = size[i];
+			else if (!*side && resizes)
+				*side = plan->layers[first].target[i];
+			if (!*side)
+				return cs_fail(error, CS_ERR_ARGUMENT,
+					"%s: it leaves open how large pictures are; say so with --size N or --size "
+					"ROWSxCOLUMNS",
+					plan->said);
+		}
+	}
+	for (int i = 0; i < plan->rank; i++) {
+		if (!plan->dims[i])
+			return cs_fail(error, CS_ERR_UNSUPPORTED,
+				"%s, expected how many numbers or channels there are, and not left open", plan->said);
+	}
+	return CS_OK;
+}
+
+/* plan->input from what Keras says; all layers are known here. */
+static enum cs_status choose_input(struct cs_keras_plan *plan, const int64_t size[2], struct cs_error *error)
+{
+	const int64_t *dims = plan->dims;
+	int first = first_that_matters(plan);
+	const struct cs_keras_layer *reshape = first >= 0 && plan->layers[first].reshape ? &plan->layers[first] : NULL;
+	enum cs_status status;
+
+	if (plan->rank > 3)
+		return cs_fail(error, CS_ERR_UNSUPPORTED,
+			"%s, expected rows, columns and channels, or one row of numbers", plan->said);
+	status = fill_open(plan, size, error);
+	if (status)
+		return status;
+	if ((double)dims[0] * (double)(plan->rank > 1 ? dims[1] : 1) * (double)(plan->rank > 2 ? dims[2] : 1) >
+		(double)CS_KERAS_MAX_VOLUME)
+		return cs_fail(error, CS_ERR_MEMORY, "%s, expected at most 2^28 numbers an image", plan->said);
 	if (plan->rank == 3 && plan->channels_first)
-		plan->input = CS_SHAPE(plan->dims[1], plan->dims[2], plan->dims[0]);
+		plan->input = CS_SHAPE(dims[1], dims[2], dims[0]);
 	else if (plan->rank == 3)
-		plan->input = CS_SHAPE(plan->dims[0], plan->dims[1], plan->dims[2]);
+		plan->input = CS_SHAPE(dims[0], dims[1], dims[2]);
+	else if (plan->rank == 2)
+		plan->input = CS_SHAPE(dims[0], dims[1], 1);
 	else
-		plan->input = CS_SHAPE(plan->dims[0]);
+		plan->input = CS_SHAPE(dims[0]);
+	/* Numbers that the model itself makes a picture of, or rows and columns without channels, are a picture from the start. */
+	if (plan->rank < 3 && reshape && reshape->target_rank == 3) {
+		struct cs_keras_layer whole = *reshape;
+		int64_t target[3];
+
+		whole.in = CS_SHAPE(cs_shape_count(&plan->input));
+		if (target_shape(&whole, target) && !plan->channels_first)
+			plan->input = CS_SHAPE(target[0], target[1], target[2]);
+		else if (target_shape(&whole, target) && target[0] == 1)
+			plan->input = CS_SHAPE(target[1], target[2], 1);
+	} else if (plan->rank == 2 && (first < 0 || plan->layers[first].spec.ops != &cs_flatten_layer)) {
+		return cs_fail(error, CS_ERR_UNSUPPORTED,
+			"%s, expected rows, columns and channels, or one row of numbers", plan->said);
+	}
 	return CS_OK;
 }
 
@@ -148,10 +335,17 @@ static enum cs_status check_axis(
 {
 	int rank = layer->in.rank + 1;
 	int channels = layer->in.rank == 3 && plan->channels_first ? 1 : rank - 1;
-	int axis = layer->axis == INT_MIN ? rank - 1 : layer->axis < 0 ? layer->axis + rank : layer->axis;
+	int axis = layer->axis == INT_MIN ? rank - 1
+		: layer->axis == INT_MAX  ? channels
+		: layer->axis < 0         ? layer->axis + rank
+					  : layer->axis;
 	bool per_channel = layer->spec.ops == &cs_batchnorm_layer ||
 		(layer->spec.activation == CS_SOFTMAX && layer->spec.ops != &cs_flatten_layer);
 
+	if (layer->constant_count > 1 && layer->constant_count != layer->in.dim[layer->in.rank - 1])
+		return cs_fail(error, CS_ERR_SHAPE, "layer '%.80s' (%.40s) has numbers for %" PRId64
+			" channels, but its input has %" PRId64, layer->name, layer->class_name, layer->constant_count,
+			layer->in.dim[layer->in.rank - 1]);
 	if (!per_channel || axis == channels)
 		return CS_OK;
 	return cs_fail(error, CS_ERR_UNSUPPORTED,
@@ -159,12 +353,14 @@ static enum cs_status check_axis(
 		layer->name, layer->class_name, axis, channels);
 }
 
-enum cs_status cs_keras_plan_shape(struct cs_keras_plan *plan, struct cs_error *error)
+enum cs_status cs_keras_plan_shape(struct cs_keras_plan *plan, const int64_t size[2], struct cs_error *error)
 {
 	struct cs_shape shape;
 	int64_t permute[3] = {0};
 	enum cs_status status = choose_layout(plan, error);
 
+	if (!status)
+		status = choose_input(plan, size, error);
 	if (status)
 		return status;
 	shape = plan->input;
@@ -176,7 +372,7 @@ enum cs_status cs_keras_plan_shape(struct cs_keras_plan *plan, struct cs_error *
 		int params;
 
 		layer->in = shape;
-		status = shape_one(layer, error);
+		status = shape_one(plan, layer, error);
 		if (!status)
 			status = check_axis(plan, layer, error);
 		if (status)
@@ -193,6 +389,25 @@ enum cs_status cs_keras_plan_shape(struct cs_keras_plan *plan, struct cs_error *
 		shape = layer->out;
 	}
 	return CS_OK;
+}
+
+/* The numbers of an architecture into the batch norm that stands for its Rescaling or Normalization. */
+static void fill_constants(const struct cs_keras_layer *from, struct cs_layer *to)
+{
+	bool scaled = from->spec.scale;
+	struct cs_param *first = cs_layer_param(to, scaled ? "gamma" : "moving_mean");
+	struct cs_param *second = cs_layer_param(to, scaled ? "beta" : "moving_variance");
+	struct cs_param *unit = scaled ? cs_layer_param(to, "moving_variance") : NULL;
+	int64_t channels = from->in.dim[from->in.rank - 1];
+
+	for (int64_t i = 0; from->constant_count && first && second && i < channels; i++) {
+		int64_t k = from->constant_count == 1 ? 0 : i;
+
+		first->value.data[i] = from->constants[0][k];
+		second->value.data[i] = from->constants[1][k];
+		if (unit)
+			unit->value.data[i] = 1;
+	}
 }
 
 enum cs_status cs_keras_plan_network(const struct cs_keras_plan *plan, struct cs_network **out, struct cs_error *error)
@@ -214,6 +429,7 @@ enum cs_status cs_keras_plan_network(const struct cs_keras_plan *plan, struct cs
 	for (int i = 0; i < plan->count; i++) {
 		network->layers[i].spec.initialiser = plan->layers[i].spec.initialiser;
 		network->layers[i].frozen = plan->layers[i].frozen;
+		fill_constants(&plan->layers[i], &network->layers[i]);
 	}
 	snprintf(network->name, sizeof network->name, "%s", plan->name);
 	*out = network;

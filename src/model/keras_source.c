@@ -7,8 +7,8 @@
  *   Theano           convolves with flipped kernels: they are turned by 180 degrees when read
  *   nested models    one group for all weights inside, trainable ones first: found by name, else by that order
  *   long lists       over 64 KiB are split into layer_names0, layer_names1, ...
- *   .weights.h5      and .keras: layers/<class>_<counter>/vars/<i>; Keras 2.14 has _layer_checkpoint_dependencies
- *                    for layers, and Windows wrote backslashes into names
+ *   .weights.h5      and .keras: layers/<class>_<counter>/vars/<i>; Keras 2.12 to 2.14 have _layer_checkpoint_dependencies
+ *                    for layers, the first counted layers with weights twice, and Windows wrote backslashes into names
  */
 #include "model/keras_source.h"
 
@@ -220,6 +220,70 @@ static int find_group(const struct cs_keras_source *source, const char *name)
 	return position ? (int)json_integer_value(position) : -1;
 }
 
+/* "/layers/sequential/layers/conv2d_1/vars" of an address; Windows' separators stand everywhere but before vars. To be freed. */
+static char *vars_group(const struct cs_keras_source *source, const char *address)
+{
+	char *group = cs_format("%s%c", source->base, source->separator);
+
+	for (const char *at = address; group && *at;) {
+		size_t length = strcspn(at, (char[]){CS_KERAS_LAYERS, '\0'});
+		char *longer = cs_format("%s%.*s", group, (int)length, at);
+
+		cs_free(group);
+		group = longer;
+		at += length;
+		if (group && *at == CS_KERAS_LAYERS) {
+			longer = cs_format("%s%c%s%c", group, source->separator, source->base + 1, source->separator);
+			cs_free(group);
+			group = longer;
+			at++;
+		}
+	}
+	if (group) {
+		char *whole = cs_format("%s/vars", group);
+
+		cs_free(group);
+		group = whole;
+	}
+	return group;
+}
+
+/* Which way of counting finds the weights of every layer? */
+static enum cs_status choose_counting(
+	struct cs_keras_source *source, const struct cs_keras_plan *plan, struct cs_error *error)
+{
+	const char *names[CS_MAX_PARAMS];
+	struct cs_shape shapes[CS_MAX_PARAMS];
+	bool all[2] = {true, true};
+
+	for (int i = 0; i < plan->count && all[0]; i++) {
+		const struct cs_keras_layer *layer = &plan->layers[i];
+
+		if (!cs_keras_params(layer, names, shapes))
+			continue;
+		for (int way = 0; way < 2; way++) {
+			char *group = vars_group(source, way ? layer->doubled : layer->address);
+
+			if (!group)
+				return cs_fail_memory(error, "a model's layers");
+			all[way] = all[way] && cs_h5_exists(source->file, group);
+			cs_free(group);
+		}
+	}
+	if (all[0])
+		return CS_OK;
+	for (int i = 0; i < plan->count && all[1]; i++) {
+		char *group = cs_keras_params(&plan->layers[i], names, shapes)
+			? vars_group(source, plan->layers[i].doubled)
+			: NULL;
+
+		all[1] = !group || cs_h5_exists(source->file, group);
+		cs_free(group);
+	}
+	source->doubled = all[1];
+	return CS_OK;
+}
+
 /* Keras' own loader goes by order. We go by name, and by order only where names do not match at all: weights that were
  * saved from a model with other layer names. group_of[layer] is filled for layers with parameters. */
 enum cs_status cs_keras_match(
@@ -231,7 +295,7 @@ enum cs_status cs_keras_match(
 	enum cs_status status;
 
 	if (source->base)
-		return CS_OK;
+		return choose_counting(source, plan, error);
 	for (int i = 0; i < plan->count; i++) {
 		const struct cs_keras_layer *layer = &plan->layers[i];
 
@@ -245,6 +309,17 @@ enum cs_status cs_keras_match(
 		else if (!missing)
 			missing = layer->group;
 	}
+	/* Keras 1 and the first of 2 filed the layers of nested Sequential models as if they stood at the top. */
+	if (missing && !found) {
+		for (int i = 0; i < plan->count; i++) {
+			if (group_of[i] != -1 || !cs_keras_params(&plan->layers[i], names, shapes))
+				continue;
+			group_of[i] = find_group(source, plan->layers[i].name);
+			found += group_of[i] >= 0;
+		}
+	}
+	if (found == wanted)
+		return CS_OK;
 	if (!missing)
 		return CS_OK;
 	if (found)
@@ -277,16 +352,33 @@ enum cs_status cs_keras_match(
 	return CS_OK;
 }
 
-/* Does the path `weight` end in "layer/name", with or without ":0"? */
-static bool names_weight(const char *weight, const char *layer, const char *name)
+/* Does the path `weight` end in `end`, with or without ":0", as whole parts? */
+static bool ends_in(const char *weight, const char *end)
+{
+	size_t length = strlen(weight), tail = strlen(end);
+
+	if (ends_with(weight, ":0"))
+		length -= 2;
+	return length >= tail && !strncmp(weight + length - tail, end, tail) &&
+		(length == tail || weight[length - tail - 1] == '/');
+}
+
+/* The one weight of a group that is called "[model/]layer/name"; NULL when there is none or more than one. */
+static const char *named_weight(
+	const struct cs_keras_group *group, const char *model, const char *layer, const char *name)
 {
 	char end[2 * MAX_WEIGHT_NAME];
+	const char *found = NULL;
 
-	snprintf(end, sizeof end, "%.1000s/%s", layer, name);
-	if (ends_with(weight, end))
-		return true;
-	snprintf(end, sizeof end, "%.1000s/%s:0", layer, name);
-	return ends_with(weight, end);
+	snprintf(end, sizeof end, "%.500s%s%.1000s/%s", model ? model : "", model ? "/" : "", layer, name);
+	for (int i = 0; i < group->count; i++) {
+		if (!ends_in(group->weights[i], end))
+			continue;
+		if (found)
+			return NULL;
+		found = group->weights[i];
+	}
+	return found;
 }
 
 /* Where in its group the k-th parameter of a layer inside a nested model stands. By name, or, when names do not tell, in
@@ -297,13 +389,15 @@ static const char *nested_weight(const struct cs_keras_group *group, const struc
 	struct cs_shape shapes[CS_MAX_PARAMS];
 	const char *own = plan->layers[layer].group;
 	int position = 0, pass, found = -1;
+	const char *named;
 	bool moving;
 
 	cs_keras_params(&plan->layers[layer], names, shapes);
-	for (int i = 0; i < group->count; i++) {
-		if (names_weight(group->weights[i], plan->layers[layer].name, names[k]))
-			return group->weights[i];
-	}
+	named = named_weight(group, plan->layers[layer].model, plan->layers[layer].name, names[k]);
+	if (!named)
+		named = named_weight(group, NULL, plan->layers[layer].name, names[k]);
+	if (named)
+		return named;
 	moving = !strncmp(names[k], "moving_", 7);
 	for (pass = 0; pass < 2 && found < 0; pass++) {
 		for (int i = 0; i < plan->count && found < 0; i++) {
@@ -331,14 +425,12 @@ static const char *nested_weight(const struct cs_keras_group *group, const struc
 static enum cs_status locate_by_class(struct cs_keras_source *source, const struct cs_keras_layer *layer, int k,
 	int params, const char *name, struct cs_keras_stored *out, struct cs_error *error)
 {
-	char *group = cs_format("%s%c%s/vars", source->base, source->separator, layer->address), *extra;
+	char *group = vars_group(source, source->doubled ? layer->doubled : layer->address), *extra;
 
 	if (!group)
 		return cs_fail_memory(error, "a model's layers");
-	for (char *at = group + 1; source->separator != '/' && at < group + strlen(group) - 5; at++)
-		*at = *at == '/' ? source->separator : *at;
 	out->path = cs_format("%s/%d", group, k);
-	extra = cs_format("%s/%d", group, params);
+	extra = cs_format("%s/%d", group, params + layer->normalization);
 	cs_free(group);
 	if (!out->path || !extra) {
 		cs_free(extra);
@@ -372,9 +464,10 @@ enum cs_status cs_keras_locate(struct cs_keras_source *source, const struct cs_k
 		cs_error_prefix(error, "layer '%.80s' (%.40s)", layer->name, layer->class_name);
 		return status;
 	}
-	if (layer->nested) {
+	/* A group of the layer's own name, but not its model's: filed as if it stood at the top. */
+	if (layer->nested && (strcmp(group->name, layer->name) || !strcmp(group->name, layer->group))) {
 		weight = nested_weight(group, plan, index, k);
-	} else if (group->count != params) {
+	} else if (group->count != params + layer->normalization) {
 		return cs_fail(error, CS_ERR_FORMAT, "layer '%.80s' (%.40s) has %d weights in the file, expected %d",
 			layer->name, layer->class_name, group->count, params);
 	} else {

@@ -15,6 +15,7 @@ struct cs_keras_source {
 	struct cs_h5 *file;
 	const char *root; /* "/model_weights" or "" */
 	const char *base; /* .keras and .weights.h5: the group of layers; NULL: the legacy layout */
+	bool doubled; /* its layers are numbered as Keras 2.12 did */
 	char separator; /* between base and address: '\\' where Windows wrote it */
 	bool theano; /* said by the backend attribute (Keras 2) */
 	struct cs_keras_group *groups;

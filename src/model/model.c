@@ -266,7 +266,8 @@ enum cs_status cs_model_read(struct cs_h5 *file, const char *path, const struct 
 	/* Compressed weights may unpack to more than the file: up to 64 times is honest, a bomb is far over it. */
 	if (!stat(path, &info) && info.st_size > limit / 16)
 		limit = 16 * (int64_t)info.st_size;
-	status = cs_keras_read_within(file, options ? options->arch : NULL, limit, &network, error);
+	status = cs_keras_read_within(
+		file, options ? options->arch : NULL, options ? options->size : NULL, limit, &network, error);
 	if (status)
 		return status;
 	status = cs_model_new(network, &model, error);
@@ -340,9 +341,10 @@ static enum cs_status read_model(struct cs_h5 *file, const char *path, const str
 }
 
 /* A .keras file: a zip of config.json and model.weights.h5. */
-static enum cs_status load_zip(const char *path, struct cs_model **out, struct cs_error *error)
+static enum cs_status load_zip(
+	const char *path, const struct cs_model_options *given, struct cs_model **out, struct cs_error *error)
 {
-	struct cs_model_options options = {0};
+	struct cs_model_options options = given ? *given : (struct cs_model_options){0};
 	struct cs_archive *archive = NULL;
 	char *config = NULL, *weights = NULL;
 	size_t config_capacity = 0, config_size = 0, weights_capacity = 0, weights_size = 0, limit = ZIP_LEAST;
@@ -403,7 +405,7 @@ enum cs_status cs_model_load(
 	if (status)
 		goto out;
 	if (cs_archive_recognise(path)) {
-		status = load_zip(path, out, error);
+		status = load_zip(path, options, out, error);
 		goto out;
 	}
 	if (cs_onnx_recognise(path)) {

@@ -17,6 +17,7 @@ struct cs_model {
 
 struct cs_model_options {
 	const char *arch; /* architecture JSON for weights-only files; may be NULL */
+	int64_t size[2]; /* rows and columns of pictures for models that leave them open; 0: not known */
 };
 
 /* Takes the network. Class names are copied. */

@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!json)
 		exit(2);
-	status = cs_keras_plan_new(json, &plan, &error);
+	status = cs_keras_plan_new(json, NULL, &plan, &error);
 	check_error(status, &error);
 	if (!status && plan.params < MOST) {
 		status = cs_keras_parse(json, &network, &error);

@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_error(status, &error);
 	if (status)
 		return 0;
-	status = cs_keras_read_within(file, NULL, 1 << 20, &network, &error);
+	status = cs_keras_read_within(file, NULL, NULL, 1 << 20, &network, &error);
 	check_error(status, &error);
 	check_error(cs_h5_lost(file, &error), &error);
 	cs_network_free(network);

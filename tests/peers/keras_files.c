@@ -231,64 +231,128 @@ static double distance(const float *ours, const struct cs_tensor *theirs)
 	return worst;
 }
 
+/* How far answers may be apart, as a share of their range: 1e-5, or what CONVSCOPE_TOLERANCE says. */
+static double tolerance(void)
+{
+	const char *given = getenv("CONVSCOPE_TOLERANCE");
+
+	return given ? strtod(given, NULL) : 1e-5;
+}
+
 static void compare(const char *name, const struct cs_network *network, struct cs_h5 *file)
 {
 	struct cs_tensor x = {0}, y = {0};
 	struct cs_trace *trace;
 	struct cs_error error;
 	char why[200] = "";
+	double apart;
+	int compared = 0;
 
 	must(cs_h5_read_tensor(file, "/x", 1 << 24, &x, &error), &error);
 	must(cs_h5_read_tensor(file, "/y", 1 << 24, &y, &error), &error);
+	if (cs_tensor_count(&x) != x.shape.dim[0] * cs_shape_count(&network->input) ||
+		cs_tensor_count(&y) != x.shape.dim[0] * cs_shape_count(&network->layers[network->layer_count - 1].out)) {
+		report(name, "its input or output is of another size");
+		goto out;
+	}
+	/* Rows and columns without channels, or numbers that the model reshapes first, are pictures to us. */
+	x.shape.rank = network->input.rank + 1;
+	memcpy(x.shape.dim + 1, network->input.dim, sizeof(int64_t) * (size_t)network->input.rank);
 	must(cs_trace_new(network, CS_TRACE_ALL, (int)x.shape.dim[0], NULL, &trace, &error), &error);
 	cs_network_forward(trace, &x);
-	if (!(distance(trace->slots[network->layer_count - 1].out.data, &y) <= 1e-5))
-		snprintf(why, sizeof why, "answers differ by %g",
-			distance(trace->slots[network->layer_count - 1].out.data, &y));
-	for (int i = 0; i < network->layer_count && !*why; i++) {
+	apart = distance(trace->slots[network->layer_count - 1].out.data, &y);
+	if (!(apart <= tolerance()))
+		snprintf(why, sizeof why, "answers differ by %g", apart);
+	for (int i = 0; i < network->layer_count; i++) {
 		char *path = cs_format("/layers/%s", network->layers[i].spec.name);
 		struct cs_tensor layer = {0};
 
 		if (cs_h5_exists(file, path)) {
 			must(cs_h5_read_tensor(file, path, 1 << 24, &layer, &error), &error);
-			if (!(distance(trace->slots[i].out.data, &layer) <= 1e-5))
-				snprintf(why, sizeof why, "layer %s differs by %g", network->layers[i].spec.name,
-					distance(trace->slots[i].out.data, &layer));
+			compared++;
+			if (cs_tensor_count(&layer) != cs_tensor_count(&trace->slots[i].out))
+				snprintf(why, sizeof why, "layer %s has another shape", network->layers[i].spec.name);
+			else if (!*why && !((apart = distance(trace->slots[i].out.data, &layer)) <= tolerance()))
+				snprintf(why, sizeof why, "layer %s differs by %g", network->layers[i].spec.name, apart);
 			cs_tensor_fini(&layer);
 		}
 		cs_free(path);
 	}
+	if (!*why && cs_h5_is_group(file, "/layers") && compared < network->layer_count)
+		snprintf(why, sizeof why, "only %d of %d layers could be compared", compared, network->layer_count);
 	report(name, *why ? why : NULL);
 	cs_trace_free(trace);
+out:
 	cs_tensor_fini(&x);
 	cs_tensor_fini(&y);
 }
 
-static void read_all(const char *directory)
-{
-	DIR *dir = opendir(directory);
+/* The forms a model of that name may have, and whether its architecture stands beside it. */
+static const struct {
+	const char *ending;
+	bool weights_only;
+} forms[] = {{".h5", false}, {".keras", false}, {".weights.h5", true}, {"_weights.hdf5", true}, {".onnx", false}};
 
-	for (struct dirent *entry; dir && (entry = readdir(dir));) {
-		char *end = strstr(entry->d_name, ".ref.h5"), *path, *answers, *what;
+/* Load a file of one form; its architecture is read where the weights are alone. */
+static enum cs_status load(
+	const char *directory, const char *name, int form, struct cs_model **model, struct cs_error *error)
+{
+	char *path = cs_format("%s/%s%s", directory, name, forms[form].ending);
+	char *arch_path = cs_format("%s/%s.arch.json", directory, name), *arch = NULL;
+	struct cs_model_options options = {0};
+	enum cs_status status = CS_OK;
+	size_t size;
+
+	if (forms[form].weights_only)
+		status = cs_file_read(arch_path, 16 << 20, &arch, &size, error);
+	options.arch = arch;
+	if (!status)
+		status = cs_model_load(path, &options, model, error);
+	cs_free(path);
+	cs_free(arch_path);
+	cs_free(arch);
+	return status;
+}
+
+/* Every word of NAME.refused must be in the message, which is one line. */
+static void check_refusal(const char *directory, const char *name, const char *what, const char *message)
+{
+	char *path = cs_format("%s/%s.refused", directory, name), *words, why[600] = "";
+	struct cs_error error;
+	size_t size;
+
+	must(cs_file_read(path, 1 << 16, &words, &size, &error), &error);
+	for (char *word = strtok(words, "\n"); word && !*why; word = strtok(NULL, "\n")) {
+		if (!strstr(message, word))
+			snprintf(why, sizeof why, "the message has no '%s': %.500s", word, message);
+	}
+	if (strchr(message, '\n'))
+		snprintf(why, sizeof why, "the message has several lines: %.500s", message);
+	report(what, *why ? why : NULL);
+	cs_free(words);
+	cs_free(path);
+}
+
+static void read_one(const char *directory, const char *name, bool refused)
+{
+	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+		char *path = cs_format("%s/%s%s", directory, name, forms[i].ending);
+		char *answers = cs_format("%s/%s.ref.h5", directory, name);
+		char *what = cs_format("convscope %s %s", refused ? "refuses" : "reads", path);
 		struct cs_model *model;
 		struct cs_h5 *file;
 		struct cs_error error;
 
-		if (!end)
-			continue;
-		path = cs_format("%s/%.*s.h5", directory, (int)(end - entry->d_name), entry->d_name);
 		if (!cs_file_exists(path)) {
-			cs_free(path);
-			path = cs_format("%s/%.*s.keras", directory, (int)(end - entry->d_name), entry->d_name);
-		}
-		if (!cs_file_exists(path)) {
-			cs_free(path);
-			path = cs_format("%s/%.*s.onnx", directory, (int)(end - entry->d_name), entry->d_name);
-		}
-		answers = cs_format("%s/%s", directory, entry->d_name);
-		what = cs_format("convscope reads %s", path);
-		if (cs_model_load(path, NULL, &model, &error)) {
-			report(what, error.message);
+			/* not written by this version */
+		} else if (load(directory, name, (int)i, &model, &error)) {
+			if (refused)
+				check_refusal(directory, name, what, error.message);
+			else
+				report(what, error.message);
+		} else if (refused) {
+			report(what, "it was read");
+			cs_model_free(model);
 		} else {
 			must(cs_h5_open(answers, CS_H5_READ, &file, &error), &error);
 			compare(what, model->network, file);
@@ -299,8 +363,24 @@ static void read_all(const char *directory)
 		cs_free(answers);
 		cs_free(what);
 	}
-	if (dir)
-		closedir(dir);
+}
+
+static void read_all(const char *directory)
+{
+	struct dirent **entries;
+	int count = scandir(directory, &entries, NULL, alphasort);
+
+	for (int i = 0; i < count; i++) {
+		char *end = strstr(entries[i]->d_name, ".ref.h5"), *no = strstr(entries[i]->d_name, ".refused");
+
+		if (end || no) {
+			*(end ? end : no) = '\0';
+			read_one(directory, entries[i]->d_name, no != NULL);
+		}
+		free(entries[i]);
+	}
+	if (count >= 0)
+		free(entries);
 }
 
 int main(int argc, char **argv)
