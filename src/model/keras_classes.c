@@ -565,7 +565,10 @@ static const struct {
 
 enum cs_status cs_keras_unknown(struct cs_keras_where where, struct cs_error *error)
 {
-	bool vowel = strchr("AEIOU", where.class_name[0]) != NULL && where.class_name[0];
+	bool vowel = where.class_name[0] && strchr("AEIOU", where.class_name[0]);
+
+	/* As it is spoken. */
+	vowel = vowel || !strncmp(where.class_name, "LSTM", 4);
 
 	return cs_fail(error, CS_ERR_UNSUPPORTED,
 		"layer '%.80s' is %s %.40s, which convscope cannot run; supported are " SUPPORTED, where.name,

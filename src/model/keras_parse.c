@@ -280,6 +280,8 @@ static enum cs_status read_layer(
 		where.name = json_string_value(json_object_get(entry, "name"));
 	if (!where.name)
 		where.name = number;
+	if (scope->depth == 0 && strcmp(where.class_name, "InputLayer"))
+		plan->tops++;
 	if (!strcmp(where.class_name, "Sequential") || !strcmp(where.class_name, "Model") ||
 		!strcmp(where.class_name, "Functional"))
 		return read_nested(reader, scope, entry, where, error);
@@ -308,6 +310,7 @@ static enum cs_status read_layer(
 	}
 	layer.frozen = !trainable || layer.normalization || layer.constant_count;
 	layer.nested = scope->depth > 0;
+	layer.top = plan->tops - 1;
 	layer.address = address_of(scope, where.class_name, 0);
 	layer.doubled = address_of(scope, where.class_name, 1);
 	if (has_weights(&layer))
@@ -412,12 +415,35 @@ static void rejoin(struct cs_keras_plan *plan, const json_t *fused)
 	plan->count = kept;
 }
 
+/* Keras 0.3 wrote layers as flat objects, whose "name" is the class and whose own name is one for many. In the form of Keras 1;
+ * a new reference. */
+static json_t *modernise(json_t *root)
+{
+	const char *class_name = json_string_value(json_object_get(root, "name"));
+	json_t *layers = json_object_get(root, "layers"), *list, *layer;
+	size_t i;
+
+	if (!json_is_object(root) || json_object_get(root, "class_name") || !class_name || !json_is_array(layers))
+		return json_incref(root);
+	list = json_array();
+	json_array_foreach(layers, i, layer)
+	{
+		const char *kind = json_string_value(json_object_get(layer, "name"));
+		const char *own = json_string_value(json_object_get(layer, "custom_name"));
+		json_t *config = json_copy(layer), *name = json_sprintf("%s_%zu", own ? own : "layer", i);
+
+		json_object_set_new(config, "name", name);
+		json_array_append_new(list, json_pack("{s:s*, s:o}", "class_name", kind, "config", config));
+	}
+	return json_pack("{s:s, s:o}", "class_name", class_name, "config", list);
+}
+
 enum cs_status cs_keras_plan_new(
 	const char *json, const int64_t size[2], struct cs_keras_plan *plan, struct cs_error *error)
 {
 	struct reader reader = {.plan = plan, .used = json_object()};
 	json_error_t where;
-	json_t *root = json_loads(json, JSON_DECODE_ANY, &where);
+	json_t *root = json_loads(json, JSON_DECODE_ANY, &where), *whole;
 	enum cs_status status;
 
 	*plan = (struct cs_keras_plan){0};
@@ -433,7 +459,10 @@ enum cs_status cs_keras_plan_new(
 			error, CS_ERR_FORMAT, "the architecture is not JSON: %.120s (line %d)", where.text, where.line);
 		goto out;
 	}
-	if (!reader.used) {
+	whole = modernise(root);
+	json_decref(root);
+	root = whole;
+	if (!reader.used || !root) {
 		status = cs_fail_memory(error, "a model's layers");
 		goto out;
 	}

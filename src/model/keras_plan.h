@@ -32,6 +32,7 @@ struct cs_keras_layer {
 	 * layers comes. The second as Keras 2.12 and 2.13 counted: layers with weights twice. */
 	char *address, *doubled;
 	char *model; /* the nested model it stands in directly; NULL at the top */
+	int top; /* its place, or that of the model it stands in, among the layers at the top; inputs are not counted */
 	bool nested;
 	bool frozen; /* trainable = false */
 	bool keras1; /* written by Keras 1: other weight layouts */
@@ -63,6 +64,7 @@ struct cs_keras_plan {
 	bool channels_first;
 	struct cs_keras_layer *layers;
 	int count, capacity;
+	int tops; /* layers at the top */
 	int64_t params; /* numbers in all parameters */
 };
 

@@ -3,6 +3,7 @@
  * What Keras' own loader follows in the legacy layout is the attributes: layer_names of the root of weights, weight_names of
  * each group, in their order. Dialects, by where they differ:
  *
+ *   Keras 0.3        layer_0/param_0, counted from the first layer; no names
  *   Keras 1          weight names conv_W; without ":0" they were written under Theano; th kernels are (out,in,rows,columns)
  *   Theano           convolves with flipped kernels: they are turned by 180 degrees when read
  *   nested models    one group for all weights inside, trainable ones first: found by name, else by that order
@@ -128,8 +129,12 @@ enum cs_status cs_keras_source_init(struct cs_keras_source *source, struct cs_h5
 		source->root = "/model_weights";
 	else if (cs_h5_has_attribute(file, "/", "layer_names") || cs_h5_has_attribute(file, "/", "layer_names0"))
 		source->root = "";
+	else if (cs_h5_has_attribute(file, "/", "nb_layers"))
+		source->numbered = true;
 	else
 		return cs_fail(error, CS_ERR_FORMAT, "the file has no group model_weights: the weights are missing");
+	if (source->numbered)
+		return CS_OK;
 	/* Both places are in use; a file that says nothing was not written under Theano by Keras 2. */
 	for (int i = 0; i < 2 && !backend; i++) {
 		const char *place = i ? "/" : *source->root ? source->root : "/";
@@ -296,6 +301,8 @@ enum cs_status cs_keras_match(
 
 	if (source->base)
 		return choose_counting(source, plan, error);
+	if (source->numbered)
+		return CS_OK;
 	for (int i = 0; i < plan->count; i++) {
 		const struct cs_keras_layer *layer = &plan->layers[i];
 
@@ -304,22 +311,17 @@ enum cs_status cs_keras_match(
 			continue;
 		wanted++;
 		group_of[i] = find_group(source, layer->group);
+		/* Keras 1 and the first of 2 gave nested Sequential models no name in the architecture, but one in the list of
+		 * groups; older ones filed their layers as if they stood at the top. */
+		if (group_of[i] < 0 && layer->nested)
+			group_of[i] = find_group(source, layer->name);
+		if (group_of[i] < 0 && layer->nested && source->count == plan->tops)
+			group_of[i] = layer->top;
 		if (group_of[i] >= 0)
 			found++;
 		else if (!missing)
 			missing = layer->group;
 	}
-	/* Keras 1 and the first of 2 filed the layers of nested Sequential models as if they stood at the top. */
-	if (missing && !found) {
-		for (int i = 0; i < plan->count; i++) {
-			if (group_of[i] != -1 || !cs_keras_params(&plan->layers[i], names, shapes))
-				continue;
-			group_of[i] = find_group(source, plan->layers[i].name);
-			found += group_of[i] >= 0;
-		}
-	}
-	if (found == wanted)
-		return CS_OK;
 	if (!missing)
 		return CS_OK;
 	if (found)
@@ -448,6 +450,30 @@ static enum cs_status locate_by_class(struct cs_keras_source *source, const stru
 	return CS_OK;
 }
 
+/* Where a parameter stands in the layout of Keras 0.3: /layer_3/param_0. Such files say nothing of what wrote them: kernels in Theano's
+ * order are taken for Theano's. */
+static enum cs_status locate_numbered(struct cs_keras_source *source, const struct cs_keras_layer *layer, int k,
+	int params, const char *name, struct cs_keras_stored *out, struct cs_error *error)
+{
+	char *group = cs_format("/layer_%d", layer->top);
+	double count = 0;
+	enum cs_status status = CS_OK;
+
+	out->path = cs_format("/layer_%d/param_%d", layer->top, k);
+	if (!group || !out->path) {
+		status = cs_fail_memory(error, "a model's layers");
+	} else if (!cs_h5_is_group(source->file, group) ||
+		cs_h5_read_number(source->file, group, "nb_params", &count, NULL) || (int)count != params) {
+		status = cs_fail(error, CS_ERR_FORMAT, "layer '%.80s' (%.40s) has %d weights in %s of the file, expected %d",
+			layer->name, layer->class_name, (int)count, group, params);
+	} else {
+		out->out_first = layer->theano_order && !strcmp(name, "kernel");
+		out->turned = out->out_first;
+	}
+	cs_free(group);
+	return status;
+}
+
 enum cs_status cs_keras_locate(struct cs_keras_source *source, const struct cs_keras_plan *plan, int index,
 	int group_index, int k, int params, const char *name, struct cs_keras_stored *out, struct cs_error *error)
 {
@@ -458,6 +484,8 @@ enum cs_status cs_keras_locate(struct cs_keras_source *source, const struct cs_k
 
 	if (source->base)
 		return locate_by_class(source, layer, k, params, name, out, error);
+	if (source->numbered)
+		return locate_numbered(source, layer, k, params, name, out, error);
 	group = &source->groups[group_index];
 	status = read_group(source, group, error);
 	if (status) {

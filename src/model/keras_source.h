@@ -17,6 +17,7 @@ struct cs_keras_source {
 	const char *base; /* .keras and .weights.h5: the group of layers; NULL: the legacy layout */
 	bool doubled; /* its layers are numbered as Keras 2.12 did */
 	char separator; /* between base and address: '\\' where Windows wrote it */
+	bool numbered; /* Keras 0.3: layer_0/param_0, without names */
 	bool theano; /* said by the backend attribute (Keras 2) */
 	struct cs_keras_group *groups;
 	int count;
