@@ -156,7 +156,7 @@ end
 -- Strongest responses to probes, over the responses to the last of them: notes and a bar chart of the last layer. A probe is
 -- { name, ... }; make(net, probe) gives its images.
 function looking.probe(job, net, layers, probes, make, result, options)
-  local bars, names, last = {}, {}, layers[#layers]
+  local bars, lows, highs, names, last = {}, {}, {}, {}, layers[#layers]
   local strongest = {}
   for k, probe in ipairs(probes) do
     job:progress(nil, "probe: " .. probe[1])
@@ -168,12 +168,12 @@ function looking.probe(job, net, layers, probes, make, result, options)
   local against = strongest[#probes]:mean()
   for k in ipairs(probes) do
     local mean, low, high = looking.must(cs.statistics.bootstrap(strongest[k] / against, options))
-    bars[k] = mean
+    bars[k], lows[k], highs[k] = mean, low, high
     result:note(("probe %s against black: %s responds %.2f [%.2f, %.2f] of what it does to %s"):format(names[k], last.name, mean, low, high,
       names[#names]))
   end
   result:plot("probes", cs.plot { title = last.name .. ": response to edges against black", y_label = "of the response to white", categories = names,
-    series = { { kind = "bars", y = bars } } })
+    series = { { kind = "bars", y = bars, low = lows, high = highs } } })
 end
 
 -- At most n images of the test split, of another one where it is empty.

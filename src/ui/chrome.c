@@ -233,6 +233,19 @@ static void show_images(struct cs_session *session)
 	cs_view_push(session, &cs_view_image, &(struct cs_image_argument){.image = -1, .layer = -1, .feature = -1});
 }
 
+/* A screen of the open model; `images`: it needs them. */
+static void show(struct cs_session *session, const struct cs_view_ops *ops, bool images)
+{
+	char why[300];
+
+	if (images ? cs_session_has_images(session) : cs_session_has_model(session)) {
+		cs_view_push(session, ops, NULL);
+		return;
+	}
+	cs_session_why_not(session, why, sizeof why);
+	cs_session_say(session, CS_STYLE_WARN, "%s", why);
+}
+
 static void show_analyses(struct cs_session *session)
 {
 	char why[300];
@@ -316,6 +329,12 @@ static void everywhere(struct cs_session *session, enum cs_action action, int ar
 		break;
 	case CS_ACTION_ANALYSES:
 		show_analyses(session);
+		break;
+	case CS_ACTION_CONFUSION:
+		show(session, &cs_view_confusion, true);
+		break;
+	case CS_ACTION_COLOUR:
+		show(session, &cs_view_colour, false);
 		break;
 	case CS_ACTION_RULE:
 		cs_session_next_rule(session);

@@ -170,6 +170,9 @@ void cs_grid_draw(struct cs_session *session, struct cs_grid *grid, struct cs_ar
 				cs_result_cell(&result->columns[c], row, text, sizeof text));
 		}
 	}
+	for (int i = 0; i < grid->page && grid->table.top + i < grid->table.count; i++)
+		cs_spots_add(&session->spots, (struct cs_area){area.row + 1 + i, area.column, 1, area.columns}, CS_SPOT_ITEM,
+			grid->table.top + i);
 	if (focused && grid->table.cursor >= 0)
 		cs_screen_shade(screen, area.row + 1 + grid->table.cursor - grid->table.top, area.column, area.columns,
 			CS_STYLE_SELECT);

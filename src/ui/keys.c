@@ -14,6 +14,12 @@
 enum { CODE = 1 << 24, ESC = 27, CTRL = 0x1f };
 #define K(code) (CODE + (code))
 
+enum {
+	CS_ON_ZOOMED = CS_ON_LAYER | CS_ON_FEATURE | CS_ON_IMAGE | CS_ON_RESULT | CS_ON_GALLERY | CS_ON_CONFUSION | CS_ON_NOISE |
+		CS_ON_OCCLUSION,
+	CS_ON_OPENED = CS_ON_ALL & ~(CS_ON_TEXT | CS_ON_RUNS | CS_ON_ANALYSES), /* where a model is open */
+};
+
 static struct cs_binding bindings[] = {
 	{CS_ACTION_ENTER, "enter", CS_ON_ALL & ~CS_ON_TEXT, "open", "open what the cursor is on",
 		{'\r', '\n', K(KEY_ENTER)}, 0},
@@ -29,7 +35,7 @@ static struct cs_binding bindings[] = {
 		{K(KEY_NPAGE), 'F' & CTRL, ' ', '>'}, 0},
 	{CS_ACTION_HOME, "home", CS_ON_ALL, NULL, "to the first", {K(KEY_HOME), 'g'}, 0},
 	{CS_ACTION_END, "end", CS_ON_ALL, NULL, "to the last", {K(KEY_END), 'G'}, 0},
-	{CS_ACTION_NEXT_PANE, "next-pane", CS_ON_IMAGE | CS_ON_RUN | CS_ON_RESULTS, "next",
+	{CS_ACTION_NEXT_PANE, "next-pane", CS_ON_IMAGE | CS_ON_RUN | CS_ON_RESULTS | CS_ON_CONFUSION | CS_ON_COMPARE, "next",
 		"the next layer beside the image; the next plot, figure or part of the screen", {'\t', K(KEY_BTAB)}, 0},
 	{CS_ACTION_LAYER, "layer", CS_ON_ALL & ~(CS_ON_TEXT | CS_ON_RUNS), "layer",
 		"the first, second, ... layer with features", {'1'}, 0},
@@ -40,7 +46,7 @@ static struct cs_binding bindings[] = {
 	{CS_ACTION_IMAGES, "images", CS_ON_RUN | CS_ON_NETWORK | CS_ON_LAYER | CS_ON_FEATURE, "images",
 		"look at images, and at what each layer sees in them", {'i'}, 0},
 	{CS_ACTION_KIND, "kind", CS_ON_LAYER, "view", "projections, image patches, or filters (first layer)", {'v'}, 0},
-	{CS_ACTION_SORT, "sort", CS_ON_RUNS | CS_ON_LAYER | CS_ON_RESULT, "sort", "another order", {'o'}, 0},
+	{CS_ACTION_SORT, "sort", CS_ON_RUNS | CS_ON_LAYER | CS_ON_RESULT | CS_ON_CONFUSION | CS_ON_COLOUR, "sort", "another order", {'o'}, 0},
 	{CS_ACTION_RULE, "rule", CS_ON_LAYER | CS_ON_FEATURE | CS_ON_IMAGE, "rule",
 		"the next rule of going back to pixels: deconvnet, gradient, guided, ...", {'b'}, 0},
 	{CS_ACTION_SIGNAL, "signal", CS_ON_LAYER | CS_ON_FEATURE | CS_ON_IMAGE, "signal",
@@ -55,15 +61,20 @@ static struct cs_binding bindings[] = {
 	{CS_ACTION_CLASS, "class", CS_ON_IMAGE, "class", "the first image of the next class", {'c'}, 0},
 	{CS_ACTION_WRONG, "wrong", CS_ON_IMAGE, "wrong", "the next image that the network takes for something else",
 		{'w'}, 0},
-	{CS_ACTION_ZOOM_IN, "zoom-in", CS_ON_LAYER | CS_ON_FEATURE | CS_ON_IMAGE | CS_ON_RESULT, "zoom",
+	{CS_ACTION_ZOOM_IN, "zoom-in", CS_ON_ZOOMED, "zoom",
 		"larger pictures, fewer of them", {'+'}, 0},
-	{CS_ACTION_ZOOM_OUT, "zoom-out", CS_ON_LAYER | CS_ON_FEATURE | CS_ON_IMAGE | CS_ON_RESULT, NULL,
+	{CS_ACTION_ZOOM_OUT, "zoom-out", CS_ON_ZOOMED, NULL,
 		"smaller pictures, more of them", {'-'}, 0},
-	{CS_ACTION_ANALYSES, "analyses", CS_ON_ALL & ~(CS_ON_TEXT | CS_ON_RUNS | CS_ON_IMAGE | CS_ON_RESULTS),
-		"analyses",
+	{CS_ACTION_ANALYSES, "analyses", CS_ON_OPENED & ~CS_ON_IMAGE, "analyses",
 		"the analyses: start one, see how far it is, look at its result", {'a'}, 0},
 	{CS_ACTION_START, "start", CS_ON_RESULTS, "run", "run the analysis, with the options that are set", {'r'}, 0},
 	{CS_ACTION_STOP, "stop", CS_ON_RESULTS, "stop", "stop the analysis that runs", {'s'}, 0},
+	{CS_ACTION_TABLE, "table", CS_ON_COLOUR | CS_ON_NOISE | CS_ON_OCCLUSION, "table",
+		"the whole result: its table, figures and sentences", {'T'}, 0},
+	{CS_ACTION_CONFUSION, "confusion", CS_ON_OPENED & ~CS_ON_CONFUSION, "confusion",
+		"which classes are taken for which, and their images", {'x'}, 0},
+	{CS_ACTION_COLOUR, "colour", CS_ON_OPENED & ~CS_ON_COLOUR, "colour",
+		"what the layers make of red, green, blue and hue", {'C'}, 0},
 	{CS_ACTION_FIND, "find", CS_ON_ALL, "find", "find a run, layer, feature, image or class; f17: a feature", {'/'},
 		0},
 	{CS_ACTION_FIND_NEXT, "find-next", CS_ON_ALL, NULL, "find the next", {'n'}, 0},

@@ -287,7 +287,7 @@ void cs_scan_sort(struct cs_scan *scan, int layer, enum cs_order by, int64_t *or
 
 	for (int64_t f = 0; f < features; f++)
 		order[f] = f;
-	if (!ranks || by == CS_ORDER_INDEX)
+	if (!ranks || by >= CS_ORDER_INDEX)
 		goto out;
 	pthread_mutex_lock(&scan->lock);
 	for (int64_t f = 0; f < features; f++) {
@@ -295,6 +295,7 @@ void cs_scan_sort(struct cs_scan *scan, int layer, enum cs_order by, int64_t *or
 
 		ranks[f].feature = f;
 		ranks[f].value = by == CS_ORDER_FIRED ? (double)from->fired[f]
+			: by == CS_ORDER_MEAN         ? from->sum[f]
 			: from->counts[f]             ? (double)from->items[f * from->top].value
 						      : 0;
 	}
@@ -309,7 +310,14 @@ out:
 const char *cs_order_name(enum cs_order order)
 {
 	static const char *const names[] = {
-		[CS_ORDER_STRONGEST] = "strongest", [CS_ORDER_FIRED] = "fires on", [CS_ORDER_INDEX] = "index"};
+		[CS_ORDER_STRONGEST] = "strongest",
+		[CS_ORDER_FIRED] = "fires on",
+		[CS_ORDER_MEAN] = "mean",
+		[CS_ORDER_INDEX] = "index",
+		[CS_ORDER_RED] = "red",
+		[CS_ORDER_GREEN] = "green",
+		[CS_ORDER_BLUE] = "blue",
+	};
 
 	return names[order];
 }

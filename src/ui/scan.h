@@ -22,7 +22,17 @@ struct cs_feature_numbers {
 	double mean; /* of its strongest activation, over all images */
 };
 
-enum cs_order { CS_ORDER_STRONGEST, CS_ORDER_FIRED, CS_ORDER_INDEX, CS_ORDER_COUNT };
+/* Red, green and blue come from the colour analysis (tint.h), the others from the scan. */
+enum cs_order {
+	CS_ORDER_STRONGEST,
+	CS_ORDER_FIRED,
+	CS_ORDER_MEAN,
+	CS_ORDER_INDEX,
+	CS_ORDER_RED,
+	CS_ORDER_GREEN,
+	CS_ORDER_BLUE,
+	CS_ORDER_COUNT,
+};
 
 /* Start scanning these layers of a model whose images are ready. */
 enum cs_status cs_scan_start(struct cs_works *works, struct cs_opened *opened, const int *layers, int count,

@@ -5,6 +5,7 @@
 #include "io/file.h"
 #include "ui/analyses.h"
 #include "ui/clock.h"
+#include "ui/reading.h"
 #include "ui/record.h"
 
 #include <stdio.h>
@@ -30,6 +31,8 @@ static void let_go(struct cs_session *session)
 	session->scan_count = 0;
 	cs_tiles_free(session->tiles);
 	session->tiles = NULL;
+	cs_reading_free(session->colour);
+	session->colour = NULL;
 	cs_opened_release(session->opened);
 	session->opened = NULL;
 	cs_free(session->order);
@@ -149,6 +152,8 @@ bool cs_session_tick(struct cs_session *session)
 		news = true;
 	if (cs_analyses_tick(session))
 		news = true;
+	if (session->colour && cs_reading_tick(session->colour))
+		news = true;
 	return news;
 }
 
@@ -199,6 +204,13 @@ struct cs_scan *cs_session_scan(struct cs_session *session, int layer)
 		return NULL;
 	}
 	return session->scans[session->scan_count++];
+}
+
+struct cs_reading *cs_session_colour(struct cs_session *session)
+{
+	if (!session->colour && session->opened)
+		cs_analyses_read(session, "colour", &session->colour, NULL);
+	return session->colour;
 }
 
 int cs_session_layer(const struct cs_session *session, int digit)

@@ -18,6 +18,7 @@
 
 struct cs_view;
 struct cs_analyses;
+struct cs_reading;
 
 enum { CS_SCANS = 8, CS_CHOICES = 2000 };
 
@@ -47,6 +48,7 @@ struct cs_session {
 	const void *lua_looks; /* what Lua was told is looked at */
 	bool lua_images;
 	struct cs_record *record; /* the script that is recorded */
+	struct cs_reading *colour; /* the colour analysis of the open model; NULL before it was asked for */
 	struct cs_analyses *analyses; /* NULL before one was asked for */
 
 	/* The model that is looked at; NULL before one is. */
@@ -102,6 +104,9 @@ void cs_session_why_not(struct cs_session *session, char *text, size_t size);
 
 /* The scan that covers a layer, started when there is none; NULL while there are no images. */
 struct cs_scan *cs_session_scan(struct cs_session *session, int layer);
+
+/* What the colour analysis found about the open model, followed from now on; NULL without a model. */
+struct cs_reading *cs_session_colour(struct cs_session *session);
 
 /* The layer that the key `digit` (from 0) stands for, or the one `step` after `layer` among those; -1: none. */
 int cs_session_layer(const struct cs_session *session, int digit);

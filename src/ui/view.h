@@ -82,6 +82,7 @@ struct cs_run_argument {
 struct cs_layer_argument {
 	int layer; /* in the network */
 	int64_t feature; /* where the cursor begins */
+	enum cs_order sort; /* 0: the strongest first */
 };
 struct cs_feature_argument {
 	int layer;
@@ -95,6 +96,12 @@ struct cs_image_argument {
 struct cs_result_argument {
 	const char *name; /* of the analysis */
 };
+struct cs_gallery_argument {
+	const char *title;
+	const int64_t *images; /* copied */
+	int64_t count;
+	const char *const *captions; /* [count] copied; NULL: the class, and what it is taken for */
+};
 struct cs_text_argument {
 	const char *title, *text; /* copied */
 };
@@ -104,6 +111,7 @@ struct cs_help_argument {
 };
 
 extern const struct cs_view_ops cs_view_runs, cs_view_run, cs_view_network, cs_view_layer, cs_view_feature,
-	cs_view_image, cs_view_analyses, cs_view_result, cs_view_help, cs_view_text;
+	cs_view_image, cs_view_analyses, cs_view_result, cs_view_gallery, cs_view_confusion, cs_view_colour, cs_view_help,
+	cs_view_text;
 
 #endif

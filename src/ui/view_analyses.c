@@ -178,6 +178,7 @@ static void draw_row(struct cs_view *view, int row, int i, int width, bool selec
 	if (result - title > 6)
 		cs_screen_put(screen, row, title, result - title - 1, analysis->broken ? CS_STYLE_BAD : CS_STYLE_TEXT,
 			"%s", analysis->title);
+	cs_spots_add(&session->spots, (struct cs_area){row, 0, 1, width}, CS_SPOT_ITEM, i);
 	if (selected)
 		cs_screen_shade(screen, row, 0, width,
 			state->in_options ? CS_STYLE_TITLE : CS_STYLE_SELECT);
@@ -349,6 +350,19 @@ static bool act_analyses(struct cs_view *view, enum cs_action action, int argume
 	return true;
 }
 
+static bool select_analysis(struct cs_view *view, int64_t index)
+{
+	struct analyses *state = view->state;
+	bool there = !state->in_options && state->table.cursor == index;
+	const struct cs_analysis *analysis;
+
+	state->in_options = false;
+	state->table.cursor = (int)index;
+	analysis = current(view);
+	snprintf(state->name, sizeof state->name, "%s", analysis ? analysis->name : "");
+	return there;
+}
+
 static const char *row_text(void *context, int row)
 {
 	return ((struct cs_analysis *)context)[row].name;
@@ -390,6 +404,7 @@ const struct cs_view_ops cs_view_analyses = {
 	.tick = tick_analyses,
 	.find = find_analysis,
 	.typed = typed_analyses,
+	.select = select_analysis,
 	.label = label_analyses,
 	.close = close_analyses,
 	.wake = WAKE_MS,

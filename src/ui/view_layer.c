@@ -7,10 +7,12 @@
 #include "core/alloc.h"
 #include "ui/clock.h"
 #include "ui/lens.h"
+#include "ui/tint.h"
 #include "ui/view.h"
 #include "ui/words.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,6 +110,8 @@ static enum cs_status open_layer(struct cs_view *view, const void *argument, str
 		state->order[f] = f;
 	if (layer_of(view)->out.rank == 1)
 		state->sort = CS_ORDER_INDEX; /* classes have an order of their own */
+	if (from->sort)
+		state->sort = from->sort;
 	state->cursor = from->feature < state->features ? from->feature : 0;
 	state->across = state->down = 1;
 	return is_first(cs_session_network(view->session), state->layer) ? cut_filters(view, error) : CS_OK;
@@ -125,7 +129,9 @@ static void sort(struct cs_view *view)
 	struct cs_scan *scan = scan_of(view);
 	int64_t feature = state->order[state->cursor];
 
-	if (scan)
+	if (state->sort >= CS_ORDER_RED)
+		cs_tint_sort(view->session, state->layer, (int)(state->sort - CS_ORDER_RED), state->features, state->order);
+	else if (scan)
 		cs_scan_sort(scan, state->layer, state->sort, state->order);
 	state->sorted = cs_ui_clock();
 	for (int64_t i = 0; state->touched && i < state->features; i++) {
@@ -267,6 +273,29 @@ static int count_classes(const struct cs_view *view, const struct cs_feature_num
 	return kinds;
 }
 
+/* What goes without each channel, as the colour analysis found it. Returns rows. */
+static int draw_tint(struct cs_view *view, int64_t feature, int row, int column)
+{
+	static const char *const names[3] = {"colour R", "       G", "       B"};
+	struct cs_session *session = view->session;
+	struct cs_screen *screen = &session->screen;
+	float lost[3];
+	const char *by;
+
+	if (row + 4 > session->body_rows ||
+		!cs_tint_feature(session, ((struct layer *)view->state)->layer, feature, lost, &by))
+		return 0;
+	for (int c = 0; c < 3; c++) {
+		cs_screen_put(screen, row + c, column, -1, CS_STYLE_DIM, "%s", names[c]);
+		if (isnan(lost[c]))
+			continue;
+		cs_screen_bar(screen, row + c, column + 9, 7, fmin(1, fmax(0, (double)lost[c])), CS_STYLE_TEXT);
+		cs_screen_put(screen, row + c, column + 17, -1, CS_STYLE_TEXT, "%.2f", (double)lost[c]);
+	}
+	cs_screen_put(screen, row + 3, column, -1, CS_STYLE_DIM, "goes by %s", by);
+	return 5;
+}
+
 static void draw_side(struct cs_view *view, const struct cs_exhibit *exhibit, int column)
 {
 	struct layer *state = view->state;
@@ -310,6 +339,7 @@ static void draw_side(struct cs_view *view, const struct cs_exhibit *exhibit, in
 	cs_screen_put(
 		screen, row++, column + 10, -1, CS_STYLE_TEXT, "%.1f %%", 100.0 * (double)numbers.fired / (double)seen);
 	cs_screen_bar(screen, row++, column + 10, SIDE - 12, (double)numbers.fired / (double)seen, CS_STYLE_DIM);
+	row += draw_tint(view, feature, row, column);
 	cs_screen_put(screen, row++, column, -1, CS_STYLE_DIM, "in its top %d", numbers.count);
 	kinds = count_classes(view, &numbers, labels, counts);
 	for (int i = 0; i < kinds && i < 5 && row < session->body_rows; i++)
@@ -479,6 +509,14 @@ static void lend_order(struct cs_view *view)
 	session->order_layer = state->layer;
 }
 
+static bool knows_colour(struct cs_view *view)
+{
+	float lost[3];
+	const char *by;
+
+	return cs_tint_feature(view->session, ((struct layer *)view->state)->layer, 0, lost, &by);
+}
+
 static bool act_layer(struct cs_view *view, enum cs_action action, int argument)
 {
 	struct layer *state = view->state;
@@ -493,7 +531,9 @@ static bool act_layer(struct cs_view *view, enum cs_action action, int argument)
 			&(struct cs_feature_argument){.layer = state->layer, .feature = state->order[state->cursor]});
 		return true;
 	case CS_ACTION_SORT:
-		state->sort = (state->sort + 1) % CS_ORDER_COUNT;
+		do /* by colour where it is known */
+			state->sort = (state->sort + 1) % CS_ORDER_COUNT;
+		while (state->sort >= CS_ORDER_RED && !knows_colour(view));
 		state->touched = false;
 		state->cursor = 0;
 		sort(view);

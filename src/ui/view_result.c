@@ -427,6 +427,14 @@ static bool act_result(struct cs_view *view, enum cs_action action, int argument
 	return false;
 }
 
+static bool select_result(struct cs_view *view, int64_t index)
+{
+	struct result *state = view->state;
+
+	state->grid.table.cursor = (int)index;
+	return false; /* a row opens nothing */
+}
+
 static void find_result(struct cs_view *view, const char *text, int step)
 {
 	struct result *state = view->state;
@@ -544,6 +552,7 @@ const struct cs_view_ops cs_view_result = {
 	.act = act_result,
 	.tick = tick_result,
 	.find = find_result,
+	.select = select_result,
 	.export = export_result,
 	.label = label_result,
 	.close = close_result,

@@ -6,6 +6,10 @@
 -- average, learnt on other images (a correlation). Grey, a turned hue and swapped channels take colour away; scrambled patches take shape away
 -- and leave colour. A feature goes by what its evidence does not survive: paired differences, effect sizes (Cohen's d), permutation tests, q
 -- after Benjamini-Hochberg over all features. Features without evidence say nothing about these classes.
+--
+-- Tensors, for the browser: "channels" [layers,3,3], how far a layer's responses move without red, green, blue, of their size: mean and
+-- interval over images; "hues" [features,hues], the features of all layers in the table's order: what each answers to edges between black and
+-- the pure colours around the wheel.
 local cs = require "convscope"
 local looking = require "convscope.looking"
 
@@ -23,6 +27,14 @@ local changes = {
 -- The paper's colours and edges between black and white: half of the picture black, half of that colour, at several places, both ways.
 local probes = { { "turquoise car", 154, 223, 222 }, { "yellow banana", 212, 203, 172 }, { "saturated red", 255, 0, 0 },
   { "saturated green", 0, 255, 0 }, { "saturated blue", 0, 0, 255 }, { "white", 255, 255, 255 } }
+
+-- A pure colour: hue in degrees.
+local function pure(hue)
+  local sixth = hue / 60
+  local part = 1 - math.abs(sixth % 2 - 1)
+  local r, g, b = table.unpack(({ [0] = { 1, part, 0 }, { part, 1, 0 }, { 0, 1, part }, { 0, part, 1 }, { part, 0, 1 }, { 1, 0, part } })[sixth // 1 % 6])
+  return { ("hue %.0f"):format(hue), 255 * r, 255 * g, 255 * b }
+end
 
 local function edges(net, probe)
   local h, w, parts = net.input[1], net.input[2], {}
@@ -95,7 +107,20 @@ return {
       curve[#curve + 1] = { degrees, looking.must(cs.statistics.bootstrap(looking.correct(moved, labels), options)) }
     end
 
+    local tuned = {}
+    for k = 0, opt.hues - 1 do
+      job:progress(nil, ("edges of hue %.0f"):format(360 * k / opt.hues))
+      local trace <close> = looking.must(net:trace(edges(net, pure(360 * k / opt.hues))))
+      for i, layer in ipairs(layers) do
+        local map = trace:output(layer.index)
+        for _ = 1, #layer.output - 1 do map = map:max(1) end
+        tuned[i] = tuned[i] or {}
+        table.insert(tuned[i], map:mean(0):tolist())
+      end
+    end
+
     local p, p_present, rows, kept_plot, channel_plot = {}, {}, {}, {}, {}
+    local moved_by = {}
     for i, layer in ipairs(layers) do
       local mean, typical = base[i]:mean(0), standard(expected(learnt[i], known, labels))
       local function relative(name) return ((base[i] - seen[name][i]):mean(0) / mean):tolist() end
@@ -110,6 +135,11 @@ return {
       local _, effect, chance = looking.must(cs.statistics.paired(shape - colour, options))
       local c, cl, ch = looking.must(cs.statistics.bootstrap(colour, options))
       local s, sl, sh = looking.must(cs.statistics.bootstrap(shape, options))
+      moved_by[i] = {}
+      for k = 1, 3 do
+        local moved = (base[i] - seen[changes[k][1]][i]):abs():sum(1) / (base[i]:abs():sum() / images.count)
+        moved_by[i][k] = { looking.must(cs.statistics.bootstrap(moved, options)) }
+      end
       local around = (cs.concat(hues[i]):std(0):mean(0) / mean):tolist()
       local columns = { mean:tolist(), relative "without red", relative "without green", relative "without blue", relative "darker", around, all:tolist(),
         c:tolist(), cl:tolist(), ch:tolist(), s:tolist(), sl:tolist(), sh:tolist(), effect:tolist() }
@@ -146,6 +176,15 @@ return {
     for _, layer in ipairs(layers) do for _, channel in ipairs { "red", "green", "blue" } do names[#names + 1] = layer.name .. " " .. channel end end
     result:plot("channels", cs.plot { title = "response lost without a channel (median feature)", y_label = "share", categories = names,
       series = { { kind = "bars", y = channel_plot } } })
+    local wheel = {}
+    for i in ipairs(layers) do
+      for f in ipairs(tuned[i][1]) do
+        local row = {}
+        for k, answers in ipairs(tuned[i]) do row[k] = answers[f] end
+        wheel[#wheel + 1] = row
+      end
+    end
+    result:tensor("channels", cs.tensor(moved_by)):tensor("hues", cs.tensor(wheel))
     local strip = {}
     for _, change in ipairs(changes) do strip[#strip + 1] = change[2](images:images(0, math.min(8, images.count)), opt):pixels() end
     return result:picture("changes", cs.mosaic(cs.concat(strip), { columns = math.min(8, images.count), photo = true }))

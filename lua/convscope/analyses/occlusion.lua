@@ -78,7 +78,7 @@ return {
     end
     loss, fire_loss = loss / cover, fire_loss / cover
     local result = cs.result { "what", "name", "images", "on the object", "low", "high", "object covers", "feature on the object", "without the object",
-      "without the background", "background decides" }
+      "without the background", "background decides", "image" }
     local count = math.min(6, n)
     local maps = cs.concat { loss:slice(0, count), fire_loss:slice(0, count) }:reshape { 2 * count, h, w, 1 }
     result:picture("pictures", cs.mosaic(pixels:slice(0, count), { columns = count, photo = true, zoom = 2 }))
@@ -122,7 +122,7 @@ return {
       local difference, _, p = looking.must(cs.statistics.paired(columns[4].values - columns[5].values, { seed = opt.seed }))
       local decides = difference > 0 and (#members < 6 or p < 0.05)
       result:add(what, name, #members, columns[1][1], columns[1][2], columns[1][3], columns[2][1], columns[3][1], columns[4][1], columns[5][1],
-        decides and "yes" or "no")
+        decides and "yes" or "no", 0 / 0)
       return decides, columns
     end
     local decides, columns = summary("network", "all classes", classes.all)
@@ -137,7 +137,7 @@ return {
     for i = 1, math.min(opt.worst, n) do
       local one = per[i]
       if one[4] > one[5] then
-        result:add("picture", data:sample(one.number).name, 1, one[1], one[1], one[1], one[2], one[3], one[4], one[5], "yes")
+        result:add("picture", data:sample(one.number).name, 1, one[1], one[1], one[1], one[2], one[3], one[4], one[5], "yes", one.number)
       end
     end
     result:note(("the %s decides: probability of the true class %.2f without the object, %.2f without the background; %.0f %% of the evidence lies on objects "

@@ -1,0 +1,19 @@
+/* tint.h: what the colour analysis found about single features, for the screens that show features. */
+#ifndef CS_UI_TINT_H
+#define CS_UI_TINT_H
+
+#include "ui/session.h"
+
+struct cs_result;
+
+/* The result of the colour analysis of the open model, read when first asked for and kept up to date; NULL: none yet. */
+const struct cs_result *cs_tint_result(struct cs_session *session);
+
+/* The share of a feature's response that goes without red, green, blue (NaN where it could not be measured), and what it goes by
+ * ("colour", "shape", "both", "neither", "silent"; valid until the next tick). False when the result does not hold the feature. */
+bool cs_tint_feature(struct cs_session *session, int layer, int64_t feature, float lost[3], const char **by);
+
+/* order[features]: by what they lose without channel 0, 1 or 2, most first; by number where nothing is known. False when nothing is. */
+bool cs_tint_sort(struct cs_session *session, int layer, int channel, int64_t features, int64_t *order);
+
+#endif

@@ -1,0 +1,424 @@
+/* view_colour.c: what the layers make of colour, from the result of the colour analysis: how far responses move without red, green and
+ * blue, which hue excites most, who goes by colour and who by shape, and the paper's probes.
+ */
+#include "core/alloc.h"
+#include "io/file.h"
+#include "ui/analyses.h"
+#include "ui/reading.h"
+#include "ui/spark.h"
+#include "ui/table.h"
+#include "ui/view.h"
+#include "ui/words.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HEAD = 4, MOST_LAYERS = 64, TOP = 12 };
+
+static const char *const channel_names[3] = {"R", "G", "B"};
+static const char *const columns[3] = {"without red", "without green", "without blue"};
+static const enum cs_order orders[3] = {CS_ORDER_RED, CS_ORDER_GREEN, CS_ORDER_BLUE};
+
+/* One layer of the result: its rows of the table. */
+struct row {
+	const char *name;
+	int64_t first, count;
+	int colour, shape, both, neither, silent;
+};
+
+struct colour {
+	const struct cs_reading *reading; /* the session's */
+	struct row rows[MOST_LAYERS];
+	struct cs_table table; /* of the layers */
+	int channel; /* by which features are sorted */
+	unsigned version;
+};
+
+static const struct cs_result *result_of(const struct cs_view *view)
+{
+	return cs_reading_result(((const struct colour *)view->state)->reading);
+}
+
+/* The layers, in the order in which the table has them. */
+static void find_rows(struct colour *state, const struct cs_result *result)
+{
+	const struct cs_result_column *layer = cs_result_column(result, "layer");
+	const struct cs_result_column *by = cs_result_column(result, "goes by");
+
+	state->table.count = 0;
+	if (!layer || !layer->texts || !by || !by->texts)
+		return;
+	for (int64_t i = 0; i < result->rows; i++) {
+		struct row *row = state->table.count ? &state->rows[state->table.count - 1] : NULL;
+
+		if (!row || strcmp(row->name, layer->texts[i]) != 0) {
+			if (state->table.count == MOST_LAYERS)
+				break;
+			row = &state->rows[state->table.count++];
+			*row = (struct row){.name = layer->texts[i], .first = i};
+		}
+		row->count++;
+		row->colour += strcmp(by->texts[i], "colour") == 0;
+		row->shape += strcmp(by->texts[i], "shape") == 0;
+		row->both += strcmp(by->texts[i], "both") == 0;
+		row->silent += strcmp(by->texts[i], "silent") == 0;
+		row->neither += strcmp(by->texts[i], "neither") == 0;
+	}
+}
+
+static enum cs_status open_colour(struct cs_view *view, const void *argument, struct cs_error *error)
+{
+	struct colour *state = view->state;
+
+	(void)argument;
+	state->reading = cs_session_colour(view->session);
+	return state->reading ? CS_OK : cs_fail(error, CS_ERR_NOT_FOUND, "no model is open");
+}
+
+static bool tick_colour(struct cs_view *view)
+{
+	struct colour *state = view->state;
+	struct cs_analysis_run *run = cs_analyses_run(view->session, "colour");
+	unsigned version;
+
+	state->reading = cs_session_colour(view->session);
+	version = cs_reading_version(state->reading);
+	if (version == state->version)
+		return run && run->work;
+	state->version = version;
+	if (result_of(view))
+		find_rows(state, result_of(view));
+	return true;
+}
+
+/* ---- drawing ---- */
+
+/* Mean and half interval of one layer and channel; false when the result has none. */
+static bool sensitivity(const struct cs_result *result, int layer, int channel, float *mean, float *half)
+{
+	const struct cs_tensor *channels = cs_result_tensor(result, "channels");
+	const float *at;
+
+	if (!channels || channels->shape.rank != 3 || channels->shape.dim[0] <= layer || channels->shape.dim[1] != 3 ||
+		channels->shape.dim[2] != 3)
+		return false;
+	at = channels->data + (layer * 3 + channel) * 3;
+	*mean = at[0];
+	*half = (at[2] - at[1]) / 2;
+	return true;
+}
+
+/* How a layer answers to the hues: each feature of its own largest answer, then the mean over features. */
+static int hue_wheel(const struct cs_result *result, const struct row *row, float wheel[72])
+{
+	const struct cs_tensor *hues = cs_result_tensor(result, "hues");
+	int count;
+
+	if (!hues || hues->shape.rank != 2 || hues->shape.dim[0] < row->first + row->count || hues->shape.dim[1] > 72)
+		return 0;
+	count = (int)hues->shape.dim[1];
+	memset(wheel, 0, (size_t)count * sizeof *wheel);
+	for (int64_t f = row->first; f < row->first + row->count; f++) {
+		const float *answers = hues->data + f * count;
+		float most = 0;
+
+		for (int k = 0; k < count; k++)
+			most = fmaxf(most, answers[k]);
+		for (int k = 0; k < count && most > 0; k++)
+			wheel[k] += fmaxf(0, answers[k]) / most / (float)row->count;
+	}
+	return count;
+}
+
+static void draw_row(struct cs_view *view, const struct cs_result *result, int i, int at, float largest, bool selected)
+{
+	struct cs_screen *screen = &view->session->screen;
+	const struct row *row = &((struct colour *)view->state)->rows[i];
+	int wide = screen->columns >= 100 ? 20 : screen->columns >= 66 ? 14 : 9, column = 11, count;
+	float mean, half, wheel[72];
+
+	cs_screen_put(screen, at, 1, 9, CS_STYLE_TITLE, "%s", row->name);
+	for (int c = 0; c < 3; c++, column += wide + 2) {
+		int bar = wide - 10;
+
+		if (!sensitivity(result, i, c, &mean, &half) || column + wide > screen->columns)
+			continue;
+		if (bar > 0)
+			cs_screen_bar(screen, at, column, bar, largest > 0 ? (double)(mean / largest) : 0, CS_STYLE_TEXT);
+		bar = bar > 0 ? bar + 1 : 0;
+		cs_screen_put(screen, at, column + bar, wide - bar, CS_STYLE_TEXT, wide >= 14 ? "%.2f ±%.2f" : "%.2f",
+			(double)mean, (double)half);
+	}
+	count = hue_wheel(result, row, wheel);
+	if (count > 0 && column + count < screen->columns) {
+		struct cs_rgb colours[72];
+
+		for (int k = 0; k < count; k++)
+			colours[k] = cs_hue_colour(360.0 * k / count);
+		cs_spark_show(view->session, at, column, screen->columns - column - 1, wheel, count, 0, colours);
+	}
+	cs_spots_add(&view->session->spots, (struct cs_area){at, 0, 1, screen->columns}, CS_SPOT_ITEM, i);
+	if (selected)
+		cs_screen_shade(screen, at, 0, column - 1 < screen->columns ? column - 1 : screen->columns, CS_STYLE_SELECT);
+}
+
+static void draw_head(struct cs_view *view)
+{
+	struct cs_screen *screen = &view->session->screen;
+	int wide = screen->columns >= 100 ? 20 : screen->columns >= 66 ? 14 : 9;
+
+	cs_screen_put(screen, HEAD - 1, 1, 9, CS_STYLE_DIM, "layer");
+	for (int c = 0; c < 3; c++)
+		cs_screen_put(screen, HEAD - 1, 11 + c * (wide + 2), wide,
+			((struct colour *)view->state)->channel == c ? CS_STYLE_TITLE : CS_STYLE_DIM, "%s%s",
+			channel_names[c], ((struct colour *)view->state)->channel == c ? " ▾" : "");
+	cs_screen_put(screen, HEAD - 1, 11 + 3 * (wide + 2), -1, CS_STYLE_DIM, "hue that excites most");
+}
+
+struct ranked {
+	float value;
+	int64_t feature;
+};
+
+static int by_value(const void *a, const void *b)
+{
+	const struct ranked *x = a, *y = b;
+
+	if (isnan(x->value) != isnan(y->value))
+		return isnan(x->value) ? 1 : -1;
+	if (x->value != y->value && !isnan(x->value))
+		return x->value > y->value ? -1 : 1;
+	return x->feature < y->feature ? -1 : x->feature > y->feature;
+}
+
+/* The features of the layer under the cursor that lose most without the channel. */
+static void draw_features(struct cs_view *view, const struct cs_result *result, int at)
+{
+	struct colour *state = view->state;
+	struct cs_screen *screen = &view->session->screen;
+	const struct row *row = &state->rows[state->table.cursor];
+	const struct cs_result_column *lost = cs_result_column(result, columns[state->channel]);
+	struct ranked *list = cs_alloc((size_t)row->count * sizeof *list);
+	int used;
+
+	used = 1 + cs_screen_put(screen, at, 1, -1, CS_STYLE_DIM, "%s, most lost %s: ", row->name, columns[state->channel]);
+	for (int64_t f = 0; list && lost && lost->numbers && f < row->count; f++)
+		list[f] = (struct ranked){lost->numbers[row->first + f], f};
+	if (list && lost && lost->numbers) {
+		qsort(list, (size_t)row->count, sizeof *list, by_value);
+		for (int i = 0; i < TOP && i < row->count && used < screen->columns - 12; i++) {
+			if (isnan(list[i].value))
+				break;
+			used += cs_screen_put(
+				screen, at, used, -1, CS_STYLE_TEXT, " %" PRId64, list[i].feature);
+			used += cs_screen_put(screen, at, used, -1, CS_STYLE_DIM, " %.0f %%", 100 * (double)list[i].value);
+		}
+	}
+	cs_free(list);
+}
+
+static void draw_counts(struct cs_view *view, int at)
+{
+	struct colour *state = view->state;
+	const struct row *row = &state->rows[state->table.cursor];
+
+	cs_screen_put(&view->session->screen, at, 1, -1, CS_STYLE_TEXT,
+		"colour or shape?  %s: %d colour, %d shape, %d both, %d neither, %d silent of %" PRId64
+		" features (FDR 5 %%)",
+		row->name, row->colour, row->shape, row->both, row->neither, row->silent, row->count);
+}
+
+/* "probes  turquoise car 0.63  yellow banana 0.73 ..." as bars where there is room. Returns rows. */
+static int draw_probes(struct cs_view *view, const struct cs_result *result, int at, int rows)
+{
+	struct cs_screen *screen = &view->session->screen;
+	double most = 0;
+	int drawn = 0;
+
+	for (int i = 0; i < result->figure_count; i++) {
+		const struct cs_plot *plot = &result->figures[i].plot;
+
+		if (strcmp(result->figures[i].name, "probes") != 0 || plot->series_count == 0 || !plot->categories)
+			continue;
+		cs_screen_put(screen, at, 1, -1, CS_STYLE_DIM, "probes  %s, over the answer to white",
+			plot->title ? plot->title : "");
+		for (long k = 0; k < plot->series[0].count; k++)
+			most = fmax(most, plot->series[0].y[k]);
+		for (long k = 0; k < plot->series[0].count && drawn + 1 < rows; k++) {
+			const struct cs_series *bars = &plot->series[0];
+			int row = at + 1 + drawn++, bar = screen->columns - 42 < 40 ? screen->columns - 42 : 40;
+
+			cs_screen_put(screen, row, 3, 18, CS_STYLE_TEXT, "%s", plot->categories[k]);
+			if (bar > 4)
+				cs_screen_bar(screen, row, 22, bar, most > 0 ? bars->y[k] / most : 0, CS_STYLE_TEXT);
+			cs_screen_put(screen, row, bar > 4 ? 23 + bar : 22, -1, CS_STYLE_TEXT, "%.2f", bars->y[k]);
+			if (bars->low && bars->high)
+				cs_screen_put(screen, row, bar > 4 ? 29 + bar : 28, -1, CS_STYLE_DIM, "%.2f to %.2f",
+					bars->low[k], bars->high[k]);
+		}
+		return drawn + 1;
+	}
+	return 0;
+}
+
+static void draw_colour(struct cs_view *view)
+{
+	struct colour *state = view->state;
+	struct cs_session *session = view->session;
+	struct cs_screen *screen = &session->screen;
+	const struct cs_result *result = result_of(view);
+	int page = session->body_rows - HEAD, row;
+	float largest = 0, mean, half;
+
+	cs_screen_put(screen, 0, 1, -1, CS_STYLE_TITLE, "colour");
+	cs_screen_put(screen, 0, 9, -1, CS_STYLE_TEXT, "how far responses move without a channel, 95 %% intervals");
+	if (!result) {
+		cs_analyses_invite(session, "colour", state->reading, 2);
+		return;
+	}
+	cs_analyses_origin(session, "colour", state->reading, 1);
+	if (state->table.count == 0 || page < 1) {
+		cs_screen_put(screen, 2, 1, -1, CS_STYLE_WARN, "this result has no table of features: [r] runs the analysis anew");
+		return;
+	}
+	for (int i = 0; i < state->table.count; i++) {
+		for (int c = 0; c < 3; c++) {
+			if (sensitivity(result, i, c, &mean, &half))
+				largest = fmaxf(largest, mean);
+		}
+	}
+	if (page > 12)
+		page = state->table.count < page - 10 ? state->table.count : page - 10;
+	cs_table_settle(&state->table, page);
+	draw_head(view);
+	for (int i = 0; i < page && state->table.top + i < state->table.count; i++)
+		draw_row(view, result, state->table.top + i, HEAD + i, largest, state->table.top + i == state->table.cursor);
+	row = HEAD + (state->table.count < page ? state->table.count : page) + 1;
+	if (row + 1 < session->body_rows) {
+		draw_counts(view, row);
+		draw_features(view, result, row + 1);
+	}
+	if (row + 5 < session->body_rows)
+		draw_probes(view, result, row + 3, session->body_rows - row - 3);
+}
+
+/* ---- keys ---- */
+
+static void open_features(struct cs_view *view)
+{
+	struct colour *state = view->state;
+	int layer;
+
+	if (!cs_session_has_model(view->session) || state->table.cursor < 0 || state->table.cursor >= state->table.count)
+		return;
+	layer = cs_network_find(cs_session_network(view->session), state->rows[state->table.cursor].name);
+	if (layer < 0)
+		cs_session_say(view->session, CS_STYLE_WARN, "this model has no layer '%s'",
+			state->rows[state->table.cursor].name);
+	else
+		cs_view_push(view->session, &cs_view_layer,
+			&(struct cs_layer_argument){.layer = layer, .sort = orders[state->channel]});
+}
+
+static bool act_colour(struct cs_view *view, enum cs_action action, int argument)
+{
+	struct colour *state = view->state;
+
+	(void)argument;
+	if (cs_analyses_act(view->session, "colour", action))
+		return true;
+	switch (action) {
+	case CS_ACTION_SORT:
+	case CS_ACTION_RIGHT:
+		state->channel = (state->channel + 1) % 3;
+		return true;
+	case CS_ACTION_LEFT:
+		state->channel = (state->channel + 2) % 3;
+		return true;
+	case CS_ACTION_ENTER:
+		open_features(view);
+		return true;
+	case CS_ACTION_TABLE:
+		cs_view_push(view->session, &cs_view_result, &(struct cs_result_argument){"colour"});
+		return true;
+	default:
+		return cs_table_move(&state->table, action, view->session->body_rows - HEAD);
+	}
+}
+
+static bool select_colour(struct cs_view *view, int64_t index)
+{
+	struct colour *state = view->state;
+	bool there = state->table.cursor == index;
+
+	state->table.cursor = (int)index;
+	return there;
+}
+
+static enum cs_status export_colour(
+	struct cs_view *view, const char *stem, char *message, size_t size, struct cs_error *error)
+{
+	struct colour *state = view->state;
+	const struct cs_result *result = result_of(view);
+	char *path = cs_format("%s.csv", stem), *text = NULL;
+	size_t length = 0;
+	FILE *out = open_memstream(&text, &length);
+	enum cs_status status = path && out ? CS_OK : cs_fail_memory(error, "an export");
+
+	if (!status && !result)
+		status = cs_fail(error, CS_ERR_NOT_FOUND, "there is no result to export yet");
+	if (!status) {
+		fprintf(out, "layer,red,red_half,green,green_half,blue,blue_half,colour,shape,both,neither,silent\n");
+		for (int i = 0; i < state->table.count; i++) {
+			const struct row *row = &state->rows[i];
+			float mean, half;
+
+			fprintf(out, "\"%s\"", row->name);
+			for (int c = 0; c < 3; c++) {
+				if (sensitivity(result, i, c, &mean, &half))
+					fprintf(out, ",%g,%g", (double)mean, (double)half);
+				else
+					fprintf(out, ",,");
+			}
+			fprintf(out, ",%d,%d,%d,%d,%d\n", row->colour, row->shape, row->both, row->neither, row->silent);
+		}
+	}
+	if (out && fclose(out) && !status)
+		status = cs_fail_memory(error, "an export");
+	if (!status)
+		status = cs_file_write(path, text, length, error);
+	if (!status)
+		snprintf(message, size, "wrote %s", path);
+	free(text);
+	cs_free(path);
+	return status;
+}
+
+static void label_colour(struct cs_view *view, char *text, size_t size)
+{
+	(void)view;
+	snprintf(text, size, "colour-layers");
+}
+
+static void close_colour(struct cs_view *view)
+{
+	(void)view;
+}
+
+const struct cs_view_ops cs_view_colour = {
+	.name = "colour",
+	.context = CS_ON_COLOUR,
+	.size = sizeof(struct colour),
+	.open = open_colour,
+	.draw = draw_colour,
+	.act = act_colour,
+	.tick = tick_colour,
+	.select = select_colour,
+	.export = export_colour,
+	.label = label_colour,
+	.close = close_colour,
+	.wake = 1000,
+};

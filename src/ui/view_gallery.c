@@ -1,0 +1,273 @@
+/* view_gallery.c: some images of the data set, chosen for a reason: those of a cell of the confusion matrix, those that one network
+ * knows and another does not. A page of them with a caption each; Enter looks at one closely.
+ */
+#include "core/alloc.h"
+#include "ui/census.h"
+#include "ui/lens.h"
+#include "ui/view.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HEAD = 2, COMFORTABLE = 80, SYMBOL_ROWS = 5, GAP = 2, ZOOM = 8, LEAST_COLUMNS = 12 };
+
+struct gallery {
+	char *title;
+	int64_t *images, count;
+	char **captions; /* [count], NULL: what the network says */
+	int64_t cursor;
+	int zoom, across, down;
+};
+
+static enum cs_status open_gallery(struct cs_view *view, const void *argument, struct cs_error *error)
+{
+	const struct cs_gallery_argument *from = argument;
+	struct gallery *state = view->state;
+
+	if (!cs_session_has_images(view->session))
+		return cs_fail(error, CS_ERR_NOT_FOUND, "the images are not open yet");
+	state->title = cs_strdup(from->title);
+	state->images = cs_alloc((size_t)(from->count + 1) * sizeof *state->images);
+	if (!state->title || !state->images)
+		return cs_fail_memory(error, "a list of images");
+	memcpy(state->images, from->images, (size_t)from->count * sizeof *state->images);
+	state->count = from->count;
+	state->across = state->down = 1;
+	if (!from->captions)
+		return CS_OK;
+	state->captions = cs_calloc((size_t)from->count + 1, sizeof *state->captions);
+	for (int64_t i = 0; state->captions && i < from->count; i++) {
+		state->captions[i] = cs_strdup(from->captions[i]);
+		if (!state->captions[i])
+			return cs_fail_memory(error, "a list of images");
+	}
+	return state->captions ? CS_OK : cs_fail_memory(error, "a list of images");
+}
+
+static void ask(struct cs_view *view, int64_t i, struct cs_exhibit *exhibit)
+{
+	const struct gallery *state = view->state;
+	struct cs_tile_key key = cs_lens_key(view->session, CS_TILE_IMAGE, 0, state->images[i]);
+
+	snprintf(exhibit->name, sizeof exhibit->name, "image-%" PRId64, state->images[i]);
+	cs_lens_ask(view->session, &key, exhibit);
+}
+
+static void draw_caption(struct cs_view *view, int64_t i, int row, int column, int width)
+{
+	const struct gallery *state = view->state;
+	struct cs_opened *opened = view->session->opened;
+	struct cs_screen *screen = &view->session->screen;
+	int label = cs_dataset_label(opened->data, state->images[i]), word;
+	int64_t position = cs_opened_position(opened, state->images[i]);
+	char name[64], said[64];
+	int used;
+
+	if (state->captions) {
+		cs_screen_put(screen, row, column, width, CS_STYLE_TEXT, "%s", state->captions[i]);
+	} else {
+		word = position >= 0 ? cs_predicted(opened, position) : -1;
+		used = cs_screen_put(screen, row, column, width, CS_STYLE_TEXT, "%s",
+			cs_opened_label(opened, label, name, sizeof name));
+		if (word >= 0 && used + 3 < width)
+			cs_screen_put(screen, row, column + used, width - used,
+				word == label ? CS_STYLE_GOOD : CS_STYLE_BAD, "→%s",
+				cs_opened_class(opened, word, said, sizeof said));
+	}
+	if (i == state->cursor)
+		cs_screen_shade(screen, row, column, width, CS_STYLE_SELECT);
+}
+
+/* Tiles of `rows` rows beside and below each other, and their columns. */
+static void fit(struct cs_view *view, int rows, int available, int *columns)
+{
+	struct gallery *state = view->state;
+	int wide = cs_graphics_columns(view->session->graphics, rows);
+
+	*columns = wide < LEAST_COLUMNS ? LEAST_COLUMNS : wide;
+	state->across = (view->session->screen.columns + GAP - 1) / (*columns + GAP);
+	state->across = state->across < 1 ? 1 : state->across;
+	state->down = available / (rows + 1) < 1 ? 1 : available / (rows + 1);
+}
+
+static void draw_gallery(struct cs_view *view)
+{
+	struct gallery *state = view->state;
+	struct cs_session *session = view->session;
+	const struct cs_graphics *graphics = session->graphics;
+	int available = session->body_rows - HEAD, columns, count;
+	int rows = (cs_graphics_has_pixels(graphics) ? (COMFORTABLE + graphics->cell_height / 2) / graphics->cell_height
+						     : SYMBOL_ROWS) +
+		2 * state->zoom;
+	struct cs_exhibit *exhibits;
+	int64_t first;
+
+	cs_screen_put(&session->screen, 0, 1, -1, CS_STYLE_TITLE, "%s", state->title);
+	if (state->count == 0) {
+		cs_screen_put(&session->screen, HEAD, 1, -1, CS_STYLE_DIM, "there are none");
+		return;
+	}
+	rows = rows > available - 1 ? available - 1 : rows;
+	if (rows < 1)
+		return;
+	for (int more = rows + 1; state->zoom == 0 && more < available; more++) { /* larger where all fit all the same */
+		fit(view, more, available, &columns);
+		if ((int64_t)state->across * state->down >= state->count)
+			rows = more;
+	}
+	fit(view, rows, available, &columns);
+	first = state->cursor / (state->across * state->down) * (state->across * state->down);
+	count = (int)(state->count - first < state->across * state->down ? state->count - first
+									 : state->across * state->down);
+	cs_screen_put_right(&session->screen, 0, session->screen.columns - 1, CS_STYLE_DIM, "%" PRId64 "-%" PRId64 " of %" PRId64,
+		first + 1, first + count, state->count);
+	exhibits = cs_calloc((size_t)count, sizeof *exhibits);
+	if (!exhibits)
+		return;
+	for (int i = 0; i < count; i++)
+		ask(view, first + i, &exhibits[i]);
+	cs_lens_draw(session, exhibits, count);
+	for (int i = 0; i < count; i++) {
+		struct cs_area area = {HEAD + i / state->across * (rows + 1), 1 + i % state->across * (columns + GAP),
+			rows, columns};
+
+		cs_lens_show(session, area, CS_ANCHOR_LEFT, &exhibits[i]);
+		draw_caption(view, first + i, area.row + rows, area.column, columns);
+		area.rows++;
+		cs_spots_add(&session->spots, area, CS_SPOT_ITEM, first + i);
+	}
+	cs_lens_free(exhibits, count);
+}
+
+static bool act_gallery(struct cs_view *view, enum cs_action action, int argument)
+{
+	struct gallery *state = view->state;
+	int64_t page = (int64_t)state->across * state->down, to = state->cursor;
+
+	(void)argument;
+	switch (action) {
+	case CS_ACTION_LEFT:
+		to--;
+		break;
+	case CS_ACTION_RIGHT:
+		to++;
+		break;
+	case CS_ACTION_UP:
+		to -= state->across;
+		break;
+	case CS_ACTION_DOWN:
+		to += state->across;
+		break;
+	case CS_ACTION_PAGE_UP:
+		to = to - page < 0 ? 0 : to - page;
+		break;
+	case CS_ACTION_PAGE_DOWN:
+		to = to + page >= state->count ? state->count - 1 : to + page;
+		break;
+	case CS_ACTION_HOME:
+		to = 0;
+		break;
+	case CS_ACTION_END:
+		to = state->count - 1;
+		break;
+	case CS_ACTION_ZOOM_IN:
+		state->zoom += state->zoom < ZOOM;
+		return true;
+	case CS_ACTION_ZOOM_OUT:
+		state->zoom -= state->zoom > -1;
+		return true;
+	case CS_ACTION_ENTER:
+		if (state->cursor < state->count)
+			cs_view_push(view->session, &cs_view_image,
+				&(struct cs_image_argument){
+					.image = state->images[state->cursor], .layer = -1, .feature = -1});
+		return true;
+	default:
+		return false;
+	}
+	if (to >= 0 && to < state->count)
+		state->cursor = to;
+	return true;
+}
+
+static bool select_gallery(struct cs_view *view, int64_t index)
+{
+	struct gallery *state = view->state;
+	bool there = state->cursor == index;
+
+	state->cursor = index;
+	return there;
+}
+
+/* A number is an image, a word a class of the data set. */
+static void find_gallery(struct cs_view *view, const char *text, int step)
+{
+	struct gallery *state = view->state;
+	char *end, name[64];
+	int64_t number = strtoll(text, &end, 10);
+
+	for (int64_t i = 0; i < state->count; i++) {
+		int64_t from = step < 0 ? state->cursor - 1 - i : state->cursor + i + (step > 0);
+		int64_t at = (from % state->count + state->count) % state->count;
+		int label = cs_dataset_label(view->session->opened->data, state->images[at]);
+
+		if (*end == '\0' ? state->images[at] == number
+				 : strcasestr(cs_opened_label(view->session->opened, label, name, sizeof name), text) !=
+					NULL) {
+			state->cursor = at;
+			return;
+		}
+	}
+	cs_session_say(view->session, CS_STYLE_WARN, "neither an image nor a class here: '%s'", text);
+}
+
+static enum cs_status export_gallery(
+	struct cs_view *view, const char *stem, char *message, size_t size, struct cs_error *error)
+{
+	struct gallery *state = view->state;
+	int64_t page = (int64_t)state->across * state->down, first = state->cursor / page * page;
+	int count = (int)(state->count - first < page ? state->count - first : page);
+	struct cs_exhibit *exhibits = cs_calloc((size_t)count + 1, sizeof *exhibits);
+	enum cs_status status;
+
+	if (!exhibits)
+		return cs_fail_memory(error, "an export");
+	for (int i = 0; i < count; i++)
+		ask(view, first + i, &exhibits[i]);
+	cs_lens_draw(view->session, exhibits, count);
+	status = cs_lens_export(view->session, exhibits, count, state->across, stem, message, size, error);
+	cs_lens_free(exhibits, count);
+	return status;
+}
+
+static void label_gallery(struct cs_view *view, char *text, size_t size)
+{
+	snprintf(text, size, "images-%.80s", ((const struct gallery *)view->state)->title);
+}
+
+static void close_gallery(struct cs_view *view)
+{
+	struct gallery *state = view->state;
+
+	for (int64_t i = 0; state->captions && i < state->count; i++)
+		cs_free(state->captions[i]);
+	cs_free(state->captions);
+	cs_free(state->images);
+	cs_free(state->title);
+}
+
+const struct cs_view_ops cs_view_gallery = {
+	.name = "images",
+	.context = CS_ON_GALLERY,
+	.size = sizeof(struct gallery),
+	.open = open_gallery,
+	.draw = draw_gallery,
+	.act = act_gallery,
+	.find = find_gallery,
+	.select = select_gallery,
+	.export = export_gallery,
+	.label = label_gallery,
+	.close = close_gallery,
+};

@@ -1,0 +1,100 @@
+/* The colour screen, from no result to the features of a layer by channel. The whole program, on a small trained network. */
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "tests/tui/tiny.h"
+
+#define ESC "\033"
+
+static struct harness h;
+
+static void start(struct terminal_kind kind)
+{
+	harness_start(&h, kind, tiny_program, (void *)"runs/tiny");
+	assert_true(harness_wait(&h, "1 conv1 6", 20));
+}
+
+static void quit(void)
+{
+	harness_keys(&h, "Q");
+	assert_int_equal(harness_end(&h, 20), 0);
+	harness_close(&h);
+}
+
+#define expect(text) assert_true(harness_wait(&h, text, 120))
+
+static void without_a_result_one_is_made_from_the_screen(void **state)
+{
+	(void)state;
+	start((struct terminal_kind){.columns = 110, .rows = 30});
+	harness_keys(&h, "C");
+	expect("There is no result of this analysis for this model yet.");
+	expect("[r] starts it");
+	harness_keys(&h, "r");
+	expect("running");
+	expect("colour or shape?  conv1:");
+	expect("hue that excites most");
+	expect("turquoise car");
+	expect("of 6 features (FDR 5 %)");
+	harness_keys(&h, "j");
+	expect("colour or shape?  conv2:");
+	expect("of 20 features (FDR 5 %)");
+	harness_keys(&h, "o");
+	expect("conv2, most lost without green:");
+	harness_keys(&h, "\r");
+	expect("conv2  20 features");
+	expect("sort: green");
+	expect("goes by");
+	harness_keys(&h, ESC "T");
+	expect("in words 1/");
+	quit();
+}
+
+static void the_result_is_shown_in_every_kind_of_terminal(void **state)
+{
+	struct terminal_kind kinds[] = {{0}, {.sixel = true}, {.no_utf8 = true, .term = "vt100"}};
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		start(kinds[i]);
+		harness_keys(&h, "C");
+		expect("colour or shape?  conv1:");
+		harness_resize(&h, 5, 20);
+		expect("colour");
+		harness_resize(&h, 24, 80);
+		expect("colour or shape?  conv1:");
+		harness_keys(&h, "e");
+		expect("wrote runs/tiny/figures/colour-layers.csv");
+		quit();
+	}
+}
+
+static void the_layer_screen_shows_and_sorts_by_colour(void **state)
+{
+	(void)state;
+	start((struct terminal_kind){.columns = 110, .rows = 34});
+	harness_keys(&h, "2");
+	expect("conv2  20 features");
+	harness_settle(&h);
+	expect("colour R");
+	harness_keys(&h, "oooo"); /* fires on, mean, index, red */
+	expect("sort: red");
+	quit();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(without_a_result_one_is_made_from_the_screen),
+		cmocka_unit_test(the_result_is_shown_in_every_kind_of_terminal),
+		cmocka_unit_test(the_layer_screen_shows_and_sorts_by_colour),
+	};
+
+	return cmocka_run_group_tests(tests, tiny_set_up, tiny_tear_down);
+}
