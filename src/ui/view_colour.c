@@ -142,7 +142,7 @@ static void draw_row(struct cs_view *view, const struct cs_result *result, int i
 
 	cs_screen_put(screen, at, 1, 9, CS_STYLE_TITLE, "%s", row->name);
 	for (int c = 0; c < 3; c++, column += wide + 2) {
-		int bar = wide - 10;
+		int bar = wide - 11;
 
 		if (!sensitivity(result, i, c, &mean, &half) || column + wide > screen->columns)
 			continue;
@@ -162,7 +162,7 @@ static void draw_row(struct cs_view *view, const struct cs_result *result, int i
 	}
 	cs_spots_add(&view->session->spots, (struct cs_area){at, 0, 1, screen->columns}, CS_SPOT_ITEM, i);
 	if (selected)
-		cs_screen_shade(screen, at, 0, column - 1 < screen->columns ? column - 1 : screen->columns, CS_STYLE_SELECT);
+		cs_screen_shade(screen, at, 0, 10, CS_STYLE_SELECT);
 }
 
 static void draw_head(struct cs_view *view)
