@@ -73,7 +73,8 @@ static enum cs_status parse_type(const char *at, const char *name, struct cs_npy
 static enum cs_status parse_shape(const char *at, const char *name, struct cs_npy *out, struct cs_error *error)
 {
 	struct cs_shape shape = {0};
-	int64_t count = 1, bytes;
+	int64_t most = 1, bytes = 0; /* the product without zeros: no part of it may overflow either */
+	bool empty = false, fits = true;
 
 	if (*at != '(')
 		return cs_fail(error, CS_ERR_FORMAT, "'%s' is no NumPy array: it has no shape", name);
@@ -92,14 +93,14 @@ static enum cs_status parse_shape(const char *at, const char *name, struct cs_np
 			return cs_fail(error, CS_ERR_UNSUPPORTED, "'%s' has more than %d dimensions", name, CS_MAX_RANK);
 		shape.dim[shape.rank++] = side;
 		at = end + (*end == 'L'); /* Python 2's long numbers */
-		if (__builtin_mul_overflow(count, side, &count))
-			count = INT64_MAX;
+		empty |= side == 0;
+		fits = fits && !__builtin_mul_overflow(most, side ? side : 1, &most);
 	}
-	if (count > INT64_MAX / 16 || __builtin_mul_overflow(count, (int64_t)out->size, &bytes) || bytes > INT64_MAX / 16)
+	if (!fits || __builtin_mul_overflow(most, (int64_t)out->size, &bytes) || bytes > INT64_MAX / 16)
 		return cs_fail(
 			error, CS_ERR_MEMORY, "'%s' says it has more numbers than fit any memory", name);
 	out->shape = shape;
-	out->count = count;
+	out->count = empty ? 0 : most;
 	return CS_OK;
 }
 
