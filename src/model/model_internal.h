@@ -18,5 +18,7 @@ enum cs_status cs_model_read(struct cs_h5 *file, const char *path, const struct 
 
 /* onnx_model.c: the model of an ONNX file. */
 enum cs_status cs_onnx_model_load(const char *path, struct cs_model **out, struct cs_error *error);
+/* onnx_export.c: and back. */
+enum cs_status cs_onnx_model_save(const struct cs_model *model, const char *path, struct cs_error *error);
 
 #endif

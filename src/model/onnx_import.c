@@ -509,7 +509,7 @@ enum cs_status cs_onnx_import(struct cs_onnx *file, const char *path, int64_t li
 	const json_t *outputs;
 	struct cs_network *network = NULL;
 	struct cs_error own;
-	const char *output;
+	const char *output, *name;
 	int bad;
 	enum cs_status status;
 
@@ -540,8 +540,8 @@ enum cs_status cs_onnx_import(struct cs_onnx *file, const char *path, int64_t li
 		status = build(&import, &network, error);
 	if (status)
 		goto out;
-	snprintf(network->name, sizeof network->name, "%.63s",
-		import.ours ? cs_onnx_text(json_object_get(import.root, "graph")) : "");
+	name = cs_onnx_text(json_object_get(import.root, "graph"));
+	snprintf(network->name, sizeof network->name, "%.63s", import.ours && strcmp(name, "network") ? name : "");
 	bad = cs_network_first_bad_layer(network);
 	if (bad >= 0)
 		cs_warn("layer '%s' holds weights that are NaN or infinite: what the network answers is not valid",

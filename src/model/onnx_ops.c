@@ -516,11 +516,10 @@ static enum cs_status arithmetic(struct cs_onnx_import *import, const struct cs_
 static enum cs_status nothing(struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow,
 	struct cs_error *error)
 {
-	(void)import;
-	(void)node;
-	(void)flow;
-	(void)error;
-	return CS_OK;
+	struct cs_onnx_layer *layer;
+
+	/* in our own files it is a linear activation: a layer */
+	return import->ours ? cs_onnx_layer(import, &cs_activation_layer, node, NULL, flow, &layer, error) : CS_OK;
 }
 
 static enum cs_status cast(struct cs_onnx_import *import, const struct cs_onnx_node *node, struct cs_onnx_flow *flow,

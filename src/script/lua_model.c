@@ -67,16 +67,34 @@ static int l_find_model(lua_State *L)
 }
 
 /*** net:save(path)
- * Write the model as Keras 2 does (HDF5), by way of a temporary file. Returns the network, or nil, message, code.
+ * Write the model in the form that the ending of the path asks for (cs.model_formats), otherwise as Keras 2 does (HDF5), by way of a
+ * temporary file. Returns the network, or nil, message, code.
  */
 static int l_save(lua_State *L)
 {
 	struct cs_model *model = cs_lua_network_check(L, 1);
 	struct cs_error error;
 
-	if (cs_model_save(model, luaL_checkstring(L, 2), &error))
+	if (cs_model_write(model, luaL_checkstring(L, 2), &error))
 		return cs_value_fail(L, &error);
 	lua_settop(L, 1);
+	return 1;
+}
+
+/*** cs.model_formats()
+ * The forms in which `net:save` can write: a list of tables with `ending` (".onnx") and `what` (a line for people).
+ */
+static int l_model_formats(lua_State *L)
+{
+	lua_newtable(L);
+	for (int i = 0; cs_model_formats[i].ending; i++) {
+		lua_createtable(L, 0, 2);
+		lua_pushstring(L, cs_model_formats[i].ending);
+		lua_setfield(L, -2, "ending");
+		lua_pushstring(L, cs_model_formats[i].what);
+		lua_setfield(L, -2, "what");
+		lua_rawseti(L, -2, i + 1);
+	}
 	return 1;
 }
 
@@ -599,7 +617,8 @@ static const luaL_Reg getters[] = {
 	{NULL, NULL},
 };
 
-static const luaL_Reg functions[] = {{"load", l_load}, {"find_model", l_find_model}, {NULL, NULL}};
+static const luaL_Reg functions[] = {
+	{"load", l_load}, {"find_model", l_find_model}, {"model_formats", l_model_formats}, {NULL, NULL}};
 
 void cs_lua_open_model(lua_State *L)
 {
