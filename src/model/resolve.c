@@ -101,7 +101,7 @@ enum cs_status cs_model_resolve(const char *name, char **path, struct cs_error *
 	} else {
 		names = installed_names(directory);
 		status = cs_fail(error, CS_ERR_NOT_FOUND,
-			"no model '%.200s': expected a model file (.h5, .hdf5), a run directory or an installed model "
+			"no model '%.200s': expected a model file (.h5, .keras, .onnx), a run directory or an installed model "
 			"(%s)",
 			name, names && *names ? names : "none is installed");
 	}

@@ -156,6 +156,9 @@ static void seed_models(const char *root)
 		enter(root, "model");
 		snprintf(path, sizeof path, "%s/%zu.h5", folder, i);
 		must(cs_model_save(model, path, &error), &error);
+		enter(root, "onnx");
+		snprintf(path, sizeof path, "%s/%zu.onnx", folder, i);
+		must(cs_model_write(model, path, &error), &error);
 		enter(root, "h5");
 		snprintf(path, sizeof path, "%s/%zu.h5", folder, i);
 		must(cs_model_save(model, path, &error), &error);
@@ -311,8 +314,6 @@ static void seed_texts(const char *root)
 	put_file(folder, "tiny", tiny, sizeof tiny - 1);
 	enter(root, "config");
 	put_file(folder, "run", run, sizeof run - 1);
-	enter(root, "onnx");
-	put_file(folder, "empty", "\x08\x08\x3a\x00", 4);
 	enter(root, "keys");
 	put_file(folder, "keys", keys, sizeof keys - 1);
 	enter(root, "replies");
