@@ -375,7 +375,7 @@ static void open_start(struct cs_session *session, const struct start *start)
 	if (start->runs)
 		cs_view_push(session, &cs_view_runs, &(struct cs_runs_argument){start->runs});
 	if (start->run)
-		cs_view_push(session, &cs_view_run, &(struct cs_run_argument){start->run});
+		cs_view_push(session, &cs_view_run, &(struct cs_run_argument){.directory = start->run});
 	if (start->model) {
 		if (cs_session_open(session, start->model, &error))
 			cs_session_complain(session, &error);

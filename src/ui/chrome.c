@@ -198,7 +198,7 @@ static void leave_layer(struct cs_session *session)
 {
 	while (session->top->below &&
 		(session->top->ops == &cs_view_layer || session->top->ops == &cs_view_feature ||
-			session->top->ops == &cs_view_image))
+			session->top->ops == &cs_view_image || session->top->ops == &cs_view_images))
 		cs_view_pop(session);
 }
 
@@ -256,6 +256,22 @@ static void show_analyses(struct cs_session *session)
 		return;
 	}
 	cs_view_push(session, &cs_view_analyses, NULL);
+}
+
+static void show_image_list(struct cs_session *session)
+{
+	char why[300];
+
+	if (!cs_session_has_images(session)) {
+		cs_session_why_not(session, why, sizeof why);
+		cs_session_say(session, CS_STYLE_WARN, "%s", why);
+		return;
+	}
+	if (session->top->below && session->top->below->ops == &cs_view_images) { /* it is where one came from */
+		cs_view_pop(session);
+		return;
+	}
+	cs_view_push(session, &cs_view_images, NULL);
 }
 
 static void show_network(struct cs_session *session)
@@ -335,6 +351,16 @@ static void everywhere(struct cs_session *session, enum cs_action action, int ar
 		break;
 	case CS_ACTION_COLOUR:
 		show(session, &cs_view_colour, false);
+		break;
+	case CS_ACTION_IMAGE_LIST:
+		show_image_list(session);
+		break;
+	case CS_ACTION_OPEN_FILE:
+		cs_prompt_open(&session->prompt, '>');
+		break;
+	case CS_ACTION_FILTER:
+		if (ops->filter)
+			cs_prompt_open(&session->prompt, '&');
 		break;
 	case CS_ACTION_RULE:
 		cs_session_next_rule(session);

@@ -126,7 +126,7 @@ static void open_target(struct cs_session *session, const char *argument)
 	} else if (is_picture(path)) {
 		cs_command_open_picture(session, path);
 	} else if (cs_is_run(path)) {
-		cs_view_push(session, &cs_view_run, &(struct cs_run_argument){path});
+		cs_view_push(session, &cs_view_run, &(struct cs_run_argument){.directory = path});
 	} else if (cs_file_is_directory(path)) {
 		cs_view_push(session, &cs_view_runs, &(struct cs_runs_argument){path});
 	} else {

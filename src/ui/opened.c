@@ -41,6 +41,7 @@ void cs_opened_release(struct cs_opened *opened)
 	cs_dataset_close(opened->data);
 	cs_model_free(opened->model);
 	cs_free(opened->predicted);
+	cs_free(opened->confidence);
 	cs_free(opened->layers);
 	cs_free(opened->target);
 	cs_free(opened->wish);
@@ -133,8 +134,11 @@ static enum cs_status open_images(
 	opened->data = data;
 	if (opened->image_count == 0)
 		return cs_fail(error, CS_ERR_NOT_FOUND, "there are no images in '%s'", spec);
+	cs_free(opened->predicted);
+	cs_free(opened->confidence);
 	opened->predicted = cs_calloc((size_t)opened->image_count, sizeof *opened->predicted);
-	if (!opened->predicted)
+	opened->confidence = cs_calloc((size_t)opened->image_count, sizeof *opened->confidence);
+	if (!opened->predicted || !opened->confidence)
 		return cs_fail_memory(error, "the list of predictions");
 	for (int64_t i = 0; i < opened->image_count; i++)
 		atomic_init(&opened->predicted[i], -1);

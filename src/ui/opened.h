@@ -52,6 +52,7 @@ struct cs_opened {
 	const int64_t *images; /* the split's */
 	int64_t image_count;
 	atomic_int *predicted; /* [image_count] the class the network names; -1: not looked at yet */
+	atomic_int *confidence; /* [image_count] and how sure it is, in parts per million; written before */
 	struct cs_opened_file files[CS_OPENED_FILES]; /* images data->count and on */
 	atomic_int file_count;
 	struct cs_workers *workers; /* for the screen's own questions */

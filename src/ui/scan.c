@@ -7,8 +7,8 @@
 
 #include "core/alloc.h"
 #include "core/random.h"
-#include "nn/loss.h"
 #include "ui/clock.h"
+#include "ui/verdicts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -78,24 +78,6 @@ static int batch_size(const struct cs_network *network, int threads)
 	return batch;
 }
 
-static void note_predictions(struct cs_scan *scan, const struct cs_pass_kept *pass)
-{
-	struct cs_opened *opened = scan->opened;
-	const float *scores;
-	int64_t classes;
-
-	if (pass->depth != opened->model->network->layer_count - 1 || pass->head.layers[pass->depth].out.rank != 1)
-		return;
-	scores = cs_trace_scores(pass->trace);
-	classes = pass->head.layers[pass->depth].out.dim[0];
-	for (int i = 0; i < pass->count; i++) {
-		int64_t position = cs_opened_position(opened, pass->images[i]);
-
-		if (position >= 0)
-			atomic_store(&opened->predicted[position], cs_argmax(scores + i * classes, classes));
-	}
-}
-
 static enum cs_status work(struct cs_job *job, void *context, struct cs_error *error)
 {
 	struct cs_scan *scan = context;
@@ -123,7 +105,7 @@ static enum cs_status work(struct cs_job *job, void *context, struct cs_error *e
 			break;
 		for (int i = 0; i < scan->count; i++)
 			cs_exemplars_add(&scan->mine[i], pass->trace, pass->images);
-		note_predictions(scan, pass);
+		cs_verdicts_note(scan->opened, pass);
 		cs_job_progress(job, (double)(first + count) / (double)scan->total, "looking for exemplars");
 		if (cs_ui_clock() - published > publish_every || first + count == scan->total) {
 			publish(scan);

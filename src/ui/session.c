@@ -7,6 +7,7 @@
 #include "ui/clock.h"
 #include "ui/reading.h"
 #include "ui/record.h"
+#include "ui/verdicts.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -33,6 +34,10 @@ static void let_go(struct cs_session *session)
 	session->tiles = NULL;
 	cs_reading_free(session->colour);
 	session->colour = NULL;
+	cs_work_drop(session->verdicts);
+	session->verdicts = NULL;
+	session->verdicts_told = false;
+	cs_gallery_fini(&session->gallery);
 	cs_opened_release(session->opened);
 	session->opened = NULL;
 	cs_free(session->order);
@@ -148,6 +153,10 @@ bool cs_session_tick(struct cs_session *session)
 		session->opening = NULL;
 		news = true;
 	}
+	if (session->verdicts && cs_work_finished(session->verdicts) && !session->verdicts_told) {
+		session->verdicts_told = true;
+		news = true;
+	}
 	if (session->tiles && cs_tiles_collect(session->tiles))
 		news = true;
 	if (cs_analyses_tick(session))
@@ -259,6 +268,19 @@ void cs_session_toggle_shared(struct cs_session *session)
 	cs_session_say(session, CS_STYLE_TEXT,
 		session->shared ? "one scale for all pictures on the screen" : "each picture has a scale of its own");
 	cs_record_choices(session);
+}
+
+void cs_session_order_images(struct cs_session *session, enum cs_gallery_order order, const char *filter)
+{
+	struct cs_error error;
+
+	if (!cs_session_has_images(session))
+		return;
+	if (!session->verdicts && (order == CS_GALLERY_WRONG || order == CS_GALLERY_UNSURE) &&
+		cs_verdicts_start(session->works, session->opened, &session->verdicts, &error))
+		cs_session_complain(session, &error);
+	if (cs_gallery_make(&session->gallery, session->opened, order, filter, &error))
+		cs_session_complain(session, &error);
 }
 
 const struct cs_network *cs_session_network(const struct cs_session *session)

@@ -4,6 +4,7 @@
 #define CS_UI_SESSION_H
 
 #include "ui/browse.h"
+#include "ui/gallery.h"
 #include "ui/graphics.h"
 #include "ui/keys.h"
 #include "ui/opened.h"
@@ -61,6 +62,10 @@ struct cs_session {
 	struct cs_scan *scans[CS_SCANS];
 	int scan_count;
 
+	struct cs_gallery gallery; /* the images in the order that is gone through */
+	struct cs_work *verdicts; /* classifying them all; NULL: not begun */
+	bool verdicts_told; /* that they are complete */
+
 	/* How things are looked at, on every screen. */
 	int rule; /* in cs_rule_names */
 	enum cs_signal signal;
@@ -116,6 +121,9 @@ int cs_session_layer_step(const struct cs_session *session, int layer, int step)
 void cs_session_next_rule(struct cs_session *session);
 void cs_session_next_signal(struct cs_session *session);
 void cs_session_toggle_shared(struct cs_session *session);
+
+/* Put the images into an order; verdicts are asked for where the order needs them. */
+void cs_session_order_images(struct cs_session *session, enum cs_gallery_order order, const char *filter);
 
 const struct cs_network *cs_session_network(const struct cs_session *session);
 

@@ -2,6 +2,7 @@
 #include "ui/tiles.h"
 
 #include "core/alloc.h"
+#include "deconv/patch.h"
 #include "ui/clock.h"
 
 #include <string.h>
@@ -116,6 +117,14 @@ static enum cs_status make_numbers(struct cs_tile *tile, const struct cs_pass_ke
 		return status;
 	}
 	status = cs_tensor_init(&tile->numbers, CS_SHAPE(features), &tile->error);
+	if (!status && key->kind == CS_TILE_UNIT) {
+		int64_t columns = layer->out.rank == 3 ? layer->out.dim[1] : 1;
+		int64_t place = (key->row * columns + key->column) * features;
+
+		memcpy(tile->numbers.data,
+			cs_patch_values(pass->trace, key->layer, image) + place, (size_t)features * sizeof(float));
+		return CS_OK;
+	}
 	for (int64_t f = 0; !status && f < features; f++) {
 		int64_t row, column;
 

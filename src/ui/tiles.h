@@ -18,6 +18,7 @@ enum cs_tile_kind {
 	CS_TILE_PROJECTION, /* [h,w,c] numbers and what was found */
 	CS_TILE_SCORES, /* [classes] the network's output on an image */
 	CS_TILE_MAXIMA, /* [features] where each feature of a layer fires most on an image: how much */
+	CS_TILE_UNIT, /* [features] what each feature of a layer says at one place of its map */
 };
 
 /* What is asked for. Zero the whole struct first: it is compared as bytes. */

@@ -78,6 +78,8 @@ struct cs_runs_argument {
 };
 struct cs_run_argument {
 	const char *directory;
+	const char *const *others; /* further runs in the same figure; NULL: none */
+	int other_count;
 };
 struct cs_layer_argument {
 	int layer; /* in the network */
@@ -111,7 +113,7 @@ struct cs_help_argument {
 };
 
 extern const struct cs_view_ops cs_view_runs, cs_view_run, cs_view_network, cs_view_layer, cs_view_feature,
-	cs_view_image, cs_view_analyses, cs_view_result, cs_view_gallery, cs_view_confusion, cs_view_colour, cs_view_help,
-	cs_view_text;
+	cs_view_image, cs_view_images, cs_view_analyses, cs_view_result, cs_view_gallery, cs_view_confusion,
+	cs_view_colour, cs_view_help, cs_view_text;
 
 #endif

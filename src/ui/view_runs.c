@@ -224,7 +224,7 @@ static bool act_runs(struct cs_view *view, enum cs_action action, int argument)
 	case CS_ACTION_ENTER:
 	case CS_ACTION_RIGHT:
 		if (run)
-			cs_view_push(view->session, &cs_view_run, &(struct cs_run_argument){run->path});
+			cs_view_push(view->session, &cs_view_run, &(struct cs_run_argument){.directory = run->path});
 		return true;
 	case CS_ACTION_SORT:
 		runs->order = (runs->order + 1) % ORDERS;

@@ -86,7 +86,7 @@ static void every_screen_is_reached_by_keys(void **state)
 		expect("scale ±");
 		harness_keys(&h, "?");
 		expect("help · keys of the image screen");
-		expect("the next image that the network takes");
+		expect("the wrong ones, the most confident first");
 		harness_keys(&h, ESC);
 		expect("strongest in conv2");
 		harness_keys(&h, "t"); /* straight back to the table */

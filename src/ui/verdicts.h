@@ -1,0 +1,15 @@
+/* verdicts.h: the network's word on every image of the split, in the background and behind everything else. */
+#ifndef CS_UI_VERDICTS_H
+#define CS_UI_VERDICTS_H
+
+#include "ui/opened.h"
+#include "ui/work.h"
+
+/* Classify all images that were not looked at yet; opened->predicted and opened->confidence fill as it goes. */
+enum cs_status cs_verdicts_start(
+	struct cs_works *works, struct cs_opened *opened, struct cs_work **out, struct cs_error *error);
+
+/* Note what a pass through the whole network says of its images. */
+void cs_verdicts_note(struct cs_opened *opened, const struct cs_pass_kept *pass);
+
+#endif
