@@ -165,7 +165,7 @@ static enum cs_status load_images(struct cs_opened *opened, struct cs_job *job, 
 	status = spec ? open_images(opened, spec, job, &why) : CS_ERR_NOT_FOUND;
 	if (status && status != CS_ERR_CANCELLED) {
 		if (spec)
-			set_notice(opened, "%s: showing shapes instead", why.message);
+			set_notice(opened, "showing shapes instead: %s", why.message);
 		if (opened->data)
 			cs_dataset_close(opened->data);
 		opened->data = NULL;
