@@ -17,6 +17,7 @@ static void (*const rooms[])(lua_State *L) = {
 	cs_lua_open_model,
 	cs_lua_open_trace,
 	cs_lua_open_project,
+	cs_lua_open_invert,
 	cs_lua_open_exemplars,
 	cs_lua_open_run,
 	cs_lua_open_measure,

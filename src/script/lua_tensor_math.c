@@ -339,6 +339,22 @@ static int l_dot(lua_State *L)
 	return 1;
 }
 
+/*** tensor:transpose()
+ * The transpose of a matrix: a copy.
+ */
+static int l_transpose(lua_State *L)
+{
+	struct cs_tensor *a = cs_lua_tensor_check(L, 1), *out;
+
+	luaL_argcheck(L, a->shape.rank == 2, 1, "only a matrix (two dimensions) can be transposed");
+	out = cs_lua_tensor_push(L, CS_SHAPE(a->shape.dim[1], a->shape.dim[0]));
+	for (int64_t i = 0; i < a->shape.dim[0]; i++) {
+		for (int64_t j = 0; j < a->shape.dim[1]; j++)
+			out->data[j * a->shape.dim[0] + i] = a->data[i * a->shape.dim[1] + j];
+	}
+	return 1;
+}
+
 /*** tensor:range()
  * Smallest and largest number, Euclidean norm and how many are NaN (which the others leave out).
  */
@@ -379,6 +395,7 @@ static const luaL_Reg methods[] = {
 	{"norm", l_norm},
 	{"argmax", l_argmax},
 	{"dot", l_dot},
+	{"transpose", l_transpose},
 	{"range", l_range},
 	{NULL, NULL},
 };

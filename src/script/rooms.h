@@ -8,6 +8,7 @@ void cs_lua_open_dataset(lua_State *L);
 void cs_lua_open_exemplars(lua_State *L);
 void cs_lua_open_h5(lua_State *L);
 void cs_lua_open_images(lua_State *L);
+void cs_lua_open_invert(lua_State *L);
 void cs_lua_open_machine(lua_State *L);
 void cs_lua_open_measure(lua_State *L);
 void cs_lua_open_model(lua_State *L);

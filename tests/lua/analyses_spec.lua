@@ -187,12 +187,76 @@ describe("analyses", function()
     end
   end)
 
+  it("probes: the pixels alone tell classes of colour, not classes of shape; and nothing tells labels drawn at random", function()
+    local net, data = network "colour"
+    local result = assert(cs.analysis("probes", net, data, { images = 400, test = 200, steps = 80, grid = 4 }))
+    local pixels, last = rows(result, { layer = "pixels" })[1], rows(result, { layer = "conv2" })[1]
+    assert.is_true(pixels.accuracy > 0.55 and last.accuracy > 0.8)
+    assert.is_true(rows(result, { layer = "network" })[1].accuracy > 0.8)
+    local shapes, drawn = network "shape"
+    local other = assert(cs.analysis("probes", shapes, drawn, { images = 400, test = 200, steps = 80, grid = 4 }))
+    assert.is_true(rows(other, { layer = "pixels" })[1].high < pixels.low)
+    assert.truthy(noted(result, "deep enough"))
+    -- labels that nothing tells: every probe is at chance, and none is told apart from the best
+    local random, labels = cs.random(8), {}
+    for i = 1, 300 do labels[i] = random:below(4) end
+    local noise = cs.images(random:uniform(0, 255, { 300, 32, 32, 3 }), labels)
+    local lost = assert(cs.analysis("probes", net, { train = noise, test = noise:images(0, 150), classes = 4, spec = "noise" },
+      { images = 150, test = 150, steps = 40, seed = 1 }))
+    assert.is_true(rows(lost, { layer = "conv2" })[1].low < 0.6)
+  end)
+
+  it("ablation: a feature nobody listens to costs nothing, and what the classes hang on is missed most", function()
+    local net, data = network "colour"
+    local copy = net:copy()
+    local kernel = copy:weights "dense1" -- 8x8 cells of 16 features: silence feature 3
+    for cell = 0, 63 do kernel[cell * 16 + 3] = cs.tensor({ 4 }, 0) end
+    copy:set_weights("dense1", "kernel", kernel)
+    local result = assert(cs.analysis("ablation", copy, data, { images = 120, epochs = 0, layers = "conv2" }))
+    local unheard = rows(result, { layer = "conv2", feature = 3 })[1]
+    assert.equal(0, unheard["accuracy lost"])
+    assert.is_true(math.abs(unheard["loss added"]) < 1e-6 and unheard.q > 0.05)
+    local most = -1
+    for _, row in ipairs(rows(result, { layer = "conv2" })) do most = math.max(most, row["loss added"]) end
+    assert.is_true(most > 0.01)
+  end)
+
+  it("ablation: of two layers that see colour alike, one can go; a control is trained as long", function()
+    local net, data = network "colour"
+    local result = assert(cs.analysis("ablation", net, data, { images = 100, features = 1, epochs = 1, rate = 0.003 }))
+    assert.equal(2, #rows(result, { what = "layer" }))
+    for _, row in ipairs(rows(result, { what = "layer" })) do assert.is_true(row["accuracy lost"] < 0.3, row.layer) end
+  end)
+
+  it("correspondence: a part is answered to alike by features that see it, and noise by none", function()
+    local net, data = network "shape"
+    local result = assert(cs.analysis("correspondence", net, data, { images = 96, nulls = 2 }))
+    local centre = rows(result, { layer = "conv2", part = "centre" })[1]
+    assert.is_true(centre["closer by"] > 0 and centre.q < 0.05)
+    for _, row in ipairs(rows(result, {})) do assert.is_true(row.distance >= 0 and row.distance <= 1) end
+    local none, message = cs.analysis("correspondence", net, { test = cs.images(cs.tensor({ 8, 32, 32, 3 }, 90), { 0, 0, 1, 1, 2, 2, 3, 3 }),
+      val = {}, classes = 4, spec = "plain", sample = function() return {} end }, {})
+    assert.is_nil(none)
+    assert.truthy(message:find("needs boxes", 1, true))
+  end)
+
+  it("inverses: least squares gives back what an early layer kept, better than the transposed kernel", function()
+    local net, data = network "colour"
+    local result = assert(cs.analysis("inverses", net, data, { images = 6, ways = "deconvnet,least-squares,transposed", classes = 2, ascent = 5 }))
+    local function edges(way) return rows(result, { layer = "conv1", way = way, measure = "edges" })[1] end
+    assert.is_true(edges("least-squares").low > edges("transposed").mean)
+    assert.is_true(edges("least-squares").mean > 0.8)
+    assert.equal(2, #rows(result, { way = "class model" }))
+  end)
+
   it("every analysis writes its numbers and pictures, and the same ones each time", function()
     local net, data = network "colour"
     for name, options in pairs {
       noise = { images = 16, projected = 8, gaussian = "0.1", salt_pepper = "0.1", blur = "1", jpeg = "20" }, colour = { images = 16, hues = 2 },
       gradients = { images = 17 }, depth = { images = 8 }, spectrum = { images = 8 }, occlusion = { images = 8 },
       invariance = { images = 8, translation = "0,4", scale = "1,1.2", rotation = "0,90" },
+      probes = { images = 60, test = 40, steps = 10 }, ablation = { images = 20, features = 3, epochs = 0 },
+      correspondence = { images = 24, nulls = 1 }, inverses = { images = 2, ways = "gradient,damped", classes = 1, ascent = 2 },
     } do
       local directory = helper.directory()
       local first, second = assert(cs.analysis(name, net, data, options)), assert(cs.analysis(name, net, data, options))
