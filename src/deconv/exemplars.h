@@ -30,7 +30,12 @@ enum cs_status cs_exemplars_init(
 	struct cs_exemplars *exemplars, const struct cs_network *network, int layer, int top, struct cs_error *error);
 void cs_exemplars_fini(struct cs_exemplars *exemplars);
 
-/* Take in the images of a trace's last pass; index[i] is the number of image i in the data set. */
+/* Can the strongest units of a layer be told from the max-pool behind it, because it sees every unit? Then a search does without the
+ * layer's map. */
+bool cs_exemplars_see_pool(const struct cs_network *network, int layer);
+
+/* Take in the images of a trace's last pass; index[i] is the number of image i in the data set. The trace holds the layer's map, or
+ * (cs_exemplars_see_pool) its pool's; the result is the same, but that a NaN hides the others of its window. */
 void cs_exemplars_add(struct cs_exemplars *exemplars, const struct cs_trace *trace, const int64_t *index);
 
 /* The images that appear anywhere in the lists, each once, ascending, into a new array that the caller frees. */

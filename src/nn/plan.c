@@ -144,7 +144,8 @@ static void ask_fused(const struct cs_layer *layer, struct cs_need *need)
 }
 
 /* Ask every layer what it needs, and gather layers into steps where one can run those behind it. */
-static void ask(struct cs_plan *plan, const struct cs_network *network, enum cs_trace_kind kind, int capacity)
+static void ask(struct cs_plan *plan, const struct cs_network *network, enum cs_trace_kind kind, const bool *wanted,
+	int capacity)
 {
 	for (int i = 0; i < network->layer_count; i++) {
 		struct cs_place *p = &plan->places[i];
@@ -167,7 +168,8 @@ static void ask(struct cs_plan *plan, const struct cs_network *network, enum cs_
 		if (step->last == i)
 			layer->ops->plan(layer, &p->need);
 		while (i < step->last) {
-			plan->places[i++].hidden = kind != CS_TRACE_ALL;
+			plan->places[i].hidden = kind != CS_TRACE_ALL && !(wanted && wanted[i]);
+			i++;
 			ask_fused(&network->layers[i], &plan->places[i].need);
 		}
 	}
@@ -186,8 +188,8 @@ static enum cs_status check_trainable(const struct cs_network *network, struct c
 	return CS_OK;
 }
 
-enum cs_status cs_plan_new(const struct cs_network *network, enum cs_trace_kind kind, int capacity, int workers,
-	struct cs_plan **out, struct cs_error *error)
+enum cs_status cs_plan_new(const struct cs_network *network, enum cs_trace_kind kind, const bool *wanted, int capacity,
+	int workers, struct cs_plan **out, struct cs_error *error)
 {
 	struct sizer sizer = {0};
 	enum cs_status status = CS_OK;
@@ -210,7 +212,7 @@ enum cs_status cs_plan_new(const struct cs_network *network, enum cs_trace_kind 
 		cs_plan_free(plan);
 		return cs_fail_memory(error, "the plan of a pass");
 	}
-	ask(plan, network, kind, capacity);
+	ask(plan, network, kind, wanted, capacity);
 
 	plan->input = CS_NOWHERE;
 	if (kind == CS_TRACE_OUTPUT) {

@@ -13,7 +13,7 @@
 
 /* Layers first .. last, run as one: `first` by itself, or with layers behind it where its kind could fuse them (see struct
  * cs_layer_ops). Layers are gathered into steps in plan.c and walked in trace.c. What stands between the layers of a step is
- * `hidden`: it has neither out nor d_out, but in a trace of kind CS_TRACE_ALL, which promises every output. */
+ * `hidden`: it has neither out nor d_out, but in a trace of kind CS_TRACE_ALL, which promises every output, and where it is wanted. */
 struct cs_step {
 	int first, last;
 };
@@ -35,9 +35,9 @@ struct cs_plan {
 	size_t bytes; /* of the whole block */
 };
 
-/* Errors: CS_ERR_MEMORY (also when the sizes overflow), CS_ERR_UNSUPPORTED when a layer cannot be trained. */
-enum cs_status cs_plan_new(const struct cs_network *network, enum cs_trace_kind kind, int capacity, int workers,
-	struct cs_plan **out, struct cs_error *error);
+/* `wanted` is for CS_TRACE_WANTED, else NULL. Errors: CS_ERR_MEMORY (also when the sizes overflow), CS_ERR_UNSUPPORTED when a layer cannot be trained. */
+enum cs_status cs_plan_new(const struct cs_network *network, enum cs_trace_kind kind, const bool *wanted, int capacity,
+	int workers, struct cs_plan **out, struct cs_error *error);
 void cs_plan_free(struct cs_plan *plan);
 
 #endif

@@ -53,12 +53,12 @@ static void fill_slots(struct cs_trace *trace)
 	trace->shared = at(trace, plan->shared);
 }
 
-enum cs_status cs_trace_new(const struct cs_network *network, enum cs_trace_kind kind, int capacity,
-	struct cs_workers *workers, struct cs_trace **out, struct cs_error *error)
+static enum cs_status new_trace(const struct cs_network *network, enum cs_trace_kind kind, const bool *wanted,
+	int capacity, struct cs_workers *workers, struct cs_trace **out, struct cs_error *error)
 {
 	struct cs_trace *trace = NULL;
 	struct cs_plan *plan = NULL;
-	enum cs_status status = cs_plan_new(network, kind, capacity, cs_workers_count(workers), &plan, error);
+	enum cs_status status = cs_plan_new(network, kind, wanted, capacity, cs_workers_count(workers), &plan, error);
 
 	if (status)
 		return status;
@@ -100,6 +100,18 @@ out:
 	return status;
 }
 
+enum cs_status cs_trace_new(const struct cs_network *network, enum cs_trace_kind kind, int capacity,
+	struct cs_workers *workers, struct cs_trace **out, struct cs_error *error)
+{
+	return new_trace(network, kind, NULL, capacity, workers, out, error);
+}
+
+enum cs_status cs_trace_new_wanted(const struct cs_network *network, const bool *wanted, int capacity,
+	struct cs_workers *workers, struct cs_trace **out, struct cs_error *error)
+{
+	return new_trace(network, CS_TRACE_WANTED, wanted, capacity, workers, out, error);
+}
+
 void cs_trace_free(struct cs_trace *trace)
 {
 	if (!trace)
@@ -115,7 +127,7 @@ size_t cs_trace_bytes(const struct cs_network *network, enum cs_trace_kind kind,
 	struct cs_plan *plan;
 	size_t bytes;
 
-	if (cs_plan_new(network, kind, capacity, workers, &plan, NULL))
+	if (cs_plan_new(network, kind, NULL, capacity, workers, &plan, NULL))
 		return SIZE_MAX;
 	bytes = plan->bytes;
 	cs_plan_free(plan);

@@ -10,6 +10,7 @@ enum cs_trace_kind {
 	CS_TRACE_OUTPUT, /* the network's output alone is kept: inference */
 	CS_TRACE_ALL, /* every layer's output and every switch: for looking inside */
 	CS_TRACE_TRAIN, /* and gradients */
+	CS_TRACE_WANTED, /* as ALL, but maps that need not be written (a pool takes them as they are computed) only where wanted: for searching */
 };
 
 /* What a trace holds of one layer. */
@@ -49,6 +50,10 @@ struct cs_trace {
 enum cs_status cs_trace_new(const struct cs_network *network, enum cs_trace_kind kind, int capacity,
 	struct cs_workers *workers, struct cs_trace **out, struct cs_error *error);
 void cs_trace_free(struct cs_trace *trace);
+
+/* A trace of kind CS_TRACE_WANTED: wanted[layers] says whose maps are kept in any case. */
+enum cs_status cs_trace_new_wanted(const struct cs_network *network, const bool *wanted, int capacity,
+	struct cs_workers *workers, struct cs_trace **out, struct cs_error *error);
 
 /* Bytes that such a trace would take, without making it: for `info`. */
 size_t cs_trace_bytes(const struct cs_network *network, enum cs_trace_kind kind, int capacity, int workers);

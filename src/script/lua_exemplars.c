@@ -50,6 +50,7 @@ struct searching {
 	int64_t *index;
 	struct cs_exemplars **exemplars;
 	int layers;
+	int last; /* the deepest of them */
 };
 
 static enum cs_status search(struct cs_job *job, void *context, struct cs_error *error)
@@ -69,7 +70,7 @@ static enum cs_status search(struct cs_job *job, void *context, struct cs_error 
 		status = cs_lua_images_read(s->images, first, count, s->model, s->batch.data, NULL, error);
 		if (status)
 			return status;
-		cs_network_forward(s->trace, &images);
+		cs_network_forward_to(s->trace, &images, s->last);
 		for (int64_t i = 0; i < count; i++)
 			s->index[i] = first + i;
 		for (int i = 0; i < s->layers; i++)
@@ -125,7 +126,7 @@ static int l_exemplars(lua_State *L)
 	struct cs_lua_trace *trace;
 	enum cs_status status;
 	int top, batch, result;
-	bool list;
+	bool list, *wanted;
 
 	lua_settop(L, 4);
 	cs_value_options(L, 4, names);
@@ -142,6 +143,8 @@ static int l_exemplars(lua_State *L)
 		return cs_value_fail(L, &error);
 	}
 	s.exemplars = cs_value_scratch(L, (size_t)s.layers, sizeof(*s.exemplars));
+	wanted = cs_value_scratch(L, (size_t)model->network->layer_count, sizeof *wanted);
+	memset(wanted, 0, (size_t)model->network->layer_count * sizeof *wanted);
 	lua_createtable(L, s.layers, 0);
 	result = lua_gettop(L);
 	for (int i = 0; i < s.layers; i++) {
@@ -159,11 +162,14 @@ static int l_exemplars(lua_State *L)
 		if (!s.exemplars[i])
 			return cs_value_fail(L, &error);
 		lua_rawseti(L, result, i + 1);
+		if (!cs_exemplars_see_pool(model->network, layer))
+			wanted[layer] = true;
+		s.last = layer > s.last ? layer : s.last;
 	}
 	batch = s.images->count < batch ? (int)s.images->count : batch;
 	s.index = cs_value_scratch(L, (size_t)batch, sizeof *s.index);
 	s.batch = *cs_lua_tensor_push(L, batch_shape(batch, &model->network->input));
-	trace = cs_lua_trace_push(L, 1, CS_TRACE_ALL, batch, &error);
+	trace = cs_lua_trace_push_wanted(L, 1, CS_TRACE_WANTED, wanted, batch, &error);
 	if (!trace)
 		return cs_value_fail(L, &error);
 	s.trace = trace->trace;

@@ -34,6 +34,12 @@ struct cs_lua_trace *cs_lua_trace_check(lua_State *L, int arg)
 struct cs_lua_trace *cs_lua_trace_push(
 	lua_State *L, int network, enum cs_trace_kind kind, int capacity, struct cs_error *error)
 {
+	return cs_lua_trace_push_wanted(L, network, kind, NULL, capacity, error);
+}
+
+struct cs_lua_trace *cs_lua_trace_push_wanted(lua_State *L, int network, enum cs_trace_kind kind, const bool *wanted,
+	int capacity, struct cs_error *error)
+{
 	const struct cs_model *model = cs_lua_network_check(L, network);
 	struct cs_workers *workers;
 	struct cs_lua_trace *trace;
@@ -50,7 +56,8 @@ struct cs_lua_trace *cs_lua_trace_push(
 		lua_pop(L, 1);
 		return NULL;
 	}
-	if (cs_trace_new(model->network, kind, capacity, workers, &trace->trace, error)) {
+	if (wanted ? cs_trace_new_wanted(model->network, wanted, capacity, workers, &trace->trace, error)
+		   : cs_trace_new(model->network, kind, capacity, workers, &trace->trace, error)) {
 		cs_free(trace);
 		lua_pop(L, 1);
 		return NULL;

@@ -19,6 +19,10 @@ struct cs_lua_trace *cs_lua_trace_check(lua_State *L, int arg);
 struct cs_lua_trace *cs_lua_trace_push(
 	lua_State *L, int network, enum cs_trace_kind kind, int capacity, struct cs_error *error);
 
+/* The same of kind CS_TRACE_WANTED: wanted[layers] says whose maps are kept in any case. */
+struct cs_lua_trace *cs_lua_trace_push_wanted(lua_State *L, int network, enum cs_trace_kind kind, const bool *wanted,
+	int capacity, struct cs_error *error);
+
 /* Close the handle on top of the stack now, rather than when the collector comes by, and pop it. */
 void cs_lua_trace_drop(lua_State *L);
 

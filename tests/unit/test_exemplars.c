@@ -286,6 +286,103 @@ static void impossible_requests_are_refused(void **state)
 	cs_network_free(network);
 }
 
+/* conv, pool, conv, pool: one pool sees every cell, the other not. Images repeat themselves, so that equals are common. */
+static struct cs_network *pooled_network(int64_t window, int64_t stride, enum cs_padding padding)
+{
+	struct cs_layer_spec specs[4];
+	struct cs_network *network;
+
+	for (int i = 0; i < 4; i++)
+		specs[i] = cs_layer_spec_default(i % 2 ? &cs_maxpool_layer : &cs_conv_layer);
+	for (int i = 0; i < 4; i += 2) {
+		specs[i].features = i ? 20 : 70;
+		specs[i].kernel[0] = specs[i].kernel[1] = 3;
+		specs[i].activation = CS_RELU;
+		specs[i].padding = i ? CS_PADDING_SAME : CS_PADDING_VALID;
+	}
+	specs[1].window[0] = specs[1].window[1] = window;
+	specs[1].stride[0] = specs[1].stride[1] = stride;
+	specs[1].padding = padding;
+	specs[3].window[0] = specs[3].window[1] = 2;
+	specs[3].stride[0] = specs[3].stride[1] = 3;
+	assert_int_equal(cs_network_new(CS_SHAPE(14, 20, 2), specs, 4, 3, &network, NULL), CS_OK);
+	return network;
+}
+
+static void a_search_that_reads_pools_finds_the_same(void **state)
+{
+	static const struct {
+		int64_t window, stride;
+		enum cs_padding padding;
+		bool sees;
+	} pools[] = {{2, 2, CS_PADDING_VALID, true}, {3, 3, CS_PADDING_VALID, true}, {3, 2, CS_PADDING_SAME, true},
+		{5, 5, CS_PADDING_VALID, false}, {2, 3, CS_PADDING_SAME, false}};
+	enum { BATCH = 12, SIZE = 14 * 20 * 2 };
+
+	(void)state;
+	for (size_t k = 0; k < sizeof pools / sizeof *pools; k++) {
+		struct cs_network *network = pooled_network(pools[k].window, pools[k].stride, pools[k].padding);
+		bool wanted[4] = {!cs_exemplars_see_pool(network, 0), false, !cs_exemplars_see_pool(network, 2)};
+		float *pixels = cs_alloc(BATCH * SIZE * sizeof *pixels);
+		struct cs_tensor images = cs_tensor_view(pixels, CS_SHAPE(BATCH, 14, 20, 2));
+		struct cs_exemplars found[2][2];
+		struct cs_trace *trace[2];
+		int64_t index[BATCH];
+
+		assert_int_equal(wanted[0], !pools[k].sees);
+		assert_true(wanted[2]);
+		assert_int_equal(cs_trace_new(network, CS_TRACE_ALL, BATCH, NULL, &trace[0], NULL), CS_OK);
+		assert_int_equal(cs_trace_new_wanted(network, wanted, BATCH, NULL, &trace[1], NULL), CS_OK);
+		for (int t = 0; t < 2; t++) {
+			for (int l = 0; l < 2; l++)
+				assert_int_equal(cs_exemplars_init(&found[t][l], network, 2 * l, TOP, NULL), CS_OK);
+		}
+		for (int pass = 0; pass < 4; pass++) {
+			struct cs_random random;
+
+			cs_random_init(&random, 8, CS_RANDOM_USER, (uint32_t)pass, 0);
+			for (int i = 0; i < BATCH * SIZE; i++)
+				pixels[i] = i / SIZE % 3 ? cs_random_normal(&random)
+							 : (float)cs_random_below(&random, 2) * (float)(i % 2);
+			for (int i = 0; i < BATCH * SIZE; i++) { /* the right half as the left: equals wherever one looks */
+				int column = i / 2 % 20;
+
+				if (i / SIZE % 2 && column >= 10)
+					pixels[i] = pixels[i - 20];
+			}
+			for (int i = 0; i < BATCH; i++)
+				index[i] = pass * BATCH + i;
+			for (int t = 0; t < 2; t++) {
+				cs_network_forward_to(trace[t], &images, 2);
+				for (int l = 0; l < 2; l++)
+					cs_exemplars_add(&found[t][l], trace[t], index);
+			}
+		}
+		for (int l = 0; l < 2; l++) {
+			const struct cs_exemplars *a = &found[0][l], *b = &found[1][l];
+
+			for (int64_t f = 0; f < a->features; f++) {
+				assert_int_equal(a->counts[f], b->counts[f]);
+				assert_int_equal(a->fired[f], b->fired[f]);
+				assert_true(a->sum[f] == b->sum[f]);
+				for (int i = 0; i < a->counts[f]; i++) {
+					const struct cs_exemplar *x = &a->items[f * TOP + i], *y = &b->items[f * TOP + i];
+
+					assert_true(x->image == y->image && x->row == y->row && x->column == y->column &&
+						x->value == y->value);
+				}
+			}
+		}
+		for (int t = 0; t < 2; t++) {
+			for (int l = 0; l < 2; l++)
+				cs_exemplars_fini(&found[t][l]);
+			cs_trace_free(trace[t]);
+		}
+		cs_free(pixels);
+		cs_network_free(network);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -295,6 +392,7 @@ int main(void)
 		cmocka_unit_test(images_are_listed_once_and_ascending),
 		cmocka_unit_test(an_exemplar_is_what_a_projection_finds),
 		cmocka_unit_test(impossible_requests_are_refused),
+		cmocka_unit_test(a_search_that_reads_pools_finds_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
