@@ -17,6 +17,7 @@
 
 static const struct cs_conv_algorithm *const algorithms[] = {
 	&cs_conv_tiles,
+	&cs_conv_points,
 	&cs_conv_winograd,
 	&cs_conv_lines,
 	&cs_conv_direct,
@@ -108,7 +109,7 @@ static void describe_back(const struct cs_layer *layer, const struct cs_layer *p
 	}
 	snprintf(text, size, "data by %s; weights by %s",
 		cs_conv_mirror_suits(layer) ? "a convolution with the turned kernel" : "GEMM + col2im, for want of stride 1",
-		cs_conv_winograd_weights_suits(layer) ? "filtering in 2x2 tiles" : "GEMM over widened rows");
+		cs_conv_winograd_weights_suits(layer) ? "minimal filtering" : "GEMM over widened rows");
 }
 
 static void plan(const struct cs_layer *layer, const struct cs_layer *pool, struct cs_need *need)

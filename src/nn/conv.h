@@ -41,7 +41,8 @@ const struct cs_conv_algorithm *cs_conv_algorithm(const struct cs_layer *conv, c
 const struct cs_conv_algorithm *cs_conv_algorithm_in(
 	enum cs_precision precision, const struct cs_layer *conv, char *why, size_t size);
 
-extern const struct cs_conv_algorithm cs_conv_tiles, cs_conv_winograd, cs_conv_lines, cs_conv_direct, cs_conv_gemm;
+extern const struct cs_conv_algorithm cs_conv_tiles, cs_conv_points, cs_conv_winograd, cs_conv_lines, cs_conv_direct,
+	cs_conv_gemm;
 
 /* Backward of a convolution by itself: from pass->d_out, with respect to the scores already (before the activation), to
  * d_params[0] and d_in where they are not NULL. The bias gradient is the caller's. */
@@ -53,12 +54,14 @@ bool cs_conv_mirror_suits(const struct cs_layer *conv);
 void cs_conv_mirror_plan(const struct cs_layer *conv, struct cs_need *need);
 void cs_conv_mirror_backward(const struct cs_layer *conv, struct cs_pass *pass);
 
-/* The weight gradient alone, for most layers that run as cs_conv_winograd: from pass->in and pass->d_out to d_params[0]. */
+/* The weight gradient alone, for most layers that run as cs_conv_winograd or cs_conv_points: from pass->in and pass->d_out to d_params[0]. */
 bool cs_conv_winograd_weights_suits(const struct cs_layer *conv);
 void cs_conv_winograd_weights_plan(const struct cs_layer *conv, struct cs_need *need);
 void cs_conv_winograd_weights_backward(const struct cs_layer *conv, struct cs_pass *pass);
 
-/* Are there so many fewer multiplications in tiles of this size that the transforms are paid for? For 3x3, stride 1. */
+/* Multiplications a channel and feature in tiles of this size, where a direct convolution takes 9 an output; and are there so many
+ * fewer that the transforms are paid for? For 3x3 and the filtering's stride. */
+int64_t cs_conv_filtering_cost(const struct cs_layer *conv, enum cs_filtering f);
 bool cs_conv_filtering_pays(const struct cs_layer *conv, enum cs_filtering f);
 
 /* Backward of a convolution with its max-pool, from pass->d_next_out, with respect to the scores at the cells that won.

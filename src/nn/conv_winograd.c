@@ -36,8 +36,7 @@ struct grid {
 	int64_t u_point, v_plane, v_point, m_plane, m_point; /* distances in floats */
 };
 
-/* Multiplications a channel and feature, relative to 9 an output. */
-static int64_t cost_of(const struct cs_layer *conv, enum cs_filtering f)
+int64_t cs_conv_filtering_cost(const struct cs_layer *conv, enum cs_filtering f)
 {
 	int64_t m = cs_filtering_sizes[f].outputs, points = cs_filtering_sizes[f].points;
 
@@ -46,7 +45,7 @@ static int64_t cost_of(const struct cs_layer *conv, enum cs_filtering f)
 
 static enum cs_filtering filtering_of(const struct cs_layer *conv)
 {
-	return cost_of(conv, CS_F3_3) <= cost_of(conv, CS_F2_3) ? CS_F3_3 : CS_F2_3;
+	return cs_conv_filtering_cost(conv, CS_F3_3) <= cs_conv_filtering_cost(conv, CS_F2_3) ? CS_F3_3 : CS_F2_3;
 }
 
 static struct grid measure(
@@ -82,7 +81,7 @@ static struct grid measure(
 bool cs_conv_filtering_pays(const struct cs_layer *conv, enum cs_filtering f)
 {
 	/* the transforms have to be paid for, too */
-	return cost_of(conv, f) * 5 <= conv->out.dim[0] * conv->out.dim[1] * 9 * 4;
+	return cs_conv_filtering_cost(conv, f) * 5 <= conv->out.dim[0] * conv->out.dim[1] * 9 * 4;
 }
 
 static bool winograd_suits(const struct cs_layer *conv, const struct cs_kernels *kernels, char *why, size_t size)
@@ -99,7 +98,7 @@ static bool winograd_suits(const struct cs_layer *conv, const struct cs_kernels 
 	if (!cs_conv_filtering_pays(conv, f))
 		return false;
 	snprintf(why, size, "%.2f times fewer multiplications, in tiles of %dx%d",
-		(double)direct / (double)cost_of(conv, f), cs_filtering_sizes[f].outputs,
+		(double)direct / (double)cs_conv_filtering_cost(conv, f), cs_filtering_sizes[f].outputs,
 		cs_filtering_sizes[f].outputs);
 	return true;
 }

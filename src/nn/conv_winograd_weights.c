@@ -1,4 +1,4 @@
-/* conv_winograd_weights.c: the dense weight gradient of 3x3 convolutions of stride 1, by minimal filtering. See conv.h.
+/* conv_winograd_weights.c: the dense weight gradient of 3x3 convolutions of stride 1 or 2, by minimal filtering. See conv.h.
  *
  * conv_winograd.c computes y = A ((G g) * (B d)), tile by tile; the gradient of g is therefore G' (sum over tiles of (A' dy) * (B
  * d)), with transposes marked: at each point one product over all tiles of the batch, [channels, tiles] * [tiles, features],
@@ -31,9 +31,15 @@ struct grid {
 	int64_t v_point, z_plane, z_point, sum_plane, sum_point; /* distances in floats */
 };
 
+/* Stride 2 has one size of tile, with factors as small as those of 2x2. */
+static enum cs_filtering filtering_of(const struct cs_layer *conv)
+{
+	return conv->spec.stride[0] == 2 ? CS_S3_3 : CS_F2_3;
+}
+
 static struct grid measure(const struct cs_layer *conv, int count)
 {
-	struct grid g = {.blocked = cs_kernels()->blocked, .filtering = CS_F2_3};
+	struct grid g = {.blocked = cs_kernels()->blocked, .filtering = filtering_of(conv)};
 	int64_t points = cs_filtering_sizes[g.filtering].points, tiles;
 
 	g.m = cs_filtering_sizes[g.filtering].outputs;
@@ -60,7 +66,10 @@ static struct grid measure(const struct cs_layer *conv, int count)
 
 bool cs_conv_winograd_weights_suits(const struct cs_layer *conv)
 {
-	return cs_conv_algorithm(conv, NULL, 0) == &cs_conv_winograd && cs_conv_filtering_pays(conv, CS_F2_3);
+	const struct cs_conv_algorithm *algorithm = cs_conv_algorithm(conv, NULL, 0);
+
+	return (algorithm == &cs_conv_winograd || algorithm == &cs_conv_points) &&
+		cs_conv_filtering_pays(conv, filtering_of(conv));
 }
 
 void cs_conv_winograd_weights_plan(const struct cs_layer *conv, struct cs_need *need)
@@ -87,7 +96,7 @@ static void transform_task(void *context, int task, int worker)
 	const struct cs_layer *conv = job->conv;
 	int64_t image = task / g->bands, row = task % g->bands * g->band;
 	int64_t tiles[2] = {cs_least(g->band, g->rows - row), g->columns};
-	int64_t before[2] = {conv->pad_top - row * g->m, conv->pad_left};
+	int64_t before[2] = {conv->pad_top - row * g->m * cs_filtering_sizes[g->filtering].stride, conv->pad_left};
 	int64_t tile = (image * g->rows + row) * g->columns;
 
 	(void)worker;

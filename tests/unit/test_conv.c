@@ -111,6 +111,8 @@ static void filtered_shapes_match_double_precision(void **state)
 
 		spec.padding = cs_random_below(&random, 2) ? CS_PADDING_SAME : CS_PADDING_VALID;
 		spec.activation = cs_random_below(&random, 2) ? CS_RELU : CS_LINEAR;
+		if (rows == 3 && kernel == 3 && i % 2)
+			spec.stride[0] = spec.stride[1] = 2;
 		case_open(&c, &spec,
 			CS_SHAPE(rows + cs_random_below(&random, 15), kernel + cs_random_below(&random, 15),
 				CASE_PICK(&random, 3, 8, 15, 16, 17, 32, 40, 65)),
@@ -137,6 +139,11 @@ static void every_way_of_splitting_matches_double_precision(void **state)
 		{40, 40, 40, 1, 17, 3, 2}, /* 1x1 with a stride is not pointwise */
 		{33, 1, 7, 3, 5, 2, 4}, /* one column */
 		{48, 50, 64, 3, 36, 1, 6}, /* tiles in bands, images in groups */
+		{9, 9, 130, 3, 130, 1, 7}, /* a point of the batch at a time */
+		{8, 11, 128, 3, 136, 1, 3},
+		{19, 24, 70, 3, 40, 2, 9}, /* and with a stride */
+		{20, 19, 33, 3, 36, 2, 4},
+		{200, 190, 160, 3, 170, 2, 2}, /* images in groups of one */
 	};
 	struct cs_random random = case_random(2);
 
@@ -189,7 +196,9 @@ static void threads_do_not_change_a_bit(void **state)
 	case_same_bits(&spec, CS_SHAPE(9, 9, 40), 5);
 	spec.stride[0] = 2; /* neither filtered nor mirrored */
 	case_same_bits(&spec, CS_SHAPE(19, 9, 40), 5);
-	spec.stride[0] = 1;
+	spec.stride[1] = 2;
+	case_same_bits(&spec, CS_SHAPE(19, 9, 40), 5);
+	spec.stride[0] = spec.stride[1] = 1;
 	spec.activation = CS_SOFTMAX;
 	case_same_bits(&spec, CS_SHAPE(3, 3, 40), 7);
 }

@@ -32,10 +32,12 @@ struct cs_live {
 };
 
 /* Minimal filtering (Winograd 1980; Toom-Cook points): m outputs of a kernel of r taps by m + r - 1 = `points` products. */
-enum cs_filtering { CS_F2_3, CS_F3_3, CS_F3_5, CS_FILTERINGS };
+enum cs_filtering { CS_F2_3, CS_F3_3, CS_F3_5, CS_S3_3, CS_FILTERINGS };
 
+/* CS_S3_3 has a stride of 2: its taps fall on even pixels and odd ones by turns, two on the one and one on the other, and each of
+ * the two is filtered by itself: 7 products for 9. A tile of it sees 7 pixels, and the next begins 6 further on. */
 struct cs_filtering_size {
-	int outputs, taps, points;
+	int outputs, taps, points, stride;
 };
 extern const struct cs_filtering_size cs_filtering_sizes[CS_FILTERINGS];
 

@@ -45,6 +45,14 @@ static const struct filtering f3_5 = {
 		{32 / 45.f, 16 / 45.f, 8 / 45.f, 4 / 45.f, 2 / 45.f}, {0, 0, 0, 0, .5f}},
 };
 
+/* Stride 2: points 0, 1, -1 and infinity of the even pixels, and the odd ones as they are. */
+static const struct filtering s3_3 = {
+	.a = {{1, 1, 1, 0, 1, 0, 0}, {0, 1, -1, 0, 0, 1, 0}, {0, 1, 1, 1, 0, 0, 1}},
+	.b = {{1, 0, 0, 0, -1, 0, 0}, {0, 0, 1, 0, 1, 0, 0}, {0, 0, -1, 0, 1, 0, 0}, {0, 0, -1, 0, 0, 0, 1},
+		{0, 1, 0, 0, 0, 0, 0}, {0, 0, 0, 1, 0, 0, 0}, {0, 0, 0, 0, 0, 1, 0}},
+	.g = {{1, 0, 0}, {.5f, 0, .5f}, {.5f, 0, -.5f}, {0, 0, 1}, {0, 1, 0}, {0, 1, 0}, {0, 1, 0}},
+};
+
 /* One row of a matrix times x: sum of row[j] * x[j * step] over n. The rows are constants and the loops unrolled, so that zeros
  * cost nothing and ones are plain additions. */
 INLINE vec combine(const float *row, int n, const vec *x, int step)
@@ -235,14 +243,14 @@ static void lines_weights(enum cs_filtering f, const float *g, int64_t stride, i
 		lines_weights_one(&f2_3, 3, 4, g, stride, n, out, point);
 }
 
-/* One tile, in at its cell (0,0), which may lie outside the map. */
-INLINE void tile_in(const struct filtering *f, int points, const float *in, const struct cs_shape *shape, int64_t y,
-	int64_t x, float *out, int64_t point, int64_t plane)
+/* One tile, in at its cell (0,0), which may lie outside the map: channels first .. end - 1. */
+INLINE void tile_in(const struct filtering *f, int points, const float *in, const struct cs_shape *shape, int64_t first,
+	int64_t end, int64_t y, int64_t x, float *out, int64_t point, int64_t plane)
 {
 	int64_t h = shape->dim[0], w = shape->dim[1], c = shape->dim[2];
 	int inside = y >= 0 && x >= 0 && y + points <= h && x + points <= w;
 
-	for (int64_t k = 0; k < c; k += LANES, out += plane) {
+	for (int64_t k = first; k < end; k += LANES, out += plane) {
 		vec d[MOST_POINTS * MOST_POINTS], e[MOST_POINTS * MOST_POINTS];
 		int64_t valid = c - k < LANES ? c - k : LANES;
 
@@ -282,16 +290,30 @@ INLINE void tile_in(const struct filtering *f, int points, const float *in, cons
 	}
 }
 
+/* Block by block where a block's tiles stand together, tile by tile where its blocks do: what is written one after the other lies
+ * so, too. */
 static void tiles_in(enum cs_filtering f, const float *in, const struct cs_shape *shape, const int64_t before[2],
 	const int64_t tiles[2], float *out, int64_t point, int64_t plane, int64_t tile)
 {
-	for (int64_t t = 0; t < tiles[0] * tiles[1]; t++, out += tile) {
-		int64_t row = t / tiles[1], column = t % tiles[1];
+	int64_t c = shape->dim[2], step = tile < plane ? LANES : c;
 
-		if (f == CS_F3_3)
-			tile_in(&f3_3, 5, in, shape, row * 3 - before[0], column * 3 - before[1], out, point, plane);
-		else
-			tile_in(&f2_3, 4, in, shape, row * 2 - before[0], column * 2 - before[1], out, point, plane);
+	for (int64_t k = 0; k < c; k += step, out += plane) {
+		int64_t end = k + step < c ? k + step : c;
+
+		for (int64_t t = 0; t < tiles[0] * tiles[1]; t++) {
+			int64_t row = t / tiles[1], column = t % tiles[1];
+			float *to = out + t * tile;
+
+			if (f == CS_F3_3)
+				tile_in(&f3_3, 5, in, shape, k, end, row * 3 - before[0], column * 3 - before[1], to,
+					point, plane);
+			else if (f == CS_S3_3)
+				tile_in(&s3_3, 7, in, shape, k, end, row * 6 - before[0], column * 6 - before[1], to,
+					point, plane);
+			else
+				tile_in(&f2_3, 4, in, shape, k, end, row * 2 - before[0], column * 2 - before[1], to,
+					point, plane);
+		}
 	}
 }
 
@@ -359,6 +381,8 @@ static void tiles_spread(enum cs_filtering f, const float *gradient, const struc
 
 		if (f == CS_F3_3)
 			tile_spread(&f3_3, 3, 5, gradient, shape, row * 3, column * 3, out, point, plane);
+		else if (f == CS_S3_3)
+			tile_spread(&s3_3, 3, 7, gradient, shape, row * 3, column * 3, out, point, plane);
 		else
 			tile_spread(&f2_3, 2, 4, gradient, shape, row * 2, column * 2, out, point, plane);
 	}
@@ -392,6 +416,8 @@ static void tiles_collect(
 {
 	if (f == CS_F3_3)
 		tiles_collect_one(&f3_3, 3, 5, in, point, n, taps, row, column);
+	else if (f == CS_S3_3)
+		tiles_collect_one(&s3_3, 3, 7, in, point, n, taps, row, column);
 	else
 		tiles_collect_one(&f2_3, 3, 4, in, point, n, taps, row, column);
 }
@@ -428,6 +454,8 @@ static void tiles_out(enum cs_filtering f, const float *in, int64_t point, const
 
 			if (f == CS_F3_3)
 				tile_out(&f3_3, 3, 5, in, point, to, tiles[1] * m);
+			else if (f == CS_S3_3)
+				tile_out(&s3_3, 3, 7, in, point, to, tiles[1] * m);
 			else
 				tile_out(&f2_3, 2, 4, in, point, to, tiles[1] * m);
 		}
@@ -464,6 +492,8 @@ static void tiles_weights(
 {
 	if (f == CS_F3_3)
 		tiles_weights_one(&f3_3, 3, 5, g, row, column, n, out, point);
+	else if (f == CS_S3_3)
+		tiles_weights_one(&s3_3, 3, 7, g, row, column, n, out, point);
 	else
 		tiles_weights_one(&f2_3, 3, 4, g, row, column, n, out, point);
 }
