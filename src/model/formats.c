@@ -6,9 +6,12 @@
 
 /* Longer endings come before those that they end with. */
 const struct cs_model_format cs_model_formats[] = {
+	{".weights.h5", "weights alone, as Keras 3 writes them (--arch OUT.json goes with them)", cs_model_save_weights},
 	{".h5", "HDF5 as Keras 2 writes it", cs_model_save},
 	{".hdf5", "HDF5 as Keras 2 writes it", cs_model_save},
+	{".keras", "a .keras file, for Keras 3 and 2.15", cs_model_save_keras},
 	{".onnx", "ONNX, for PyTorch, ONNX Runtime and others", cs_onnx_model_save},
+	{".json", "the architecture alone, as Keras' to_json() gives it", cs_model_save_architecture},
 	{NULL, NULL, NULL},
 };
 

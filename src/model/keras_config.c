@@ -1,6 +1,8 @@
-/* keras_config.c: a network's architecture as the JSON that Keras 2 writes, and Keras 3 still reads. See keras.h.
+/* keras_config.c: a network's architecture as the JSON that Keras 2 writes, and Keras 3 still reads; and as Keras 3 writes it. See keras.h.
  *
- * The model is a Sequential that begins with an InputLayer carrying batch_input_shape. A config holds only keys that every
+ * In the first form the model is a Sequential that begins with an InputLayer carrying batch_input_shape. Keras 3 calls that key by another
+ * name; in its form there is no InputLayer, and the model itself carries build_input_shape, which both understand. There every object says
+ * which module it is of. A config holds only keys that every
  * Keras since 2.0 takes. What a plain activation name cannot say (the slope of a leaky ReLU, an ELU's scale) is written as a
  * layer of its own behind the convolution; our own key "convscope" beside "config", which Keras ignores, lists such layers,
  * so that reading the file back gives the very network that was written.
@@ -76,6 +78,14 @@ static json_t *initialiser(const struct cs_layer_spec *spec)
 static json_t *base(const struct cs_layer *layer, const char *name)
 {
 	return json_pack("{s:s, s:b, s:s}", "name", name, "trainable", layer->frozen ? 0 : 1, "dtype", "float32");
+}
+
+/* Say which module an object is of, as Keras 3 does; takes and returns it. */
+static json_t *of_module(json_t *object, const char *module)
+{
+	json_object_set_new(object, "module", json_string(module));
+	json_object_set_new(object, "registered_name", json_null());
+	return object;
 }
 
 static json_t *activation_layer(const struct cs_layer *layer, const char *name, const char **class_name)
@@ -161,16 +171,22 @@ static json_t *layer_config(const struct cs_layer *layer, const char **class_nam
 	return config;
 }
 
-static json_t *input_layer(const struct cs_network *network)
+static json_t *batch_shape(const struct cs_network *network)
 {
 	json_t *shape = json_pack("[n]");
-	/* Keras wants layer names to be unique. */
-	const char *name = cs_network_find(network, "input_1") < 0 ? "input_1" : "convscope_input";
 
 	for (int i = 0; i < network->input.rank; i++)
 		json_array_append_new(shape, json_integer(network->input.dim[i]));
+	return shape;
+}
+
+static json_t *input_layer(const struct cs_network *network)
+{
+	/* Keras wants layer names to be unique. */
+	const char *name = cs_network_find(network, "input_1") < 0 ? "input_1" : "convscope_input";
+
 	return json_pack("{s:s, s:{s:o, s:s, s:b, s:s}}", "class_name", "InputLayer", "config", "batch_input_shape",
-		shape, "dtype", "float32", "sparse", 0, "name", name);
+		batch_shape(network), "dtype", "float32", "sparse", 0, "name", name);
 }
 
 void cs_keras_split_name(const struct cs_network *network, int layer, char *name, size_t size)
@@ -187,8 +203,48 @@ bool cs_keras_splits(const struct cs_layer *layer)
 	return (layer->ops == &cs_conv_layer || layer->ops == &cs_dense_layer) && needs_layer(&layer->spec);
 }
 
+void cs_keras_snake(const char *class_name, char *out, size_t size)
+{
+	size_t used = 0;
+
+	for (const char *at = class_name; *at && used + 3 < size; at++) {
+		bool upper = *at >= 'A' && *at <= 'Z', word = at[1] >= 'a' && at[1] <= 'z';
+		bool after = at > class_name && at[-1] >= 'a' && at[-1] <= 'z';
+
+		if (upper && at > class_name && (word || after))
+			out[used++] = '_';
+		out[used++] = upper ? (char)(*at - 'A' + 'a') : *at;
+	}
+	out[used] = '\0';
+}
+
+const char *cs_keras_split_class(const struct cs_layer *layer)
+{
+	return layer->spec.activation == CS_LEAKY_RELU ? "LeakyReLU" : "ELU";
+}
+
+const char *cs_keras_class(const struct cs_layer *layer)
+{
+	return layer->ops == &cs_activation_layer && needs_layer(&layer->spec) ? cs_keras_split_class(layer)
+									       : layer->ops->keras;
+}
+
+/* One more entry of the list of layers; takes the config. */
+static bool add_entry(json_t *layers, const char *class_name, json_t *config, bool three)
+{
+	json_t *entry, *init;
+
+	for (int i = 0; i < 2 && three; i++) {
+		init = json_object_get(config, i ? "bias_initializer" : "kernel_initializer");
+		if (init)
+			of_module(init, "keras.initializers");
+	}
+	entry = json_pack("{s:s, s:o}", "class_name", class_name, "config", config);
+	return entry && !json_array_append_new(layers, three ? of_module(entry, "keras.layers") : entry);
+}
+
 static enum cs_status add_layers(
-	const struct cs_network *network, json_t *layers, json_t *fused, struct cs_error *error)
+	const struct cs_network *network, bool three, json_t *layers, json_t *fused, struct cs_error *error)
 {
 	for (int i = 0; i < network->layer_count; i++) {
 		const struct cs_layer *layer = &network->layers[i];
@@ -201,18 +257,54 @@ static enum cs_status add_layers(
 			return cs_fail(error, CS_ERR_UNSUPPORTED, "layer %d '%s' (%s) has no counterpart in Keras", i,
 				layer->spec.name, layer->ops->type);
 		}
-		if (json_array_append_new(layers, json_pack("{s:s, s:o}", "class_name", class_name, "config", config)))
+		if (!add_entry(layers, class_name, config, three))
 			return cs_fail_memory(error, "a model's configuration");
 		if (!cs_keras_splits(layer))
 			continue;
 		cs_keras_split_name(network, i, name, sizeof name);
 		config = activation_layer(layer, name, &class_name);
-		if (json_array_append_new(
-			    layers, json_pack("{s:s, s:o}", "class_name", class_name, "config", config)) ||
+		if (!add_entry(layers, class_name, config, three) ||
 			json_object_set_new(fused, name, json_true()))
 			return cs_fail_memory(error, "a model's configuration");
 	}
 	return CS_OK;
+}
+
+/* Keras' own name for a model may have anything but slashes. */
+static json_t *model_name(const struct cs_network *network)
+{
+	char name[CS_NAME_SIZE];
+
+	snprintf(name, sizeof name, "%s", network->name[0] ? network->name : "sequential");
+	for (char *at = name; *at; at++)
+		*at = *at == '/' ? '_' : *at;
+	return json_string(name);
+}
+
+enum cs_status cs_keras_config3(const struct cs_network *network, char **json, struct cs_error *error)
+{
+	json_t *layers = json_array(), *fused = json_object(), *root = NULL;
+	enum cs_status status = add_layers(network, true, layers, fused, error);
+	char *text = NULL;
+
+	if (status)
+		goto out;
+	root = json_pack("{s:s, s:s, s:{s:o, s:b, s:s, s:O, s:o}, s:n, s:{s:o}}", "module", "keras", "class_name",
+		"Sequential", "config", "name", model_name(network), "trainable", 1, "dtype", "float32", "layers", layers,
+		"build_input_shape", batch_shape(network), "registered_name", "build_config", "input_shape",
+		batch_shape(network));
+	if (root && json_object_size(fused))
+		json_object_set_new(root, "convscope", json_pack("{s:O}", "fused", fused));
+	text = root ? json_dumps(root, 0) : NULL;
+	*json = text ? cs_strdup(text) : NULL;
+	if (!*json)
+		status = cs_fail_memory(error, "a model's configuration (are the layers' names UTF-8?)");
+	free(text);
+out:
+	json_decref(root);
+	json_decref(layers);
+	json_decref(fused);
+	return status;
 }
 
 enum cs_status cs_keras_config(const struct cs_network *network, char **json, struct cs_error *error)
@@ -224,7 +316,7 @@ enum cs_status cs_keras_config(const struct cs_network *network, char **json, st
 	if (json_array_append_new(layers, input_layer(network)))
 		status = cs_fail_memory(error, "a model's configuration");
 	if (!status)
-		status = add_layers(network, layers, fused, error);
+		status = add_layers(network, false, layers, fused, error);
 	if (status)
 		goto out;
 	root = json_pack("{s:s, s:{s:s, s:O}, s:s, s:s}", "class_name", "Sequential", "config", "name",

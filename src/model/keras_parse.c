@@ -78,12 +78,20 @@ static enum cs_status grow(struct cs_keras_plan *plan, struct cs_error *error)
 	return CS_OK;
 }
 
-/* A name of our own length that no layer has yet; `used` collects them. Keras' own name when it fits, else cut between characters. */
+/* A name of our own length that no layer has yet; `used` collects them. Keras' own name when it fits, without
+ * slashes, else cut between characters. */
 static enum cs_status our_name(
 	const char *keras, int index, json_t *used, char name[CS_NAME_SIZE], struct cs_error *error)
 {
 	size_t cut = strlen(keras) < 56 ? strlen(keras) : 56;
+	char *plain = cs_strdup(keras);
 
+	if (!plain)
+		return cs_fail_memory(error, "a model's layers");
+	/* Slashes are the paths of files and of HDF5 to us. */
+	for (char *at = plain; *at; at++)
+		*at = *at == '/' ? '_' : (unsigned char)*at < 0x20 || *at == 0x7f ? '?' : *at;
+	keras = plain;
 	while (cut && ((unsigned char)keras[cut] & 0xC0) == 0x80)
 		cut--;
 	if (strlen(keras) < CS_NAME_SIZE)
@@ -92,6 +100,7 @@ static enum cs_status our_name(
 		snprintf(name, CS_NAME_SIZE, "%.*s~%d", (int)cut, keras, index);
 	if (json_object_get(used, name))
 		snprintf(name, CS_NAME_SIZE, "%.*s~%d", (int)cut, keras, index);
+	cs_free(plain);
 	if (json_object_set_new_nocheck(used, name, json_true()))
 		return cs_fail_memory(error, "a model's layers");
 	return CS_OK;
@@ -131,22 +140,6 @@ struct scope {
 	int depth;
 };
 
-/* "BatchNormalization" -> "batch_normalization", "Conv2D" -> "conv2d": Keras' own rule, as far as it matters to classes
- * with weights. */
-static void snake_case(const char *class_name, char *out, size_t size)
-{
-	size_t used = 0;
-
-	for (const char *at = class_name; *at && used + 3 < size; at++) {
-		bool upper = *at >= 'A' && *at <= 'Z', word = at[1] >= 'a' && at[1] <= 'z';
-
-		if (upper && word && at > class_name)
-			out[used++] = '_';
-		out[used++] = upper ? (char)(*at - 'A' + 'a') : *at;
-	}
-	out[used] = '\0';
-}
-
 static enum cs_status count_class(json_t *classes, const char *snake, json_int_t *seen)
 {
 	*seen = json_integer_value(json_object_get(classes, snake));
@@ -159,7 +152,7 @@ static char *address_of(struct scope *scope, const char *class_name, int way)
 	char snake[80], number[24] = "";
 	json_int_t seen;
 
-	snake_case(class_name, snake, sizeof snake);
+	cs_keras_snake(class_name, snake, sizeof snake);
 	if (count_class(scope->classes[way], snake, &seen))
 		return NULL;
 	if (seen)
@@ -174,7 +167,7 @@ static void count_again(struct scope *scope, const char *class_name)
 	char snake[80];
 	json_int_t seen;
 
-	snake_case(class_name, snake, sizeof snake);
+	cs_keras_snake(class_name, snake, sizeof snake);
 	/* Without memory the address that follows is wrong, and its weights are not found. */
 	(void)count_class(scope->classes[1], snake, &seen);
 }

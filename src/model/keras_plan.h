@@ -89,6 +89,12 @@ enum cs_status cs_keras_read_within(struct cs_h5 *file, const char *arch, const 
 
 /* --- keras_config.c --- */
 
+/* "BatchNormalization" -> "batch_normalization", "Conv2D" -> "conv2d", "LeakyReLU" -> "leaky_re_lu": Keras' own rule. */
+void cs_keras_snake(const char *class_name, char *out, size_t size);
+/* The class that a layer is written as; the second that a layer which splits is. */
+const char *cs_keras_class(const struct cs_layer *layer);
+const char *cs_keras_split_class(const struct cs_layer *layer);
+
 /* The version of Keras whose layout we write. */
 #define CS_KERAS_VERSION "2.15.0"
 

@@ -24,7 +24,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PREPROCESS_NUMBERS = 8 };
+enum { PREPROCESS_NUMBERS = 8, RECORD_LIMIT = 1 << 26 };
 
 /* What a .keras file may unpack to: a small file 64 MB, a large one so many times its size. */
 enum { CONFIG_LIMIT = 32 << 20, ZIP_LEAST = 64 << 20, ZIP_RATIO = 64 };
@@ -102,10 +102,27 @@ void cs_model_free(struct cs_model *model)
 	free_list(model->class_names, model->class_count);
 	cs_free(model->dataset);
 	cs_free(model->path);
+	cs_free(model->record[0]);
+	cs_free(model->record[1]);
 	cs_free(model);
 }
 
-static enum cs_status write_own(const struct cs_model *model, struct cs_h5 *file, struct cs_error *error)
+/* Where a checkpoint (checkpoint.c) and a model that was written anew keep the curves. */
+static const char *const record_paths[] = {"/convscope/training/epochs", "/convscope/training/points"};
+
+static enum cs_status write_record(const struct cs_model *model, struct cs_h5 *file, struct cs_error *error)
+{
+	enum cs_status status = CS_OK;
+
+	for (int i = 0; i < 2 && !status; i++) {
+		if (model->record_rows[i])
+			status = cs_h5_write_array(file, record_paths[i], CS_H5_F64,
+				CS_SHAPE(model->record_rows[i], model->record_columns[i]), model->record[i], error);
+	}
+	return status;
+}
+
+enum cs_status cs_model_write_own(const struct cs_model *model, struct cs_h5 *file, bool record, struct cs_error *error)
 {
 	const struct cs_preprocess *pre = &model->preprocess;
 	const float numbers[PREPROCESS_NUMBERS] = {
@@ -136,7 +153,28 @@ static enum cs_status write_own(const struct cs_model *model, struct cs_h5 *file
 			status = cs_h5_write_strings(file, lists[i].path, NULL, (const char *const *)lists[i].list,
 				model->class_count, error);
 	}
-	return status;
+	return status || !record ? status : write_record(model, file, error);
+}
+
+static enum cs_status read_record(struct cs_h5 *file, struct cs_model *model, struct cs_error *error)
+{
+	for (int i = 0; i < 2; i++) {
+		struct cs_shape shape;
+		void *rows;
+		enum cs_status status;
+
+		if (!cs_h5_exists(file, record_paths[i]))
+			continue;
+		status = cs_h5_read_array(file, record_paths[i], CS_H5_F64, RECORD_LIMIT, &rows, &shape, error);
+		if (status)
+			return status;
+		model->record[i] = rows;
+		if (shape.rank != 2)
+			continue;
+		model->record_rows[i] = shape.dim[0];
+		model->record_columns[i] = shape.dim[1];
+	}
+	return CS_OK;
 }
 
 enum cs_status cs_model_save_with(const struct cs_model *model, const char *path, cs_model_extra extra,
@@ -152,7 +190,7 @@ enum cs_status cs_model_save_with(const struct cs_model *model, const char *path
 	if (!status)
 		status = cs_keras_write(model->network, file, error);
 	if (!status)
-		status = write_own(model, file, error);
+		status = cs_model_write_own(model, file, !extra, error);
 	if (!status && extra)
 		status = extra(file, context, error);
 	if (file) {
@@ -234,6 +272,8 @@ static enum cs_status read_own(struct cs_h5 *file, struct cs_model *model, struc
 			return status;
 	}
 	status = read_preprocess(file, model, error);
+	if (!status)
+		status = read_record(file, model, error);
 	if (!status)
 		status = read_list(file, "/convscope/class_ids", &ids, &id_count, error);
 	if (!status)

@@ -13,6 +13,9 @@ struct cs_model {
 	char **class_ids, **class_names; /* [class_count] or NULL */
 	char *dataset; /* specification of the data it was trained on, or NULL */
 	char *path; /* where it was read from, or NULL */
+	/* The curves of its training as rows of numbers (history.h: struct cs_epoch, struct cs_point), kept for whoever writes the model anew. */
+	double *record[2];
+	int64_t record_rows[2], record_columns[2];
 };
 
 struct cs_model_options {
@@ -37,6 +40,22 @@ enum cs_status cs_model_load(
 
 /* Write Keras 2 HDF5 (model_config, model_weights) with our own group beside it, safely (temporary, sync, rename). */
 enum cs_status cs_model_save(const struct cs_model *model, const char *path, struct cs_error *error);
+/* Likewise a .keras file, as Keras 3 writes it and 2.15 reads it too; a .weights.h5; and the architecture's JSON alone. */
+enum cs_status cs_model_save_keras(const struct cs_model *model, const char *path, struct cs_error *error);
+enum cs_status cs_model_save_weights(const struct cs_model *model, const char *path, struct cs_error *error);
+enum cs_status cs_model_save_architecture(const struct cs_model *model, const char *path, struct cs_error *error);
+
+/* The forms in which a model can be written; one without ending ends the list. A new one is a row in formats.c. */
+struct cs_model_format {
+	const char *ending; /* of the file's name: ".onnx" */
+	const char *what; /* for people */
+	enum cs_status (*write)(const struct cs_model *model, const char *path, struct cs_error *error);
+};
+extern const struct cs_model_format cs_model_formats[];
+/* The one that the ending of `path` asks for; NULL: none. */
+const struct cs_model_format *cs_model_format_of(const char *path);
+/* Write in that form; with another ending, as cs_model_save does. */
+enum cs_status cs_model_write(const struct cs_model *model, const char *path, struct cs_error *error);
 
 /* The forms in which a model can be written; one without ending ends the list. A new one is a row in formats.c. */
 struct cs_model_format {

@@ -12,6 +12,9 @@ typedef enum cs_status (*cs_model_extra)(struct cs_h5 *file, const void *context
 enum cs_status cs_model_save_with(const struct cs_model *model, const char *path, cs_model_extra extra,
 	const void *context, struct cs_error *error);
 
+/* The group /convscope: pre-processing, classes, the data set and, where asked for, the curves of its training. */
+enum cs_status cs_model_write_own(const struct cs_model *model, struct cs_h5 *file, bool record, struct cs_error *error);
+
 /* Read the model of an open file that was found at `path`. */
 enum cs_status cs_model_read(struct cs_h5 *file, const char *path, const struct cs_model_options *options,
 	struct cs_model **out, struct cs_error *error);

@@ -291,10 +291,20 @@ enum cs_status cs_network_set_precision(struct cs_network *network, enum cs_prec
 	return status;
 }
 
+/* Imported names had their slashes made underscores: whoever asks by the old name finds the layer too. */
+static bool same_name(const char *own, const char *asked)
+{
+	while (*own && (*own == *asked || (*own == '_' && *asked == '/'))) {
+		own++;
+		asked++;
+	}
+	return *own == *asked;
+}
+
 int cs_network_find(const struct cs_network *network, const char *name)
 {
 	for (int i = 0; i < network->layer_count; i++) {
-		if (strcmp(network->layers[i].spec.name, name) == 0)
+		if (same_name(network->layers[i].spec.name, name))
 			return i;
 	}
 	return -1;

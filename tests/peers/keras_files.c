@@ -1,6 +1,6 @@
 /* keras_files: our half of the exchange of files with real Keras. See tests/peers/run.
  *
- *   keras_files write DIR    models of ours into DIR/NAME.h5, with what they answer in DIR/NAME.ref.h5 (x, y, layers/NAME)
+ *   keras_files write DIR    models of ours into DIR/NAME.h5, .keras, .weights.h5 with .arch.json, with what they answer in DIR/NAME.ref.h5 (x, y, layers/NAME)
  *   keras_files read DIR     reads each DIR/NAME.h5 that Keras wrote and compares its answers with DIR/NAME.ref.h5
  *
  * Prints one line "ok - what" or "not ok - what: why" for each, and exits with 1 when one failed.
@@ -124,6 +124,16 @@ static void write_model(
 	randomise(network);
 	must(cs_model_new(network, &model, &error), &error);
 	must(cs_model_save(model, path, &error), &error);
+	for (int i = 0; i < 3; i++) {
+		static const char *const endings[] = {".keras", ".weights.h5", ".arch.json"};
+		char *other = cs_format("%s/%s%s", directory, name, endings[i]);
+
+		must(i == 0             ? cs_model_save_keras(model, other, &error)
+				: i == 1 ? cs_model_save_weights(model, other, &error)
+					 : cs_model_save_architecture(model, other, &error),
+			&error);
+		cs_free(other);
+	}
 	write_answers(network, answers);
 	cs_model_free(model);
 	cs_free(path);

@@ -54,10 +54,19 @@ def takes_training(layer):
     return type(layer).__name__ in ("BatchNormalization", "Dropout")
 
 
+def opened(path):
+    if not path.endswith(".weights.h5"):
+        return models.load_model(path, compile=False)
+    with open(path[: -len(".weights.h5")] + ".arch.json") as f:
+        model = models.model_from_json(f.read())
+    model.load_weights(path)
+    return model
+
+
 def check_one(path, reference):
     what = "%s opens %s" % (version, os.path.basename(path))
     try:
-        model = models.load_model(path, compile=False)
+        model = opened(path)
         with h5py.File(reference, "r") as f:
             x, y = f["x"][()], f["y"][()]
             expected = {name: f["layers"][name][()] for name in f["layers"]}
@@ -86,7 +95,9 @@ def check_one(path, reference):
 def check(directory):
     for reference in sorted(glob.glob(directory + "/*.ref.h5") + glob.glob(directory + "/run/*.ref.h5")):
         path = reference[: -len(".ref.h5")]
-        check_one(path + (".h5" if os.path.exists(path + ".h5") else ".hdf5"), reference)
+        for ending in ".h5", ".hdf5", ".keras", ".weights.h5":
+            if os.path.exists(path + ending):
+                check_one(path + ending, reference)
 
 
 def randomise(model, random):

@@ -2,6 +2,7 @@
 local cli = require "convscope.commandline"
 local common = require "convscope.common"
 local cs = require "convscope"
+local system = cs.engine.system
 
 -- ".h5, .hdf5, .onnx"
 local function endings()
@@ -18,16 +19,23 @@ local function known(path)
 end
 
 return {
-  summary = "write a model in another format: Keras, ONNX",
-  description = "Reads a model in any form convscope knows and writes it in the form that the ending of OUT asks for: Keras HDF5, which "
-    .. "Keras 2 and 3 open, or ONNX, which PyTorch, ONNX Runtime and others run.",
+  summary = "write a model in another format",
+  description = "Reads a model in any form convscope knows and writes it in the form that the ending of OUT asks for. Weights keep every bit; pre-processing, "
+    .. "class names and the curves of its training go with them, where Keras does not look.",
   arguments = function(parser)
     common.model_arguments(parser)
     parser:argument("out", "The file to write: " .. endings() .. "."):argname "OUT"
+    parser:flag("--force", "Replace a file that is there already.")
+    local lines = {}
+    for _, format in ipairs(cs.model_formats()) do lines[#lines + 1] = ("  %-12s %s"):format(format.ending, format.what) end
+    parser:epilog("Formats, by the ending of OUT:\n" .. table.concat(lines, "\n"))
   end,
   run = function(args)
     if not known(args.out) then cli.fail("cannot write '%s': expected a file name that ends in %s", args.out, endings()) end
-    local net = common.load_model(args)
+    if system.exists(args.out) and not args.force then
+      cli.fail("'%s' is there already: name another file, or replace it with --force", args.out)
+    end
+    local net = common.load_model(args, true)
     cli.check(net:save(args.out))
     cli.print(("wrote %s: %d layers, %s parameters"):format(args.out, #net.layers, common.grouped(net.parameters)))
   end,
