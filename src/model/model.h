@@ -57,16 +57,4 @@ const struct cs_model_format *cs_model_format_of(const char *path);
 /* Write in that form; with another ending, as cs_model_save does. */
 enum cs_status cs_model_write(const struct cs_model *model, const char *path, struct cs_error *error);
 
-/* The forms in which a model can be written; one without ending ends the list. A new one is a row in formats.c. */
-struct cs_model_format {
-	const char *ending; /* of the file's name: ".onnx" */
-	const char *what; /* for people */
-	enum cs_status (*write)(const struct cs_model *model, const char *path, struct cs_error *error);
-};
-extern const struct cs_model_format cs_model_formats[];
-/* The one that the ending of `path` asks for; NULL: none. */
-const struct cs_model_format *cs_model_format_of(const char *path);
-/* Write in that form; with another ending, as cs_model_save does. */
-enum cs_status cs_model_write(const struct cs_model *model, const char *path, struct cs_error *error);
-
 #endif
