@@ -23,6 +23,12 @@ struct cs_series {
 	struct cs_rgb colour;
 };
 
+/* Where a renderer put the data: for reading a figure off, or zooming into it. */
+struct cs_plot_frame {
+	double left, right; /* of the data area, as shares of the width */
+	double x_low, x_high; /* the numbers there */
+};
+
 struct cs_plot {
 	const char *title, *x_label, *y_label; /* NULL: none */
 	const struct cs_series *series;
@@ -37,6 +43,7 @@ struct cs_plot {
 	int cell_rows, cell_columns;
 	const struct cs_colormap *map; /* NULL: "heat" */
 	bool dark;                /* light on dark */
+	struct cs_plot_frame *frame; /* NULL, or written when the plot is drawn */
 };
 
 /* Render with cairo. */

@@ -667,6 +667,7 @@ enum cs_status cs_plot_cells(
 	const struct cs_plot *plot, int columns, int rows, bool ascii, struct cs_cell *cells, struct cs_error *error)
 {
 	struct screen screen = {.plot = plot, .cells = cells, .columns = columns, .rows = rows, .ascii = ascii};
+	enum cs_status status;
 
 	if (columns <= 0 || rows <= 0)
 		return cs_fail(error, CS_ERR_ARGUMENT, "a plot needs at least one cell, not %dx%d", columns, rows);
@@ -675,5 +676,9 @@ enum cs_status cs_plot_cells(
 	screen.right = columns;
 	screen.bottom = rows;
 	screen.range = cs_plot_ranges(plot);
-	return draw(&screen, error);
+	status = draw(&screen, error);
+	if (plot->frame)
+		*plot->frame = (struct cs_plot_frame){(double)screen.left / columns, (double)screen.right / columns,
+			screen.range.x_low, screen.range.x_high};
+	return status;
 }

@@ -38,6 +38,7 @@ struct browser {
 	double replies_since;
 	double asked; /* when the terminal was asked what it is; 0: no answer is due */
 	double drawn, woken;
+	int old_mouse, old[3]; /* characters of an old terminal's mouse report that are still to come; those that came */
 	enum cs_status settings_status; /* how the user's file was read: */
 	struct cs_error settings_error;
 };
@@ -117,6 +118,33 @@ static void take_plain_key(struct browser *browser, const struct cs_reply *reply
 	}
 }
 
+/* A report of the mouse: "<button;column;row" with M (pressed) or m; from old terminals M alone, and the three numbers behind it as
+ * characters. False when it is none. */
+static bool take_mouse(struct browser *browser, const struct cs_reply *reply)
+{
+	int button, column, row;
+
+	if (reply->kind == 'M' && !reply->text[0]) {
+		browser->old_mouse = 3;
+		return true;
+	}
+	if ((reply->kind != 'M' && reply->kind != 'm') || sscanf(reply->text, "<%d;%d;%d", &button, &column, &row) != 3)
+		return false;
+	cs_chrome_point(&browser->session, button, row - 1, column - 1, reply->kind == 'm');
+	return true;
+}
+
+/* The characters of an old report: each is a number and 32. */
+static void take_old_mouse(struct browser *browser, unsigned character)
+{
+	browser->old[3 - browser->old_mouse--] = (int)character - 32;
+	if (browser->old_mouse == 0) {
+		bool released = (browser->old[0] & 3) == 3 && !(browser->old[0] & 64);
+
+		cs_chrome_point(&browser->session, browser->old[0], browser->old[2] - 1, browser->old[1] - 1, released);
+	}
+}
+
 /* An answer arrived among the keys. DA1 is the fence of the older of the two questions that may be open. */
 static void take_answer(struct browser *browser, const struct cs_reply *reply)
 {
@@ -129,6 +157,8 @@ static void take_answer(struct browser *browser, const struct cs_reply *reply)
 		if (!ours && cs_graphics_answered(session->graphics))
 			return;
 	}
+	if (take_mouse(browser, reply))
+		return;
 	if (cs_probe_answer(&session->probe, reply))
 		conclude(browser);
 	else
@@ -139,6 +169,10 @@ static void take_character(struct browser *browser, unsigned character)
 {
 	struct cs_reply reply;
 
+	if (browser->old_mouse > 0) {
+		take_old_mouse(browser, character);
+		return;
+	}
 	switch (cs_replies_feed(&browser->replies, character, &reply)) {
 	case CS_REPLY_IS_KEY:
 		take_key(browser, (int)character);

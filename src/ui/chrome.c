@@ -8,7 +8,6 @@
 #include "ui/record.h"
 #include "ui/view.h"
 
-#include <curses.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -383,13 +382,13 @@ static void act(struct cs_session *session, enum cs_action action, int argument)
 		everywhere(session, action, argument);
 }
 
-static void point(struct cs_session *session)
+void cs_chrome_point(struct cs_session *session, int button, int row, int column, bool released)
 {
 	struct cs_view *view = session->top;
 	const struct cs_spot *spot;
 	struct cs_pointer pointer;
 
-	if (!cs_pointer_read(&session->spots, &pointer) || session->prompt.active)
+	if (!cs_pointer_take(&session->spots, button, row, column, released, &pointer) || session->prompt.active)
 		return;
 	spot = cs_spots_at(&session->spots, pointer.kind == CS_POINTER_DRAG ? pointer.from_row : pointer.row,
 		pointer.kind == CS_POINTER_DRAG ? pointer.from_column : pointer.column);
@@ -411,10 +410,6 @@ void cs_chrome_key(struct cs_session *session, int key)
 	enum cs_action action;
 	int argument;
 
-	if (key == cs_key_of(KEY_MOUSE, true)) {
-		point(session);
-		return;
-	}
 
 	if (session->prompt.active) {
 		prompt_key(session, key);

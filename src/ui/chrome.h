@@ -10,6 +10,9 @@ void cs_chrome_draw(struct cs_session *session);
 /* A key: to the prompt when one is open, else its action to the topmost view, else to the keys of every screen. */
 void cs_chrome_key(struct cs_session *session, int key);
 
+/* What the mouse did: xterm's button number, cells from 0. */
+void cs_chrome_point(struct cs_session *session, int button, int row, int column, bool released);
+
 /* Show the layer table, or say why that cannot be. Always true, so that views can return it. */
 bool cs_chrome_network(struct cs_session *session);
 

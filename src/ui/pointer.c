@@ -1,7 +1,7 @@
 /* pointer.c: see pointer.h. */
 #include "ui/pointer.h"
 
-#include <curses.h>
+enum { MOTION = 32, WHEEL = 64 };
 
 void cs_spots_clear(struct cs_spots *spots)
 {
@@ -26,32 +26,31 @@ const struct cs_spot *cs_spots_at(const struct cs_spots *spots, int row, int col
 	return NULL;
 }
 
-bool cs_pointer_read(struct cs_spots *spots, struct cs_pointer *pointer)
+bool cs_pointer_take(
+	struct cs_spots *spots, int button, int row, int column, bool released, struct cs_pointer *pointer)
 {
-	MEVENT event;
-
-	if (getmouse(&event) != OK)
-		return false;
-	*pointer = (struct cs_pointer){.row = event.y, .column = event.x};
-	if (event.bstate & (BUTTON4_PRESSED | BUTTON5_PRESSED)) {
+	*pointer = (struct cs_pointer){.row = row, .column = column};
+	if (button & WHEEL) {
 		pointer->kind = CS_POINTER_WHEEL;
-		pointer->step = event.bstate & BUTTON4_PRESSED ? -1 : 1;
-		return true;
+		pointer->step = button & 1 ? 1 : -1;
+		return (button & 3) < 2 && !released;
 	}
-	if (event.bstate & BUTTON1_PRESSED) {
-		pointer->kind = CS_POINTER_PRESS;
-		spots->pressed = true;
-		spots->from_row = event.y;
-		spots->from_column = event.x;
-	} else if (event.bstate & BUTTON1_RELEASED) {
+	if (button & MOTION) {
+		pointer->kind = CS_POINTER_DRAG;
+		if (!spots->pressed)
+			return false;
+	} else if (released) {
 		pointer->kind = CS_POINTER_RELEASE;
 		if (!spots->pressed)
 			return false;
 		spots->pressed = false;
-	} else if ((event.bstate & REPORT_MOUSE_POSITION) && spots->pressed) {
-		pointer->kind = CS_POINTER_DRAG;
+	} else if ((button & 3) == 0) {
+		pointer->kind = CS_POINTER_PRESS;
+		spots->pressed = true;
+		spots->from_row = row;
+		spots->from_column = column;
 	} else {
-		return false;
+		return false; /* the other buttons */
 	}
 	pointer->from_row = spots->from_row;
 	pointer->from_column = spots->from_column;

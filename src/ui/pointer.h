@@ -46,7 +46,8 @@ void cs_spots_add(struct cs_spots *spots, struct cs_area area, enum cs_spot_kind
 /* The latest one at a cell; NULL: none. */
 const struct cs_spot *cs_spots_at(const struct cs_spots *spots, int row, int column);
 
-/* The event behind KEY_MOUSE; false when it says nothing to us. */
-bool cs_pointer_read(struct cs_spots *spots, struct cs_pointer *pointer);
+/* The event of a terminal's report: `button` with xterm's bits, row and column from 0. False when it says nothing to us. */
+bool cs_pointer_take(
+	struct cs_spots *spots, int button, int row, int column, bool released, struct cs_pointer *pointer);
 
 #endif

@@ -9,6 +9,8 @@
 
 struct cs_run_list {
 	struct cs_run_state *runs;
+	double *stamps; /* [count] when the newest of its files was written: what has not changed is not read again */
+	bool *known; /* [count] false: seen so far, but not looked into */
 	int count;
 };
 
@@ -18,9 +20,12 @@ bool cs_is_run(const char *directory);
 /* The run that was changed last among the sub-directories of `directory`; its path, to be freed; NULL when there is none. Cheap. */
 char *cs_newest_run(const char *directory);
 
-/* All runs among the sub-directories, in no order. */
-enum cs_status cs_run_list_read(
-	const char *directory, struct cs_job *job, struct cs_run_list *out, struct cs_error *error);
+/* All runs among the sub-directories, in the order of their paths. What `before` knows and has not changed is taken over; NULL: nothing is
+ * known. `quick`: names and dates alone, so that a long list is there at once. */
+enum cs_status cs_run_list_read(const char *directory, const struct cs_run_list *before, bool quick,
+	struct cs_job *job, struct cs_run_list *out, struct cs_error *error);
+/* A copy, for a reader in the background. */
+enum cs_status cs_run_list_copy(const struct cs_run_list *from, struct cs_run_list *out, struct cs_error *error);
 void cs_run_list_fini(struct cs_run_list *list);
 
 #endif

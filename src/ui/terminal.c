@@ -167,27 +167,30 @@ static void hold_stderr(void)
 	dup2(held, 2);
 }
 
-/* Presses, releases, the wheel, and (1002) the way between press and release. ncurses asks for the first two itself; what it asks for is also
- * taken back after a crash. */
-static void ask_for_mouse(void)
-{
-	static const char back[] = "\033[?1002l\033[?1000l\033[?1006l";
-
-	mouseinterval(0); /* no waiting for double clicks */
-	mouse_on = mousemask(BUTTON1_PRESSED | BUTTON1_RELEASED | BUTTON4_PRESSED | BUTTON5_PRESSED |
-				   REPORT_MOUSE_POSITION,
-			   NULL) != 0;
-	if (mouse_on && restore_length + sizeof back < sizeof restore) {
-		memmove(restore + sizeof back - 1, restore, restore_length);
-		memcpy(restore, back, sizeof back - 1);
-		restore_length += sizeof back - 1;
-	}
-}
+/* Presses, releases and the wheel (1000), the way between press and release (1002), in numbers (1006). ncurses would merge what comes quickly
+ * after another; its key for the mouse is taken away, so that the reports come as characters. */
+static const char mouse_begins[] = "\033[?1000h\033[?1002h\033[?1006h", mouse_ends[] = "\033[?1006l\033[?1002l\033[?1000l";
 
 static void follow_mouse(bool on)
 {
 	if (mouse_on)
-		cs_terminal_write(on ? "\033[?1002h" : "\033[?1002l", 8);
+		cs_terminal_write(on ? mouse_begins : mouse_ends, sizeof mouse_begins - 1);
+}
+
+/* Only terminals that say they have one; after a crash it is given back too. */
+static void ask_for_mouse(void)
+{
+	const char *report = tigetstr("kmous");
+	size_t length = sizeof mouse_ends - 1;
+
+	define_key("\033[<", 0);
+	define_key("\033[M", 0);
+	mouse_on = report && report != (char *)-1;
+	if (mouse_on && restore_length + length < sizeof restore) {
+		memmove(restore + length, restore, restore_length);
+		memcpy(restore, mouse_ends, length);
+		restore_length += length;
+	}
 }
 
 enum cs_status cs_terminal_open(bool mouse, struct cs_error *error)

@@ -1,146 +1,110 @@
 /* view_run.c: one run: its learning curves as they grow, how far it is, the end of its log. */
 #include "core/alloc.h"
 #include "figure/plot.h"
-#include "io/h5.h"
 #include "ui/chart.h"
 #include "ui/chrome.h"
 #include "ui/clock.h"
+#include "ui/curves.h"
 #include "ui/follow.h"
+#include "ui/record.h"
 #include "ui/view.h"
 #include "ui/words.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { WAKE_MS = 1000, WIDE = 66, PLOTS = 2 };
+enum { WAKE_MS = 1000, WIDE = 66, SMOOTHINGS = 4 };
 
-/* A curve as the plot wants it. */
-struct curve {
-	double *x, *y;
-	long count;
-};
+static const int smoothings[SMOOTHINGS] = {0, 3, 9, 27};
+static const char *const titles[CS_QUANTITIES] = {"accuracy, %", "loss"};
 
 struct figure {
-	struct curve train, val;
+	struct cs_lines lines;
 	struct cs_chart chart;
+	struct cs_plot_frame frame; /* where the data stands, for the mouse */
+	struct cs_area area;
 };
 
 struct run {
-	char *directory;
-	struct cs_follower *follower;
-	struct figure figures[PLOTS]; /* accuracy in percent, loss */
-	unsigned version; /* of the curves */
+	char *directory; /* the first one's */
+	struct cs_follower *followers[CS_CURVE_RUNS];
+	char names[CS_CURVE_RUNS][64];
+	int count;
+	struct figure figures[CS_QUANTITIES];
+	unsigned version; /* of the lines and of how they are drawn */
 	int pane; /* the one shown where there is room for one */
 	bool log_y;
 	bool tail; /* the log takes the place of the plots */
+	int smoothing; /* in smoothings */
+	bool apart; /* runs of one kind each for themselves */
+	bool reading; /* values are read off at `at`, an epoch */
+	double at;
+	double x_low, x_high; /* the part of the epochs that is shown; both 0: all */
 	double tried; /* when the model was asked for last */
 };
 
-static void clear_curve(struct curve *curve)
+/* The lines anew, from what is known of all runs. */
+static void make_lines(struct run *run)
 {
-	cs_free(curve->x);
-	cs_free(curve->y);
-	*curve = (struct curve){0};
-}
+	struct cs_curve_run from[CS_CURVE_RUNS];
 
-static bool make_room(struct curve *curve, int64_t count)
-{
-	clear_curve(curve);
-	curve->x = cs_alloc((size_t)(count + 1) * sizeof *curve->x);
-	curve->y = cs_alloc((size_t)(count + 1) * sizeof *curve->y);
-	return curve->x && curve->y;
-}
+	for (int i = 0; i < run->count; i++) {
+		memcpy(from[i].name, run->names[i], sizeof from[i].name);
+		from[i].followed = cs_follower_latest(run->followers[i]);
+	}
+	for (int q = 0; q < CS_QUANTITIES; q++) {
+		struct cs_lines lines;
 
-static void add(struct curve *curve, double x, double y)
-{
-	curve->x[curve->count] = x;
-	curve->y[curve->count++] = y;
-}
-
-/* x is the number of epochs done. Until two epochs are, the points within them are the curve. */
-static void make_curves(struct run *run, const struct cs_curves *from)
-{
-	for (int plot = 0; plot < PLOTS; plot++) {
-		struct figure *figure = &run->figures[plot];
-		bool few = from->epoch_count < 2;
-
-		if (!make_room(&figure->train, from->epoch_count + from->point_count) ||
-			!make_room(&figure->val, from->epoch_count)) {
-			clear_curve(&figure->train);
-			clear_curve(&figure->val);
+		if (cs_curves_lines(from, run->count,
+			    (struct cs_curve_options){(enum cs_quantity)q, smoothings[run->smoothing], !run->apart},
+			    &lines, NULL))
 			continue;
-		}
-		for (int64_t i = 0; i < from->point_count && few; i++)
-			add(&figure->train, from->points[i].epoch,
-				plot ? from->points[i].loss : 100 * from->points[i].accuracy);
-		for (int64_t i = 0; i < from->epoch_count; i++) {
-			const struct cs_epoch *epoch = &from->epochs[i];
-
-			if (!few)
-				add(&figure->train, epoch->epoch + 1,
-					plot ? epoch->train_loss : 100 * epoch->train_accuracy);
-			add(&figure->val, epoch->epoch + 1, plot ? epoch->val_loss : 100 * epoch->val_accuracy);
-		}
-		if (!few && from->point_count &&
-			from->points[from->point_count - 1].epoch > (double)from->epoch_count) {
-			const struct cs_point *last = &from->points[from->point_count - 1];
-
-			add(&figure->train, last->epoch, plot ? last->loss : 100 * last->accuracy);
-		}
+		cs_lines_fini(&run->figures[q].lines);
+		run->figures[q].lines = lines;
 	}
 	run->version++;
-}
-
-static int make_series(const struct figure *figure, struct cs_series series[2])
-{
-	bool any_val = false;
-	int count = 0;
-
-	for (long i = 0; i < figure->val.count; i++)
-		any_val |= !isnan(figure->val.y[i]);
-	series[count++] = (struct cs_series){
-		.kind = CS_SERIES_LINE,
-		.name = "train",
-		.x = figure->train.x,
-		.y = figure->train.y,
-		.count = figure->train.count,
-		.colour = cs_series_colour(0),
-	};
-	if (any_val)
-		series[count++] = (struct cs_series){
-			.kind = figure->val.count > 1 ? CS_SERIES_LINE : CS_SERIES_POINTS,
-			.name = "val",
-			.x = figure->val.x,
-			.y = figure->val.y,
-			.count = figure->val.count,
-			.colour = cs_series_colour(1),
-		};
-	return count;
 }
 
 static struct cs_plot make_plot(const struct run *run, int which, const struct cs_series *series, int count, bool dark)
 {
 	return (struct cs_plot){
-		.title = which ? "loss" : "accuracy, %",
+		.title = titles[which],
 		.x_label = "epochs",
 		.series = series,
 		.series_count = count,
-		.zero = which == 0,
-		.log_y = which && run->log_y,
+		.zero = which == CS_QUANTITY_ACCURACY && run->x_high == 0,
+		.log_y = which == CS_QUANTITY_LOSS && run->log_y,
+		.x_low = run->x_low,
+		.x_high = run->x_high,
 		.dark = dark,
 	};
+}
+
+/* "a" of "runs/a": runs in one figure are told apart by the end of their paths. */
+static enum cs_status add_run(struct cs_view *view, const char *directory, struct cs_error *error)
+{
+	struct run *run = view->state;
+	const char *slash = strrchr(directory, '/');
+
+	snprintf(run->names[run->count], sizeof run->names[0], "%s", slash && slash[1] ? slash + 1 : directory);
+	return cs_follower_new(view->session->works, directory, &run->followers[run->count++], error);
 }
 
 static enum cs_status open_run(struct cs_view *view, const void *argument, struct cs_error *error)
 {
 	const struct cs_run_argument *from = argument;
 	struct run *run = view->state;
+	enum cs_status status;
 
 	run->directory = cs_strdup(from->directory);
 	if (!run->directory)
 		return cs_fail_memory(error, "a run");
-	return cs_follower_new(view->session->works, run->directory, &run->follower, error);
+	status = add_run(view, from->directory, error);
+	for (int i = 0; i < from->other_count && run->count < CS_CURVE_RUNS && !status; i++)
+		status = add_run(view, from->others[i], error);
+	return status;
 }
 
 /* The model is opened as soon as there is one. */
@@ -161,13 +125,15 @@ static void want_model(struct cs_view *view, const struct cs_followed *latest)
 static bool tick_run(struct cs_view *view)
 {
 	struct run *run = view->state;
-	const struct cs_followed *latest;
+	bool news = false;
 
-	if (!cs_follower_tick(run->follower))
+	for (int i = 0; i < run->count; i++)
+		news |= cs_follower_tick(run->followers[i]);
+	if (!news)
 		return false;
-	latest = cs_follower_latest(run->follower);
-	make_curves(run, &latest->curves);
-	want_model(view, latest);
+	make_lines(run);
+	if (cs_follower_latest(run->followers[0]))
+		want_model(view, cs_follower_latest(run->followers[0]));
 	return true;
 }
 
@@ -179,6 +145,11 @@ static void draw_title(struct cs_view *view, const struct cs_followed *latest)
 	char eta[40], text[160];
 	enum cs_style style = CS_STYLE_TEXT;
 
+	if (run->count > 1) {
+		cs_screen_put(screen, 0, 1, screen->columns - 2, CS_STYLE_TITLE, "convscope  %d runs: %s, %s%s", run->count,
+			run->names[0], run->names[1], run->count > 2 ? ", ..." : "");
+		return;
+	}
 	cs_screen_put(screen, 0, 1, screen->columns / 2, CS_STYLE_TITLE, "convscope  %s", run->directory);
 	if (!latest->there) {
 		style = CS_STYLE_BAD;
@@ -199,14 +170,56 @@ static void draw_title(struct cs_view *view, const struct cs_followed *latest)
 	cs_screen_put_right(screen, 0, screen->columns - 1, style, "%s", text);
 }
 
+/* A dot where a value is read off. */
+static int add_marks(const struct run *run, const struct figure *figure, struct cs_series *series, double *x, double *y)
+{
+	int count = figure->lines.count;
+
+	for (int i = 0; run->reading && i < figure->lines.count; i++) {
+		x[i] = run->at;
+		y[i] = cs_line_at(&figure->lines.lines[i], run->at);
+		series[count++] = (struct cs_series){.kind = CS_SERIES_POINTS,
+			.x = &x[i],
+			.y = &y[i],
+			.count = 1,
+			.colour = figure->lines.lines[i].colour};
+	}
+	return count;
+}
+
 static void draw_figure(struct cs_view *view, int which, struct cs_area area)
 {
 	struct run *run = view->state;
 	struct figure *figure = &run->figures[which];
-	struct cs_series series[2];
-	struct cs_plot plot = make_plot(run, which, series, make_series(figure, series), view->session->screen.dark);
+	struct cs_series series[2 * (2 * CS_CURVE_RUNS)];
+	double x[2 * CS_CURVE_RUNS], y[2 * CS_CURVE_RUNS];
+	struct cs_plot plot;
 
-	cs_chart_show(view->session, &plot, 2 * run->version + run->log_y, area, &figure->chart);
+	cs_lines_series(&figure->lines, series);
+	plot = make_plot(run, which, series, add_marks(run, figure, series, x, y), view->session->screen.dark);
+	plot.frame = &figure->frame;
+	cs_chart_show(view->session, &plot, run->version, area, &figure->chart);
+	figure->area = area;
+	cs_spots_add(&view->session->spots, area, CS_SPOT_PLOT, which);
+}
+
+/* What is read off: "epoch 12: train 41.2, val 38.9". */
+static void draw_reading(struct cs_view *view, int row)
+{
+	struct run *run = view->state;
+	struct cs_screen *screen = &view->session->screen;
+	char value[40];
+	int used = 1 + cs_screen_put(screen, row, 1, -1, CS_STYLE_TITLE, "epochs %g: ", run->at);
+
+	for (int q = 0; q < CS_QUANTITIES; q++) {
+		used += cs_screen_put(screen, row, used, -1, CS_STYLE_DIM, "%s", q ? " · loss" : "accuracy");
+		for (int i = 0; i < run->figures[q].lines.count; i++) {
+			const struct cs_line *line = &run->figures[q].lines.lines[i];
+
+			used += cs_screen_put(screen, row, used, -1, CS_STYLE_TEXT, " %s %s", line->name,
+				cs_words_value(cs_line_at(line, run->at), value, sizeof value));
+		}
+	}
 }
 
 static void draw_numbers(struct cs_view *view, const struct cs_followed *latest, int row)
@@ -296,7 +309,7 @@ static void draw_run(struct cs_view *view)
 	struct run *run = view->state;
 	struct cs_session *session = view->session;
 	struct cs_screen *screen = &session->screen;
-	const struct cs_followed *latest = cs_follower_latest(run->follower);
+	const struct cs_followed *latest = cs_follower_latest(run->followers[0]);
 	int rows = session->body_rows,
 	    log_rows = rows > 30 ? 4
 		: rows > 18      ? 2
@@ -326,26 +339,107 @@ static void draw_run(struct cs_view *view)
 	} else {
 		draw_figure(view, run->pane, (struct cs_area){1, 0, plot_rows + 1, screen->columns});
 	}
-	draw_numbers(view, latest, rows - below);
+	if (run->reading)
+		draw_reading(view, rows - below);
+	else
+		draw_numbers(view, latest, rows - below);
 	draw_layers(view, rows - below + 1);
 	draw_log(view, latest, rows - log_rows, log_rows);
+}
+
+/* The last epoch of any line. */
+static double last_epoch(const struct run *run)
+{
+	double last = 1;
+
+	for (int i = 0; i < run->figures[0].lines.count; i++) {
+		const struct cs_line *line = &run->figures[0].lines.lines[i];
+
+		if (line->count && line->x[line->count - 1] > last)
+			last = line->x[line->count - 1];
+	}
+	return last;
+}
+
+static void read_at(struct run *run, double at)
+{
+	double last = last_epoch(run);
+
+	run->reading = true;
+	run->at = at < 1 ? 1 : at > last ? last : at;
+	run->version++;
+}
+
+/* Show the epochs low .. high; all of them when that is nearly what it is. */
+static void zoom_to(struct run *run, double low, double high)
+{
+	double last = last_epoch(run);
+
+	low = low < 0 ? 0 : low;
+	high = high > last ? last : high;
+	if (high - low < 1)
+		high = low + 1;
+	if (low < 0.5 && high > last - 0.5)
+		low = high = 0;
+	run->x_low = low;
+	run->x_high = high;
+	run->version++;
+}
+
+static void zoom(struct run *run, double factor, double about)
+{
+	double low = run->x_low, high = run->x_high > 0 ? run->x_high : last_epoch(run);
+
+	zoom_to(run, about - (about - low) * factor, about + (high - about) * factor);
+}
+
+static void read_next(struct run *run, int step)
+{
+	read_at(run, run->reading ? floor(run->at + 0.5) + step : step > 0 ? 1 : last_epoch(run));
 }
 
 static bool act_run(struct cs_view *view, enum cs_action action, int argument)
 {
 	struct run *run = view->state;
+	double middle = run->reading ? run->at
+		: (run->x_low + (run->x_high > 0 ? run->x_high : last_epoch(run))) / 2;
 
 	(void)argument;
 	switch (action) {
 	case CS_ACTION_ENTER:
 		return cs_chrome_network(view->session);
 	case CS_ACTION_NEXT_PANE:
-		run->pane = (run->pane + 1) % PLOTS;
+		run->pane = (run->pane + 1) % CS_QUANTITIES;
 		return true;
 	case CS_ACTION_LOG_SCALE:
 		run->log_y = !run->log_y;
+		run->version++;
 		cs_session_say(view->session, CS_STYLE_TEXT,
 			run->log_y ? "loss on a logarithmic axis" : "loss on a linear axis");
+		return true;
+	case CS_ACTION_SMOOTH:
+		run->smoothing = (run->smoothing + 1) % SMOOTHINGS;
+		make_lines(run);
+		if (run->smoothing)
+			cs_session_say(view->session, CS_STYLE_TEXT, "running means over %d epochs",
+				smoothings[run->smoothing]);
+		else
+			cs_session_say(view->session, CS_STYLE_TEXT, "curves as they are");
+		return true;
+	case CS_ACTION_GROUP:
+		run->apart = !run->apart;
+		make_lines(run);
+		cs_session_say(view->session, CS_STYLE_TEXT,
+			run->apart ? "each run for itself"
+				   : "runs that differ by their seed alone: mean, and a standard deviation about it");
+		return true;
+	case CS_ACTION_LEFT:
+	case CS_ACTION_RIGHT:
+		read_next(run, action == CS_ACTION_RIGHT ? 1 : -1);
+		return true;
+	case CS_ACTION_ZOOM_IN:
+	case CS_ACTION_ZOOM_OUT:
+		zoom(run, action == CS_ACTION_ZOOM_IN ? 0.5 : 2, middle);
 		return true;
 	case CS_ACTION_TAIL:
 		run->tail = !run->tail;
@@ -355,59 +449,88 @@ static bool act_run(struct cs_view *view, enum cs_action action, int argument)
 	}
 }
 
-static enum cs_status save_numbers(const struct cs_curves *curves, const char *path, struct cs_error *error)
+/* A press reads off, a drag zooms into what it spans, the wheel zooms about where it is. */
+static bool point_run(struct cs_view *view, const struct cs_pointer *pointer, const struct cs_spot *spot)
 {
-	struct cs_h5 *file = NULL;
-	enum cs_status status = cs_h5_open(path, CS_H5_CREATE, &file, error);
+	struct run *run = view->state;
+	const struct figure *figure;
+	double share, from, x, x_from;
 
-	if (status)
-		return status;
-	if (curves->epoch_count)
-		status = cs_h5_write_array(file, "/epochs", CS_H5_F64,
-			CS_SHAPE(curves->epoch_count, (int64_t)(sizeof(struct cs_epoch) / sizeof(double))),
-			curves->epochs, error);
-	if (!status && curves->epoch_count)
-		status = cs_h5_write_string(file, "/epochs", "columns",
-			"epoch train_loss train_accuracy val_loss val_accuracy val_top5 rate images_per_second seconds "
-			"time",
-			error);
-	if (!status && curves->point_count)
-		status = cs_h5_write_array(file, "/points", CS_H5_F64,
-			CS_SHAPE(curves->point_count, (int64_t)(sizeof(struct cs_point) / sizeof(double))),
-			curves->points, error);
-	if (!status && curves->point_count)
-		status = cs_h5_write_string(
-			file, "/points", "columns", "step epoch loss accuracy rate images_per_second", error);
-	if (cs_h5_close(file, status ? NULL : error) && !status)
-		status = CS_ERR_IO;
-	return status;
+	if (!spot || spot->kind != CS_SPOT_PLOT)
+		return false;
+	figure = &run->figures[spot->index];
+	if (figure->frame.right <= figure->frame.left || figure->area.columns < 1)
+		return true;
+	share = (pointer->column + 0.5 - figure->area.column) / figure->area.columns;
+	from = (pointer->from_column + 0.5 - figure->area.column) / figure->area.columns;
+	share = (share - figure->frame.left) / (figure->frame.right - figure->frame.left);
+	from = (from - figure->frame.left) / (figure->frame.right - figure->frame.left);
+	x = figure->frame.x_low + share * (figure->frame.x_high - figure->frame.x_low);
+	x_from = figure->frame.x_low + from * (figure->frame.x_high - figure->frame.x_low);
+	if (pointer->kind == CS_POINTER_WHEEL)
+		zoom(run, pointer->step < 0 ? 0.8 : 1.25, x);
+	else if (pointer->kind == CS_POINTER_RELEASE && abs(pointer->column - pointer->from_column) > 1)
+		zoom_to(run, fmin(x, x_from), fmax(x, x_from));
+	else
+		read_at(run, floor(x + 0.5));
+	return true;
+}
+
+/* A figure as the script makes it: of one run as it is, from its history; else from the numbers shown. */
+static void record_figure(struct cs_view *view, const struct run *run, int which, const char *path)
+{
+	char directory[1200], quoted[1200];
+	const char *part = which == CS_QUANTITY_LOSS ? "loss" : "accuracy", *times = which == CS_QUANTITY_LOSS ? "" : "100 * ";
+
+	cs_record_quote(path, quoted, sizeof quoted);
+	if (run->count > 1 || run->smoothing || run->figures[which].lines.count != 2) {
+		cs_record_line(view->session, "-- %s: learning curves of several runs, or smoothed: not done again", quoted);
+		return;
+	}
+	cs_record_line(view->session,
+		"do\n"
+		"  local x, train, val = {}, {}, {}\n"
+		"  for i, epoch in ipairs(assert(cs.history(%s)).epochs) do\n"
+		"    x[i], train[i], val[i] = epoch.number + 1, %sepoch.train.%s, %sepoch.val.%s\n"
+		"  end\n"
+		"  assert(cs.plot { title = \"%s\", x_label = \"epochs\", zero = %s, log_y = %s, x_low = %.17g, x_high = %.17g,\n"
+		"    series = { { name = \"train\", x = x, y = train }, { name = \"val\", x = x, y = val } } }\n"
+		"    :save(%s, { width = %d, height = %d }))\n"
+		"end",
+		cs_record_quote(run->directory, directory, sizeof directory), times, part, times, part, titles[which],
+		which == CS_QUANTITY_ACCURACY && run->x_high == 0 ? "true" : "false",
+		which == CS_QUANTITY_LOSS && run->log_y ? "true" : "false", run->x_low, run->x_high, quoted,
+		CS_CURVES_WIDTH, CS_CURVES_HEIGHT);
 }
 
 static enum cs_status export_run(
 	struct cs_view *view, const char *stem, char *message, size_t size, struct cs_error *error)
 {
 	const struct run *run = view->state;
-	const struct cs_followed *latest = cs_follower_latest(run->follower);
-	enum cs_status status = CS_OK;
-	char *path;
+	const struct cs_followed *latest = cs_follower_latest(run->followers[0]);
+	struct cs_series series[CS_QUANTITIES][2 * CS_CURVE_RUNS];
+	struct cs_lines lines[CS_QUANTITIES];
+	struct cs_plot plots[CS_QUANTITIES];
+	enum cs_status status;
 
 	if (!latest || (latest->curves.epoch_count == 0 && latest->curves.point_count == 0))
 		return cs_fail(error, CS_ERR_NOT_FOUND, "there are no curves yet");
-	for (int which = 0; which < PLOTS && !status; which++) {
-		struct cs_series series[2];
-		struct cs_plot plot = make_plot(run, which, series, make_series(&run->figures[which], series), false);
-
-		path = cs_format("%s-%s.png", stem, which ? "loss" : "accuracy");
-		status = path ? cs_plot_save_png(&plot, 900, 560, path, error) : cs_fail_memory(error, "a path");
-		cs_free(path);
+	for (int q = 0; q < CS_QUANTITIES; q++) {
+		lines[q] = run->figures[q].lines;
+		cs_lines_series(&lines[q], series[q]);
+		plots[q] = make_plot(run, q, series[q], lines[q].count, false);
 	}
-	path = cs_format("%s.hdf5", stem);
-	if (!status)
-		status = path ? save_numbers(&latest->curves, path, error) : cs_fail_memory(error, "a path");
-	cs_free(path);
-	if (!status)
-		snprintf(message, size, "wrote %s-accuracy.png, %s-loss.png and %s.hdf5", stem, stem, stem);
-	return status;
+	status = cs_curves_export(plots, lines, &latest->curves, stem, error);
+	if (status)
+		return status;
+	snprintf(message, size, "wrote %s-accuracy.png, %s-loss.png, both as .svg, %s.csv and .hdf5", stem, stem, stem);
+	for (int q = 0; q < CS_QUANTITIES && view->session->record; q++) {
+		char path[1200];
+
+		snprintf(path, sizeof path, "%s-%s.png", stem, q == CS_QUANTITY_LOSS ? "loss" : "accuracy");
+		record_figure(view, run, q, path);
+	}
+	return CS_OK;
 }
 
 static void label_run(struct cs_view *view, char *text, size_t size)
@@ -420,11 +543,11 @@ static void close_run(struct cs_view *view)
 {
 	struct run *run = view->state;
 
-	cs_follower_free(run->follower);
-	for (int i = 0; i < PLOTS; i++) {
-		clear_curve(&run->figures[i].train);
-		clear_curve(&run->figures[i].val);
-		cs_chart_fini(&run->figures[i].chart);
+	for (int i = 0; i < run->count; i++)
+		cs_follower_free(run->followers[i]);
+	for (int q = 0; q < CS_QUANTITIES; q++) {
+		cs_lines_fini(&run->figures[q].lines);
+		cs_chart_fini(&run->figures[q].chart);
 	}
 	cs_free(run->directory);
 }
@@ -437,6 +560,7 @@ const struct cs_view_ops cs_view_run = {
 	.draw = draw_run,
 	.act = act_run,
 	.tick = tick_run,
+	.point = point_run,
 	.export = export_run,
 	.label = label_run,
 	.close = close_run,

@@ -2,6 +2,7 @@
 #include "core/alloc.h"
 #include "io/file.h"
 #include "ui/clock.h"
+#include "ui/curves.h"
 #include "ui/runs.h"
 #include "ui/table.h"
 #include "ui/view.h"
@@ -14,21 +15,34 @@
 
 enum { REFRESH_MS = 3000, HEAD = 3 };
 
-enum order { BY_AGE, BY_ACCURACY, BY_NAME, ORDERS };
+enum column { BY_NAME, BY_STATE, BY_EPOCH, BY_ACCURACY, BY_AGE, BY_MODEL, COLUMNS };
 
-static const char *const order_names[ORDERS] = {"newest", "accuracy", "name"};
+static const char *const column_names[COLUMNS] = {"run", "state", "epoch", "best val", "written", "model"};
+
+/* How the rows stand: a column, and whether the other way round. Each column begins with what one looks for first. */
+struct order {
+	enum column column;
+	bool back;
+};
 
 /* Reading the list, in the background. */
 struct errand {
 	char *directory;
-	struct cs_run_list list;
+	bool quick;
+	struct cs_run_list before, list;
 };
 
 struct runs {
 	char *directory;
 	struct cs_run_list list;
+	int *shown; /* [shown_count] the runs that the filter lets through */
+	int shown_count;
 	struct cs_table table;
-	enum order order;
+	struct order order;
+	char filter[128], before[128]; /* before: what it was when the prompt was opened */
+	bool filtering;
+	char **marked; /* [marked_count] paths, in the order in which they were marked */
+	int marked_count;
 	struct cs_work *work;
 	double read; /* when the list was read last; 0: never */
 };
@@ -37,6 +51,7 @@ static void release_errand(void *context)
 {
 	struct errand *errand = context;
 
+	cs_run_list_fini(&errand->before);
 	cs_run_list_fini(&errand->list);
 	cs_free(errand->directory);
 	cs_free(errand);
@@ -46,7 +61,7 @@ static enum cs_status read_list(struct cs_job *job, void *context, struct cs_err
 {
 	struct errand *errand = context;
 
-	return cs_run_list_read(errand->directory, job, &errand->list, error);
+	return cs_run_list_read(errand->directory, &errand->before, errand->quick, job, &errand->list, error);
 }
 
 static void start_reading(struct cs_view *view)
@@ -58,8 +73,9 @@ static void start_reading(struct cs_view *view)
 	if (!errand)
 		return;
 	errand->directory = cs_strdup(runs->directory);
-	if (!errand->directory) {
-		cs_free(errand);
+	errand->quick = runs->read == 0; /* names first */
+	if (!errand->directory || cs_run_list_copy(&runs->list, &errand->before, NULL)) {
+		release_errand(errand);
 		return;
 	}
 	if (cs_work_start(view->session->works, NULL, read_list, errand, release_errand, &runs->work, &error))
@@ -72,42 +88,90 @@ static enum cs_status open_runs(struct cs_view *view, const void *argument, stru
 	struct runs *runs = view->state;
 
 	runs->directory = cs_strdup(from->directory);
+	runs->order.column = BY_AGE;
 	if (!runs->directory)
 		return cs_fail_memory(error, "a list of runs");
 	start_reading(view);
 	return CS_OK;
 }
 
+static int by_number(double x, double y)
+{
+	if (isnan(x) || isnan(y))
+		return isnan(x) - isnan(y);
+	return x > y ? -1 : x < y;
+}
+
+static int state_rank(const struct cs_run_state *run)
+{
+	return run->alive ? 0 : run->finished ? 1 : 2;
+}
+
+static int compare_by(const struct cs_run_state *x, const struct cs_run_state *y, enum column column)
+{
+	switch (column) {
+	case BY_STATE:
+		return state_rank(x) - state_rank(y);
+	case BY_EPOCH:
+		return by_number((double)x->epoch, (double)y->epoch);
+	case BY_ACCURACY:
+		return by_number(x->best_val_accuracy, y->best_val_accuracy);
+	case BY_AGE:
+		return by_number(x->modified, y->modified);
+	case BY_MODEL:
+		return strcmp(x->model, y->model) ? strcmp(x->model, y->model) : strcmp(x->dataset, y->dataset);
+	default:
+		return strcmp(x->path, y->path);
+	}
+}
+
 static int compare(const void *a, const void *b, void *context)
 {
-	const struct cs_run_state *x = a, *y = b;
-	enum order order = *(enum order *)context;
+	const struct runs *runs = context;
+	const struct cs_run_state *x = &runs->list.runs[*(const int *)a], *y = &runs->list.runs[*(const int *)b];
+	int word = compare_by(x, y, runs->order.column);
 
-	if (order == BY_AGE && x->modified != y->modified)
-		return x->modified > y->modified ? -1 : 1;
-	if (order == BY_ACCURACY && (isnan(x->best_val_accuracy) != isnan(y->best_val_accuracy)))
-		return isnan(x->best_val_accuracy) ? 1 : -1;
-	if (order == BY_ACCURACY && x->best_val_accuracy != y->best_val_accuracy)
-		return x->best_val_accuracy > y->best_val_accuracy ? -1 : 1;
+	if (word)
+		return runs->order.back ? -word : word;
 	return strcmp(x->path, y->path);
 }
 
-/* Sort, and keep the cursor on the run it was on. */
-static void sort(struct runs *runs, const char *path)
+static bool passes(const struct runs *runs, const struct cs_run_state *run)
 {
-	qsort_r(runs->list.runs, (size_t)runs->list.count, sizeof *runs->list.runs, compare, &runs->order);
-	runs->table.count = runs->list.count;
-	for (int i = 0; path && i < runs->list.count; i++) {
-		if (strcmp(runs->list.runs[i].path, path) == 0)
-			runs->table.cursor = i;
-	}
+	return !runs->filter[0] || strcasestr(run->path, runs->filter) || strcasestr(run->model, runs->filter) ||
+		strcasestr(run->dataset, runs->filter);
+}
+
+static const struct cs_run_state *run_at(const struct runs *runs, int row)
+{
+	return row >= 0 && row < runs->shown_count ? &runs->list.runs[runs->shown[row]] : NULL;
 }
 
 static const struct cs_run_state *current(const struct runs *runs)
 {
-	if (runs->table.cursor < 0 || runs->table.cursor >= runs->list.count)
-		return NULL;
-	return &runs->list.runs[runs->table.cursor];
+	return run_at(runs, runs->table.cursor);
+}
+
+/* Filter and sort, and keep the cursor on the run it was on. */
+static void sort(struct runs *runs, const char *path)
+{
+	int *shown = cs_alloc((size_t)(runs->list.count + 1) * sizeof *shown);
+
+	if (!shown)
+		return;
+	cs_free(runs->shown);
+	runs->shown = shown;
+	runs->shown_count = 0;
+	for (int i = 0; i < runs->list.count; i++) {
+		if (passes(runs, &runs->list.runs[i]))
+			shown[runs->shown_count++] = i;
+	}
+	qsort_r(shown, (size_t)runs->shown_count, sizeof *shown, compare, runs);
+	runs->table.count = runs->shown_count;
+	for (int i = 0; path && *path && i < runs->shown_count; i++) {
+		if (strcmp(run_at(runs, i)->path, path) == 0)
+			runs->table.cursor = i;
+	}
 }
 
 static void sort_again(struct runs *runs)
@@ -119,13 +183,68 @@ static void sort_again(struct runs *runs)
 	sort(runs, path);
 }
 
+/* ---- marks ---- */
+
+static int mark_of(const struct runs *runs, const char *path)
+{
+	for (int i = 0; i < runs->marked_count; i++) {
+		if (strcmp(runs->marked[i], path) == 0)
+			return i;
+	}
+	return -1;
+}
+
+static void mark(struct cs_view *view, const struct cs_run_state *run)
+{
+	struct runs *runs = view->state;
+	int at = mark_of(runs, run->path);
+	char **larger;
+
+	if (at >= 0) {
+		cs_free(runs->marked[at]);
+		runs->marked_count--;
+		memmove(runs->marked + at, runs->marked + at + 1,
+			(size_t)(runs->marked_count - at) * sizeof *runs->marked);
+		return;
+	}
+	if (runs->marked_count == CS_CURVE_RUNS) {
+		cs_session_say(view->session, CS_STYLE_WARN, "%d runs are marked, the most for one figure", CS_CURVE_RUNS);
+		return;
+	}
+	larger = cs_realloc(runs->marked, (size_t)runs->marked_count + 1, sizeof *runs->marked);
+	if (!larger)
+		return;
+	runs->marked = larger;
+	larger[runs->marked_count] = cs_strdup(run->path);
+	runs->marked_count += larger[runs->marked_count] != NULL;
+}
+
+/* The run under the cursor; with marks, those in one figure. */
+static void open_figure(struct cs_view *view)
+{
+	struct runs *runs = view->state;
+	const struct cs_run_state *run = current(runs);
+	struct cs_run_argument argument = {0};
+
+	if (!run)
+		return;
+	argument.directory = run->path;
+	if (runs->marked_count > 0) {
+		argument.directory = runs->marked[0];
+		argument.others = (const char *const *)runs->marked + 1;
+		argument.other_count = runs->marked_count - 1;
+	}
+	cs_view_push(view->session, &cs_view_run, &argument);
+}
+
 static bool tick_runs(struct cs_view *view)
 {
 	struct runs *runs = view->state;
 	struct cs_error error;
+	bool quick = false;
 
 	if (!runs->work) {
-		if (cs_ui_clock() - runs->read < 0.001 * REFRESH_MS)
+		if (runs->read > 0 && cs_ui_clock() - runs->read < 0.001 * REFRESH_MS)
 			return false;
 		start_reading(view);
 		return false;
@@ -143,11 +262,14 @@ static bool tick_runs(struct cs_view *view)
 			memcpy(path, current(runs)->path, sizeof path);
 		runs->list = errand->list;
 		errand->list = old;
+		quick = errand->quick;
 		sort(runs, path);
 	}
 	cs_work_drop(runs->work);
 	runs->work = NULL;
 	runs->read = cs_ui_clock();
+	if (quick)
+		start_reading(view); /* now what is in them */
 	return true;
 }
 
@@ -160,20 +282,27 @@ static const char *short_name(const struct runs *runs, const struct cs_run_state
 	return run->path;
 }
 
-static void draw_run(const struct cs_view *view, int row, const struct cs_run_state *run, bool selected)
+static void draw_run(struct cs_view *view, int row, int place, bool selected)
 {
 	const struct runs *runs = view->state;
+	const struct cs_run_state *run = run_at(runs, place);
+	bool known = runs->list.known[runs->shown[place]];
 	struct cs_screen *screen = &view->session->screen;
 	int wide = screen->columns - 62 > 18 ? screen->columns - 62 : 18;
 	char age[48];
 
+	if (mark_of(runs, run->path) >= 0)
+		cs_screen_put(screen, row, 0, 1, CS_STYLE_KEY, "●");
 	cs_screen_put(screen, row, 1, wide - 2, CS_STYLE_TEXT, "%s", short_name(runs, run));
-	if (run->alive)
+	if (!known)
+		cs_screen_put(screen, row, wide, 9, CS_STYLE_DIM, "...");
+	else if (run->alive)
 		cs_screen_put(screen, row, wide, 9, CS_STYLE_GOOD, "training");
 	else
 		cs_screen_put(screen, row, wide, 9, run->finished ? CS_STYLE_TEXT : CS_STYLE_WARN, "%s",
 			run->finished ? "done" : "stopped");
-	cs_screen_put_right(screen, row, wide + 17, CS_STYLE_TEXT, run->epochs > 0 ? "%lld/%lld" : "%lld",
+	if (known)
+		cs_screen_put_right(screen, row, wide + 17, CS_STYLE_TEXT, run->epochs > 0 ? "%lld/%lld" : "%lld",
 		(long long)run->epoch, (long long)run->epochs);
 	if (run->best_epoch >= 0 && !isnan(run->best_val_accuracy))
 		cs_screen_put_right(screen, row, wide + 26, CS_STYLE_TITLE, "%.1f %%", 100 * run->best_val_accuracy);
@@ -184,6 +313,38 @@ static void draw_run(const struct cs_view *view, int row, const struct cs_run_st
 		cs_screen_shade(screen, row, 0, screen->columns, CS_STYLE_SELECT);
 }
 
+static void draw_head(struct cs_view *view, int column, enum column which, bool right)
+{
+	const struct runs *runs = view->state;
+	struct cs_screen *screen = &view->session->screen;
+	enum cs_style style = runs->order.column == which ? CS_STYLE_KEY : CS_STYLE_DIM;
+	int width = (int)strlen(column_names[which]), at = right ? column - width : column;
+
+	cs_screen_put(screen, 2, at, width, style, "%s", column_names[which]);
+	cs_spots_add(&view->session->spots, (struct cs_area){2, at, 1, width}, CS_SPOT_HEAD, which);
+}
+
+static void draw_title(struct cs_view *view)
+{
+	const struct runs *runs = view->state;
+	struct cs_screen *screen = &view->session->screen;
+	char marks[40] = "", some[40] = "";
+	int used;
+
+	used = 1 +
+		cs_screen_put(screen, 0, 1, -1, CS_STYLE_TITLE, "convscope  %s",
+			strcmp(runs->directory, ".") == 0 ? "runs here" : runs->directory);
+	if (runs->filter[0])
+		cs_screen_put(screen, 0, used + 2, -1, CS_STYLE_KEY, "filter: %s", runs->filter);
+	if (runs->marked_count)
+		snprintf(marks, sizeof marks, "%d marked · ", runs->marked_count);
+	if (runs->shown_count != runs->list.count)
+		snprintf(some, sizeof some, "%d of ", runs->shown_count);
+	cs_screen_put_right(screen, 0, screen->columns - 1, CS_STYLE_DIM, "%s%s%d %s · sort: %s %s", marks, some,
+		runs->list.count, runs->list.count == 1 ? "run" : "runs", column_names[runs->order.column],
+		runs->order.back ? "▴" : "▾");
+}
+
 static void draw_runs(struct cs_view *view)
 {
 	struct runs *runs = view->state;
@@ -191,25 +352,34 @@ static void draw_runs(struct cs_view *view)
 	int page = view->session->body_rows - HEAD;
 	int wide = screen->columns - 62 > 18 ? screen->columns - 62 : 18;
 
-	cs_screen_put(screen, 0, 1, -1, CS_STYLE_TITLE, "convscope  %s",
-		strcmp(runs->directory, ".") == 0 ? "runs here" : runs->directory);
-	cs_screen_put_right(screen, 0, screen->columns - 1, CS_STYLE_DIM, "%d %s · sort: %s ▾", runs->list.count,
-		runs->list.count == 1 ? "run" : "runs", order_names[runs->order]);
+	draw_title(view);
 	if (page < 1)
 		return;
-	cs_screen_put(screen, 2, 1, wide - 2, CS_STYLE_DIM, "run");
-	cs_screen_put(screen, 2, wide, 9, CS_STYLE_DIM, "state");
-	cs_screen_put_right(screen, 2, wide + 17, CS_STYLE_DIM, "epoch");
-	cs_screen_put_right(screen, 2, wide + 26, CS_STYLE_DIM, "best val");
-	cs_screen_put_right(screen, 2, wide + 40, CS_STYLE_DIM, "written");
-	cs_screen_put(screen, 2, wide + 42, -1, CS_STYLE_DIM, "model · data");
+	draw_head(view, 1, BY_NAME, false);
+	draw_head(view, wide, BY_STATE, false);
+	draw_head(view, wide + 17, BY_EPOCH, true);
+	draw_head(view, wide + 26, BY_ACCURACY, true);
+	draw_head(view, wide + 40, BY_AGE, true);
+	draw_head(view, wide + 42, BY_MODEL, false);
 	cs_table_settle(&runs->table, page);
-	for (int i = 0; i < page && runs->table.top + i < runs->list.count; i++)
-		draw_run(view, HEAD + i, &runs->list.runs[runs->table.top + i],
-			runs->table.top + i == runs->table.cursor);
-	if (runs->list.count == 0)
+	for (int i = 0; i < page && runs->table.top + i < runs->shown_count; i++) {
+		draw_run(view, HEAD + i, runs->table.top + i, runs->table.top + i == runs->table.cursor);
+		cs_spots_add(&view->session->spots, (struct cs_area){HEAD + i, 0, 1, screen->columns}, CS_SPOT_ITEM,
+			runs->table.top + i);
+	}
+	if (runs->shown_count == 0)
 		cs_screen_put(screen, HEAD, 1, -1, CS_STYLE_DIM, "%s",
-			runs->read > 0 ? "no runs are left here" : "looking for runs ...");
+			runs->read == 0          ? "looking for runs ..."
+				: runs->filter[0] ? "no run holds that"
+						  : "no runs are left here");
+}
+
+static void sort_by(struct cs_view *view, enum column column, bool back)
+{
+	struct runs *runs = view->state;
+
+	runs->order = (struct order){column, back};
+	sort_again(runs);
 }
 
 static bool act_runs(struct cs_view *view, enum cs_action action, int argument)
@@ -223,23 +393,63 @@ static bool act_runs(struct cs_view *view, enum cs_action action, int argument)
 	switch (action) {
 	case CS_ACTION_ENTER:
 	case CS_ACTION_RIGHT:
-		if (run)
-			cs_view_push(view->session, &cs_view_run, &(struct cs_run_argument){.directory = run->path});
+		open_figure(view);
 		return true;
 	case CS_ACTION_SORT:
-		runs->order = (runs->order + 1) % ORDERS;
-		sort_again(runs);
+		sort_by(view, (runs->order.column + 1) % COLUMNS, false);
+		return true;
+	case CS_ACTION_SORT_BACK:
+		sort_by(view, runs->order.column, !runs->order.back);
+		return true;
+	case CS_ACTION_MARK:
+		if (run) {
+			mark(view, run);
+			cs_table_move(&runs->table, CS_ACTION_DOWN, view->session->body_rows - HEAD);
+		}
 		return true;
 	default:
 		return false;
 	}
 }
 
+static bool select_run(struct cs_view *view, int64_t index)
+{
+	struct runs *runs = view->state;
+	bool there = runs->table.cursor == (int)index;
+
+	runs->table.cursor = (int)index;
+	return there;
+}
+
+/* The head of a column sorts by it, once more the other way round. */
+static bool point_runs(struct cs_view *view, const struct cs_pointer *pointer, const struct cs_spot *spot)
+{
+	struct runs *runs = view->state;
+	bool again;
+
+	if (pointer->kind != CS_POINTER_PRESS || !spot || spot->kind != CS_SPOT_HEAD)
+		return false;
+	again = runs->order.column == (enum column)spot->index;
+	sort_by(view, (enum column)spot->index, again && !runs->order.back);
+	return true;
+}
+
+static void filter_runs(struct cs_view *view, const char *text)
+{
+	struct runs *runs = view->state;
+
+	if (!runs->filtering)
+		memcpy(runs->before, runs->filter, sizeof runs->before);
+	runs->filtering = view->session->prompt.active;
+	snprintf(runs->filter, sizeof runs->filter, "%s", text ? text : runs->before);
+	sort_again(runs);
+}
+
 static const char *row_text(void *context, int row)
 {
 	struct runs *runs = context;
 
-	return short_name(runs, &runs->list.runs[row]);
+	return short_name(runs, run_at(runs, row));
 }
 
 static void find_run(struct cs_view *view, const char *text, int step)
@@ -264,8 +474,8 @@ static enum cs_status export_runs(
 
 	if (path && out) {
 		fprintf(out, "run,state,epoch,epochs,best_epoch,best_val_accuracy,modified,model,dataset\n");
-		for (int i = 0; i < runs->list.count; i++) {
-			const struct cs_run_state *run = &runs->list.runs[i];
+		for (int i = 0; i < runs->shown_count; i++) {
+			const struct cs_run_state *run = run_at(runs, i);
 
 			fprintf(out, "\"%s\",%s,%lld,%lld,%lld,%g,%.0f,%s,\"%s\"\n", run->path,
 				run->alive              ? "training"
@@ -298,6 +508,10 @@ static void close_runs(struct cs_view *view)
 
 	cs_work_drop(runs->work);
 	cs_run_list_fini(&runs->list);
+	for (int i = 0; i < runs->marked_count; i++)
+		cs_free(runs->marked[i]);
+	cs_free(runs->marked);
+	cs_free(runs->shown);
 	cs_free(runs->directory);
 }
 
@@ -309,6 +523,9 @@ const struct cs_view_ops cs_view_runs = {
 	.draw = draw_runs,
 	.act = act_runs,
 	.tick = tick_runs,
+	.select = select_run,
+	.point = point_runs,
+	.filter = filter_runs,
 	.find = find_run,
 	.export = export_runs,
 	.label = label_runs,

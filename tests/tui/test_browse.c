@@ -38,7 +38,7 @@ static void without_a_target_the_newest_run_comes_up(void **state)
 	expect("layers");
 	expect("1 conv1 6  2 conv2 20  3 dense1 4");
 	harness_keys(&h, ESC);
-	expect("1 run · sort: newest");
+	expect("1 run · sort: written");
 	expect("tiny");
 	harness_keys(&h, ESC); /* back from the first screen: the end */
 	assert_int_equal(harness_end(&h, 10), 0);

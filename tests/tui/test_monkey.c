@@ -167,8 +167,10 @@ static void memory_stays_flat(void **state)
 		int quarter = (int)(4 * (harness_now() - began) / length);
 
 		harness_pump(&h, rand_r(&seed) % 25);
-		if (h.ended)
-			fail_msg("the session ended after %ld keys", pressed);
+		if (h.ended) {
+			harness_print(&h);
+			fail_msg("the session ended after %ld keys, with code %d", pressed, harness_end(&h, 5));
+		}
 		if (*key == 'q' || *key == '\033' || *key == 'e') {
 			/* back as far as the first screen and no further: beginning again would hide growth; and no files */
 			harness_pump(&h, 250);

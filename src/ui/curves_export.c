@@ -1,0 +1,106 @@
+/* curves_export.c: learning curves as files. See curves.h. */
+#include "ui/curves.h"
+
+#include "core/alloc.h"
+#include "io/file.h"
+#include "io/h5_save.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const quantity_names[CS_QUANTITIES] = {"accuracy", "loss"};
+
+static enum cs_status fill(struct cs_h5 *file, void *context, struct cs_error *error)
+{
+	const struct cs_curves *curves = context;
+	enum cs_status status = CS_OK;
+
+	if (curves->epoch_count)
+		status = cs_h5_write_array(file, "/epochs", CS_H5_F64,
+			CS_SHAPE(curves->epoch_count, (int64_t)(sizeof(struct cs_epoch) / sizeof(double))),
+			curves->epochs, error);
+	if (!status && curves->epoch_count)
+		status = cs_h5_write_string(file, "/epochs", "columns",
+			"epoch train_loss train_accuracy val_loss val_accuracy val_top5 rate images_per_second seconds "
+			"time",
+			error);
+	if (!status && curves->point_count)
+		status = cs_h5_write_array(file, "/points", CS_H5_F64,
+			CS_SHAPE(curves->point_count, (int64_t)(sizeof(struct cs_point) / sizeof(double))),
+			curves->points, error);
+	if (!status && curves->point_count)
+		status = cs_h5_write_string(
+			file, "/points", "columns", "step epoch loss accuracy rate images_per_second", error);
+	return status;
+}
+
+/* One row a point of a line. */
+static enum cs_status save_table(
+	const struct cs_lines lines[CS_QUANTITIES], const char *path, struct cs_error *error)
+{
+	char *text = NULL;
+	size_t length = 0;
+	FILE *out = open_memstream(&text, &length);
+	enum cs_status status;
+
+	if (!out)
+		return cs_fail_memory(error, "a table");
+	fprintf(out, "quantity,line,epochs,value,low,high\n");
+	for (int q = 0; q < CS_QUANTITIES; q++) {
+		for (int i = 0; i < lines[q].count; i++) {
+			const struct cs_line *line = &lines[q].lines[i];
+
+			for (long k = 0; k < line->count; k++) {
+				fprintf(out, "%s,\"%s\",%.9g,%.9g,", quantity_names[q], line->name, line->x[k],
+					line->y[k]);
+				if (line->low)
+					fprintf(out, "%.9g,%.9g\n", line->low[k], line->high[k]);
+				else
+					fprintf(out, ",\n");
+			}
+		}
+	}
+	status = fclose(out) == 0 ? cs_file_write(path, text, length, error) : cs_fail_memory(error, "a table");
+	free(text);
+	return status;
+}
+
+enum cs_status cs_curves_export(const struct cs_plot plots[CS_QUANTITIES], const struct cs_lines lines[CS_QUANTITIES],
+	const struct cs_curves *history, const char *stem, struct cs_error *error)
+{
+	char *paths[2 * CS_QUANTITIES + 2] = {NULL};
+	enum cs_status status = CS_OK;
+	int made = 0;
+
+	for (int q = 0; q < CS_QUANTITIES && !status; q++) {
+		for (int svg = 0; svg < 2 && !status; svg++) {
+			char *path = cs_format("%s-%s.%s", stem, quantity_names[q], svg ? "svg" : "png");
+
+			if (!path)
+				status = cs_fail_memory(error, "a path");
+			else
+				status = svg ? cs_plot_save_svg(&plots[q], CS_CURVES_WIDTH, CS_CURVES_HEIGHT, path, error)
+					     : cs_plot_save_png(&plots[q], CS_CURVES_WIDTH, CS_CURVES_HEIGHT, path, error);
+			paths[made++] = path;
+		}
+	}
+	for (int numbers = 0; numbers < 2 && !status; numbers++) {
+		char *path = cs_format("%s.%s", stem, numbers ? "hdf5" : "csv");
+
+		if (!path)
+			status = cs_fail_memory(error, "a path");
+		else
+			status = numbers ? cs_h5_save(path, fill, (void *)history, error)
+					 : save_table(lines, path, error);
+		paths[made++] = path;
+	}
+	for (int i = 0; i < made; i++) {
+		if (status && i < made - 1 && paths[i])
+			unlink(paths[i]);
+		cs_free(paths[i]);
+	}
+	return status;
+}
