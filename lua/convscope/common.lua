@@ -11,6 +11,15 @@ local function number(text)
   return value
 end
 
+-- 0.5, or 1/255.
+local function fraction(text)
+  local above, below = text:match "^%s*([^/]+)/([^/]+)%s*$"
+  local value = above and tonumber(above) and tonumber(below) and tonumber(below) ~= 0 and tonumber(above) / tonumber(below)
+    or tonumber(text)
+  if not value then return nil, ("expected a number, not '%s'"):format(text) end
+  return value
+end
+
 function common.integer(low, high)
   return function(text)
     local value = math.tointeger(tonumber(text))
@@ -42,9 +51,27 @@ function common.model_arguments(parser)
   common.model_options(parser)
 end
 
-function common.model_options(parser)
+-- "96" or "96x128" as {rows, columns}.
+function common.size(text)
+  local rows, columns = text:match "^(%d+)[xX](%d+)$"
+  rows, columns = math.tointeger(tonumber(rows or text)), math.tointeger(tonumber(columns or text))
+  if not rows or not columns or rows < 1 or columns < 1 or rows > 65536 or columns > 65536 then
+    return nil, ("expected a number of pixels, or ROWSxCOLUMNS, not '%s'"):format(text)
+  end
+  return { rows, columns }
+end
+
+-- What a person can say of a model file that does not say it. It is remembered beside the file.
+function common.model_options(parser, without)
+  without = without or {}
   parser:option("--arch", "Architecture (JSON) of a file that holds weights only."):argname "FILE.json"
-  parser:option("--scale", "For models that say nothing: pixels 0-255 are multiplied by this (1/255).", nil, number):argname "S"
+  if not without.size then
+    parser:option("--size", "For models that leave it open: how large pictures are.", nil, common.size):argname "N|ROWSxCOLUMNS"
+  end
+  if not without.classes then
+    parser:option("--classes", "Names of the classes: one a line, or JSON."):argname "FILE"
+  end
+  parser:option("--scale", "For models that say nothing: pixels 0-255 are multiplied by this (1/255).", nil, fraction):argname "S"
   parser:option("--mean", "... then this is subtracted: one number, or R,G,B."):argname "M"
   parser:option("--std", "... then divided by this: one number, or R,G,B."):argname "D"
   parser:flag("--bgr", "... and channels go in as B, G, R.")
@@ -61,22 +88,61 @@ local function numbers(name, text)
   return #out == 1 and out[1] or out
 end
 
-function common.load_model(args)
-  local net = cli.check(cs.load(args.model, { arch = args.arch }))
+-- Class names of --classes into the network.
+local function name_classes(net, args)
+  local names = cli.check(require("convscope.classes").read(args.classes))
+  if #names ~= net.classes then
+    cli.fail("%s names %d classes, but %s tells %d apart", args.classes, #names, args.model, net.classes)
+  end
+  net:set_classes(names)
+end
+
+-- Remember beside the file what was said of it now, and say so.
+local function remember(net, args, said)
+  if #said == 0 then return end
+  local where, message = net:remember()
+  if where then
+    cli.say("remembered of %s: %s (in %s)", args.model, table.concat(said, ", "), where)
+  else
+    cli.say("note: what was said of %s holds for this time only: %s", args.model, message)
+  end
+end
+
+-- The network of args.model, with what its options say of it; what they say is remembered. `quiet`: no word on pre-processing that
+-- nobody knows.
+function common.load_model(args, quiet)
+  local net = cli.check(cs.load(args.model, { arch = args.arch, size = args.size }))
+  local said = {}
+  if args.arch then said[#said + 1] = "its architecture" end
+  if args.size then
+    if net.input[1] == args.size[1] and net.input[2] == args.size[2] then
+      said[#said + 1] = ("pictures of %dx%d"):format(args.size[1], args.size[2])
+    else
+      cli.say("note: %s says itself that its pictures are %dx%d; --size is not used", args.model, net.input[1], net.input[2] or 1)
+      args.size = nil
+    end
+  end
+  local pre = net.preprocess
   local given = args.scale or args.mean or args.std or args.bgr
-  if given and net.preprocess.known then
+  if given and pre.known and not pre.remembered then
     cli.say("note: %s says itself how pixels go in; --scale, --mean, --std and --bgr are not used", args.model)
   elseif given then
     if args.scale == 0 then cli.usage "--scale is 0; every picture would be black" end
     net:set_preprocess {
       scale = args.scale or 1 / 255,
-      mean = args.mean and numbers("--mean", args.mean),
-      std = args.std and numbers("--std", args.std),
-      bgr = args.bgr,
+      mean = args.mean and numbers("--mean", args.mean) or 0,
+      std = args.std and numbers("--std", args.std) or 1,
+      bgr = args.bgr or false,
     }
-  elseif not net.preprocess.known then
+    said[#said + 1] = "how pixels go in"
+  elseif not pre.known and not quiet then
     cli.say("note: %s does not say how pixels go in; they are divided by 255 (--scale, --mean, --std, --bgr say otherwise)", args.model)
   end
+  if args.classes and type(args.classes) == "string" then
+    name_classes(net, args)
+    said[#said + 1] = ("the names of %d classes"):format(net.classes)
+  end
+  remember(net, args, said)
   if args.precision then cli.check(net:set_precision(args.precision)) end
   return net
 end

@@ -17,6 +17,7 @@
 #include "model/keras_plan.h"
 #include "model/model_internal.h"
 #include "model/onnx.h"
+#include "model/sidecar.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -102,6 +103,8 @@ void cs_model_free(struct cs_model *model)
 	free_list(model->class_names, model->class_count);
 	cs_free(model->dataset);
 	cs_free(model->path);
+	cs_free(model->sidecar);
+	cs_free(model->given_arch);
 	cs_free(model->record[0]);
 	cs_free(model->record[1]);
 	cs_free(model);
@@ -432,32 +435,60 @@ out:
 	return status;
 }
 
+/* By content, whatever the file is called. */
+static enum cs_status load_file(
+	const char *path, const struct cs_model_options *options, struct cs_model **out, struct cs_error *error)
+{
+	struct cs_h5 *file = NULL;
+	enum cs_status status = recognise(path, error);
+
+	if (status)
+		return status;
+	if (cs_archive_recognise(path))
+		return load_zip(path, options, out, error);
+	if (cs_onnx_recognise(path))
+		return cs_onnx_model_load(path, out, error);
+	status = open_weights(path, NULL, 0, &file, error);
+	if (!status)
+		status = read_model(file, path, options, out, error);
+	if (file)
+		cs_h5_close(file, NULL);
+	return status;
+}
+
 enum cs_status cs_model_load(
 	const char *name, const struct cs_model_options *options, struct cs_model **out, struct cs_error *error)
 {
-	struct cs_h5 *file = NULL;
-	char *path = NULL;
+	struct cs_model_options all = options ? *options : (struct cs_model_options){0};
+	char *path = NULL, *where = NULL, *arch = NULL;
+	struct cs_model *model = NULL;
+	json_t *sidecar;
 	enum cs_status status = cs_model_resolve(name, &path, error);
 
 	if (status)
 		return status;
-	status = recognise(path, error);
+	/* What is said now goes before what was said once. */
+	sidecar = cs_sidecar_open(path, &where);
+	if (sidecar) {
+		int64_t size[2] = {0};
+
+		arch = cs_sidecar_arch(sidecar, size);
+		all.arch = all.arch ? all.arch : arch;
+		for (int i = 0; i < 2; i++)
+			all.size[i] = all.size[i] ? all.size[i] : size[i];
+	}
+	status = load_file(path, &all, &model, error);
 	if (status)
 		goto out;
-	if (cs_archive_recognise(path)) {
-		status = load_zip(path, options, out, error);
-		goto out;
-	}
-	if (cs_onnx_recognise(path)) {
-		status = cs_onnx_model_load(path, out, error);
-		goto out;
-	}
-	status = open_weights(path, NULL, 0, &file, error);
-	if (!status)
-		status = read_model(file, path, options, out, error);
+	if (sidecar)
+		cs_sidecar_apply(sidecar, where, model);
+	model->given_arch = all.arch ? cs_strdup(all.arch) : NULL;
+	memcpy(model->given_size, all.size, sizeof model->given_size);
+	*out = model;
 out:
-	if (file)
-		cs_h5_close(file, NULL);
+	json_decref(sidecar);
+	cs_free(arch);
+	cs_free(where);
 	cs_free(path);
 	return status;
 }

@@ -9,10 +9,14 @@ struct cs_model {
 	struct cs_network *network; /* owned */
 	struct cs_preprocess preprocess;
 	bool preprocess_known; /* false: the file said nothing, the default is in use */
+	bool preprocess_remembered, classes_remembered; /* said by a person (sidecar.h), not by the file */
 	int class_count;
 	char **class_ids, **class_names; /* [class_count] or NULL */
 	char *dataset; /* specification of the data it was trained on, or NULL */
 	char *path; /* where it was read from, or NULL */
+	char *sidecar; /* where what was said of it is remembered, or NULL */
+	char *given_arch; /* the architecture and size that its file lacks, as they were given or remembered; or NULL, 0 */
+	int64_t given_size[2];
 	/* The curves of its training as rows of numbers (history.h: struct cs_epoch, struct cs_point), kept for whoever writes the model anew. */
 	double *record[2];
 	int64_t record_rows[2], record_columns[2];
@@ -37,6 +41,11 @@ enum cs_status cs_model_resolve(const char *name, char **path, struct cs_error *
 /* Resolve and read. Errors name the file, the layer and what was expected. */
 enum cs_status cs_model_load(
 	const char *name, const struct cs_model_options *options, struct cs_model **out, struct cs_error *error);
+
+/* Remember what was said of a model that was read from a file: pre-processing and class names as far as they are marked, the architecture and
+ * size it was read with. In a file beside it, or in the user's data directory; model->sidecar is where. Errors: CS_ERR_ARGUMENT (it has no
+ * file), CS_ERR_IO (neither place can be written). */
+enum cs_status cs_model_remember(struct cs_model *model, struct cs_error *error);
 
 /* Write Keras 2 HDF5 (model_config, model_weights) with our own group beside it, safely (temporary, sync, rename). */
 enum cs_status cs_model_save(const struct cs_model *model, const char *path, struct cs_error *error);

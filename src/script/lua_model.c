@@ -20,13 +20,33 @@
 #include <stdio.h>
 #include <string.h>
 
+static void read_size(lua_State *L, int64_t size[2])
+{
+	int type = lua_istable(L, 2) ? lua_getfield(L, 2, "size") : (lua_pushnil(L), LUA_TNIL);
+
+	for (int i = 0; i < 2 && type != LUA_TNIL; i++) {
+		int ok;
+
+		if (type == LUA_TTABLE)
+			lua_geti(L, -1, i + 1);
+		else
+			lua_pushvalue(L, -1);
+		size[i] = (int64_t)lua_tointegerx(L, -1, &ok);
+		lua_pop(L, 1);
+		if (!ok || size[i] < 1 || size[i] > 1 << 16)
+			luaL_argerror(L, 2, "option 'size' must be a number of pixels, or two");
+	}
+	lua_pop(L, 1);
+}
+
 /*** cs.load(name[, options])
- * A network from a model file, a run directory (its best), or the name of an installed model. Option `arch`: the path of a JSON file
- * with the architecture, for files that hold weights only. nil, message, code when it cannot be read.
+ * A network from a model file, a run directory (its best), or the name of an installed model. Options: `arch`, the path of a JSON file
+ * with the architecture, for files that hold weights only; `size`, a number or {rows, columns}, for models that leave open how large pictures
+ * are. What was remembered of the file (net:remember) is applied. nil, message, code when it cannot be read.
  */
 static int l_load(lua_State *L)
 {
-	static const char *const names[] = {"arch", NULL};
+	static const char *const names[] = {"arch", "size", NULL};
 	const char *name = luaL_checkstring(L, 1), *arch;
 	struct cs_model_options options = {0};
 	struct cs_model *model;
@@ -39,6 +59,7 @@ static int l_load(lua_State *L)
 	lua_settop(L, 2);
 	cs_value_options(L, 2, names);
 	arch = cs_value_string(L, 2, "arch", NULL);
+	read_size(L, options.size);
 	handle = cs_handle_push(L, &cs_lua_network_type);
 	if (arch && cs_file_read(arch, 16 << 20, &text, &size, &error))
 		return cs_value_fail(L, &error);
@@ -208,13 +229,39 @@ static int l_set_classes(lua_State *L)
 	}
 	if (cs_model_set_classes(model, count, ids, names, &error))
 		return cs_value_fail(L, &error);
+	model->classes_remembered = true;
 	lua_settop(L, 1);
 	return 1;
 }
 
+/*** net:remember()
+ * Remember beside its file what was said of a network that came from one: pre-processing (net:set_preprocess) and class names
+ * (net:set_classes), the architecture and size it was loaded with. Whoever loads the file next has them; the file itself is not touched. Returns
+ * the path of what was written (MODEL.convscope.json, or one in the user's data directory), or nil, message, code.
+ */
+static int l_remember(lua_State *L)
+{
+	struct cs_model *model = cs_lua_network_check(L, 1);
+	struct cs_error error;
+
+	if (cs_model_remember(model, &error))
+		return cs_value_fail(L, &error);
+	lua_pushstring(L, model->sidecar);
+	return 1;
+}
+
+/*** net.remembered
+ * The path of the file with what is remembered of the network's; nil where there is none.
+ */
+static int get_remembered(lua_State *L)
+{
+	lua_pushstring(L, cs_lua_network_check(L, 1)->sidecar);
+	return 1;
+}
+
 /*** net.preprocess
- * How pixels become the network's numbers: a table with `scale`, `mean` and `std` (lists of three), `bgr`, and `known` (false: the
- * file said nothing, pixels are divided by 255). A pixel p in 0 .. 255 becomes (p * scale - mean) / std.
+ * How pixels become the network's numbers: a table with `scale`, `mean` and `std` (lists of three), `bgr`, `known` (false: nothing
+ * was said, pixels are divided by 255) and `remembered` (a person said it, not the file). A pixel p in 0 .. 255 becomes (p * scale - mean) / std.
  */
 static int get_preprocess(lua_State *L)
 {
@@ -235,6 +282,8 @@ static int get_preprocess(lua_State *L)
 	lua_setfield(L, -2, "bgr");
 	lua_pushboolean(L, model->preprocess_known);
 	lua_setfield(L, -2, "known");
+	lua_pushboolean(L, model->preprocess_remembered);
+	lua_setfield(L, -2, "remembered");
 	return 1;
 }
 
@@ -265,7 +314,7 @@ static void read_three(lua_State *L, const char *key, bool divides, float out[3]
  */
 static int l_set_preprocess(lua_State *L)
 {
-	static const char *const names[] = {"scale", "mean", "std", "bgr", "known", NULL};
+	static const char *const names[] = {"scale", "mean", "std", "bgr", "known", "remembered", NULL};
 	struct cs_model *model = cs_lua_network_check(L, 1);
 	struct cs_preprocess pre = model->preprocess;
 
@@ -277,7 +326,7 @@ static int l_set_preprocess(lua_State *L)
 	read_three(L, "std", true, pre.deviation);
 	pre.bgr = cs_value_boolean(L, 2, "bgr", pre.bgr);
 	model->preprocess = pre;
-	model->preprocess_known = true;
+	model->preprocess_known = model->preprocess_remembered = true;
 	lua_settop(L, 1);
 	return 1;
 }
@@ -597,6 +646,7 @@ static int l_evaluate(lua_State *L)
 
 static const luaL_Reg methods[] = {
 	{"save", l_save},
+	{"remember", l_remember},
 	{"copy", l_copy},
 	{"class_name", l_class_name},
 	{"set_classes", l_set_classes},
@@ -614,6 +664,7 @@ static const luaL_Reg getters[] = {
 	{"preprocess", get_preprocess},
 	{"dataset", get_dataset},
 	{"path", get_path},
+	{"remembered", get_remembered},
 	{NULL, NULL},
 };
 

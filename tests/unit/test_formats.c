@@ -178,6 +178,108 @@ static void the_ending_chooses_the_format(void **state)
 	assert_null(cs_model_format_of(".h5"));
 }
 
+/* --- what is remembered of a model file --- */
+
+/* A model file that says nothing of pixels and classes. */
+static void write_silent(const char *name)
+{
+	struct cs_model *model = a_model();
+
+	model->preprocess_known = false;
+	MUST(cs_model_set_classes(model, 0, NULL, NULL, error));
+	MUST(cs_model_save(model, in_directory(name), error));
+	cs_model_free(model);
+}
+
+static void what_was_said_is_remembered_beside_the_file(void **state)
+{
+	char *ids[] = {(char *)"x", (char *)"y", (char *)"z"}, *before, *after;
+	struct cs_model *model = NULL;
+	size_t size, size_after;
+
+	(void)state;
+	write_silent("said.h5");
+	MUST(cs_file_read(in_directory("said.h5"), 1 << 24, &before, &size, error));
+	MUST(cs_model_load(in_directory("said.h5"), NULL, &model, error));
+	assert_false(model->preprocess_known);
+	assert_null(model->sidecar);
+	for (int round = 1; round <= 2; round++) {
+		model->preprocess.scale = 0.1f * (float)round;
+		model->preprocess.mean[2] = 0.7f;
+		model->preprocess.bgr = round == 1;
+		model->preprocess_known = model->preprocess_remembered = true;
+		MUST(cs_model_set_classes(model, 3, ids, ids, error));
+		model->classes_remembered = true;
+		MUST(cs_model_remember(model, error));
+		assert_non_null(strstr(model->sidecar, "said.h5.convscope.json"));
+		cs_model_free(model);
+		MUST(cs_model_load(in_directory("said.h5"), NULL, &model, error));
+		assert_true(model->preprocess_known && model->preprocess_remembered);
+		assert_true(model->preprocess.scale == 0.1f * (float)round);
+		assert_true(model->preprocess.mean[2] == 0.7f);
+		assert_int_equal(model->preprocess.bgr, round == 1);
+		assert_string_equal(model->class_names[2], "z");
+	}
+	cs_model_free(model);
+	MUST(cs_file_read(in_directory("said.h5"), 1 << 24, &after, &size_after, error));
+	assert_int_equal(size, size_after);
+	assert_memory_equal(before, after, size);
+	cs_free(before);
+	cs_free(after);
+}
+
+static void an_architecture_given_once_is_remembered(void **state)
+{
+	struct cs_model *model = a_model(), *back = NULL;
+	struct cs_error refusal;
+	char *arch;
+	size_t size;
+
+	(void)state;
+	MUST(cs_model_write(model, in_directory("alone.weights.h5"), error));
+	MUST(cs_model_write(model, in_directory("alone.json"), error));
+	MUST(cs_file_read(in_directory("alone.json"), 1 << 20, &arch, &size, error));
+	assert_int_not_equal(cs_model_load(in_directory("alone.weights.h5"), NULL, &back, &refusal), CS_OK);
+	assert_non_null(strstr(refusal.message, "--arch"));
+	MUST(cs_model_load(in_directory("alone.weights.h5"), &(struct cs_model_options){.arch = arch}, &back, error));
+	MUST(cs_model_remember(back, error));
+	cs_model_free(back);
+	MUST(cs_model_load(in_directory("alone.weights.h5"), NULL, &back, error));
+	assert_same(model, back);
+	cs_model_free(back);
+	cs_model_free(model);
+	cs_free(arch);
+}
+
+static void what_is_wrong_beside_a_model_does_not_keep_it_from_being_read(void **state)
+{
+	static const char *const texts[] = {
+		"",
+		"{",
+		"[1]",
+		"{\"scale\": \"1\"}",
+		"{\"scale\": 0}",
+		"{\"std\": [1, 0, 1]}",
+		"{\"mean\": [1, 2]}",
+		"{\"classes\": [\"a\", \"b\"]}",
+		"{\"classes\": [1, 2, 3]}",
+		"{\"size\": [-1, 1e99], \"architecture\": 7}",
+		"{\"scale\": 1, \"scale\": 2}",
+	};
+
+	(void)state;
+	write_silent("odd.h5");
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		struct cs_model *model = NULL;
+
+		MUST(cs_file_write(in_directory("odd.h5.convscope.json"), texts[i], strlen(texts[i]), error));
+		MUST(cs_model_load(in_directory("odd.h5"), NULL, &model, error));
+		assert_false(model->preprocess_known);
+		assert_null(model->class_names);
+		cs_model_free(model);
+	}
+}
+
 /* --- layouts of old and odd files --- */
 
 /* Numbers 1, 2, 3, ... */
@@ -407,6 +509,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_bit_survives_every_format),
 		cmocka_unit_test(the_ending_chooses_the_format),
+		cmocka_unit_test(what_was_said_is_remembered_beside_the_file),
+		cmocka_unit_test(an_architecture_given_once_is_remembered),
+		cmocka_unit_test(what_is_wrong_beside_a_model_does_not_keep_it_from_being_read),
 		cmocka_unit_test(keras_0_counts_its_layers),
 		cmocka_unit_test(keras_1_turns_what_theano_wrote),
 		cmocka_unit_test(nested_models_without_a_name_are_found_by_place),

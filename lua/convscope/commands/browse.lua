@@ -10,9 +10,15 @@ return {
     parser:argument("target", "A model file, a run, a directory of runs, or an installed model."):argname("MODEL"):args "?"
     parser:option("-d --data", "Data set (the one the model was trained on, else shapes)."):argname "DATASET"
     parser:option("--graphics", "auto, sixel, symbols or ascii."):argname "HOW"
+    common.model_options(parser)
     common.threads(parser)
   end,
   run = function(args)
+    if args.arch or args.size or args.classes or args.scale or args.mean or args.std or args.bgr then
+      if not args.target then cli.usage "which model is that said of? name it" end
+      args.model = args.target
+      common.load_model(args) -- what is said is remembered, and so the screen knows it
+    end
     system.progress(nil) -- the screen has its own
     cli.check(system.browse(args.target, args.data, args.graphics, args.threads or 0))
   end,

@@ -4,11 +4,16 @@ local cli = require "convscope.commandline"
 local common = require "convscope.common"
 
 local function find_network(args)
-  local net, message, code = cs.load(args.model, { arch = args.arch })
-  if net then return net end
+  local found, message, code = cs.find_model(args.model)
+  if found then
+    if math.tointeger(tonumber(args.classes)) then args.classes = nil end -- a number is a preset's
+    return common.load_model(args, true)
+  end
   if code ~= "not_found" or (args.model:find "[/.]" and not args.model:find "%.lua$") then cli.fail("%s", message) end
   -- Not a model: a preset, then, as it would be trained on a data set of so many classes.
-  local preset, problem, word = cs.preset(args.model, { classes = args.classes, size = args.size })
+  local preset, problem, word = cs.preset(args.model, {
+    classes = math.tointeger(tonumber(args.classes or 200)) or cli.usage("--classes is '%s'; expected how many classes the preset has", args.classes), size = args.size and args.size[1],
+  })
   if preset then return preset end
   if word ~= "not_found" then cli.fail("%s", problem) end
   cli.fail("%s; %s", message, problem)
@@ -27,7 +32,7 @@ end
 local function json(net, plans, args)
   local document = {
     name = net.name, input = net.input, output = net.output, parameters = net.parameters, macs = net.macs,
-    dataset = net.dataset, classes = net.classes, class_names = net.class_names, layers = {},
+    dataset = net.dataset, preprocess = net.preprocess, remembered = net.remembered, classes = net.classes, class_names = net.class_names, layers = {},
     memory = {
       batch = args.batch, parameters = 4 * net.parameters, inference = plans.output.bytes, trace = plans.all.bytes,
       training = plans.train.bytes,
@@ -60,6 +65,21 @@ local function plan_text(net, plans)
   return table.concat(lines, "\n")
 end
 
+-- "pixels: (p x 0.00392157 - 0.5, 0.5, 0.5) / 0.25, 0.25, 0.25, channels B, G, R (as remembered)"
+local function pixels(net)
+  local pre = net.preprocess
+  local function three(list)
+    local out = {}
+    for i = 1, 3 do out[i] = ("%.6g"):format(list[i]) end
+    return out[1] == out[2] and out[2] == out[3] and out[1] or table.concat(out, ", ")
+  end
+  local line = ("pixels 0-255: x %.6g"):format(pre.scale)
+  if three(pre.mean) ~= "0" then line = line .. ", minus " .. three(pre.mean) end
+  if three(pre.std) ~= "1" then line = line .. ", divided by " .. three(pre.std) end
+  if pre.bgr then line = line .. ", as B, G, R" end
+  return line .. (pre.remembered and " (as was said)" or pre.known and "" or " (nothing is said; --scale, --mean, --std, --bgr say otherwise)")
+end
+
 local function text(net, plans, args)
   local rows = { { "layer", "", "output", "parameters", "MACs", "sees" } }
   rows[2] = { "input", "", common.shape(net.input), "", "", "" }
@@ -78,6 +98,12 @@ local function text(net, plans, args)
     common.grouped(net.macs)))
   cli.print(("memory for a batch of %d: inference %s, trace %s, training %s (parameters and gradients of an optimiser come on top)")
     :format(args.batch, common.bytes(plans.output.bytes), common.bytes(plans.all.bytes), common.bytes(plans.train.bytes)))
+  if net.path and net.input[3] then cli.print(pixels(net)) end
+  if net.class_names then
+    cli.print(("classes: %s%s"):format(table.concat(net.class_names, ", ", 1, math.min(5, #net.class_names)),
+      #net.class_names > 5 and (", ... (%d)"):format(#net.class_names) or ""))
+  end
+  if net.remembered then cli.print("remembered in " .. net.remembered) end
   if net.dataset then cli.print(("trained on %s, %d classes"):format(net.dataset, net.classes)) end
   if net.dead then cli.print "all weights are zero: under a rectifier this network never learns, its loss stays at ln(classes)" end
 end
@@ -87,10 +113,10 @@ return {
   description = "Shows what a model or a preset is made of, layer by layer. `sees` is the receptive field in input pixels.",
   arguments = function(parser)
     parser:argument("model", "A model file, a run, an installed model, or the name of a preset."):argname "MODEL"
-    parser:option("--arch", "Architecture (JSON) of a file that holds weights only."):argname "FILE.json"
+    common.model_options(parser, { size = true, classes = true })
     parser:option("--batch", "Images at a time, for memory.", "32", common.integer(1, 65536)):argname "N"
-    parser:option("--classes", "Classes of a preset.", "200", common.integer(1)):argname "N"
-    parser:option("--size", "Input size of a preset (64).", nil, common.integer(1, 4096)):argname "N"
+    parser:option("--classes", "Classes of a preset (200); or names of a model's classes: one a line, or JSON."):argname "N|FILE"
+    parser:option("--size", "Input size of a preset (64), or of a model that leaves it open.", nil, common.size):argname "N|ROWSxCOLUMNS"
     common.precision(parser)
     parser:flag("--plan", "Which algorithm serves each layer, and why.")
     common.json(parser)

@@ -127,7 +127,7 @@ return {
   end,
   run = function(args)
     if not args.layer then
-      local net = cli.check(cs.load(args.model, { arch = args.arch }))
+      local net = cli.check(cs.load(args.model, { arch = args.arch, size = args.size }))
       local names = {}
       for i, layer in ipairs(net.layers) do names[i] = layer.name end
       cli.usage("which layer? name one with -l: %s", table.concat(names, ", "))

@@ -237,18 +237,67 @@ local function resume(args)
   go(net, data, options, args)
 end
 
+-- The last dense layer, whose units are the classes; nothing behind it may have weights.
+local function classifier(net)
+  local layers = net.layers
+  local last = #layers
+  while last > 0 and layers[last].type ~= "dense" and layers[last].parameters == 0 do last = last - 1 end
+  return last > 0 and layers[last].type == "dense" and layers[last] or nil
+end
+
+-- The same network with a new last layer, for another number of classes.
+local function other_classes(net, count, args)
+  local last = classifier(net)
+  if not last then
+    cli.fail("%s tells %d classes apart, the data set has %d, and its last layer is no dense layer that could be replaced", args.from, net.classes, count)
+  end
+  local list, frozen = {}, {}
+  for i, layer in ipairs(net.layers) do
+    list[i], frozen[i] = layer.spec, layer.frozen
+    if layer.index == last.index then
+      list[i].features = count
+      -- One sigmoid says yes or no; several classes share a softmax.
+      if list[i].activation == "sigmoid" and i == #net.layers then list[i].activation = "softmax" end
+    end
+  end
+  local made = cli.check(net:rebuild(list, { seed = args.seed or 0 }))
+  for i, is in ipairs(frozen) do made:freeze(i - 1, is and i - 1 ~= last.index) end
+  cli.say("%s tells %d classes apart, the data set has %d: its last layer %s begins anew with %d units", args.from, net.classes, count, last.name, count)
+  return made
+end
+
+-- --set freeze=: none, all (but for the classifier) or the layer up to which nothing is trained.
+local function freeze(net, upto)
+  if upto == nil then return end
+  local last = classifier(net)
+  local limit
+  if upto == "all" then
+    limit = last and last.index - 1 or #net.layers - 2
+  elseif upto == "none" or upto == false then
+    limit = -1
+  else
+    limit = common.layer(net, upto).index
+  end
+  local count = 0
+  for i, layer in ipairs(net.layers) do
+    net:freeze(i - 1, i - 1 <= limit)
+    if i - 1 <= limit and layer.parameters > 0 then count = count + 1 end
+  end
+  cli.say("%d of the layers with parameters are frozen", count)
+end
+
 local function start(args)
   local spec = args.data or "shapes"
   local settings = common.settings(args.set)
   local net, advice, data, size
   local name = args.model or "demo"
   if args.from then
-    net = cli.check(cs.load(args.from))
     if args.size then cli.usage "--size goes with a preset; a model keeps the size it was trained with" end
+    net = common.load_model { model = args.from, arch = args.arch, scale = args.scale, mean = args.mean, std = args.std, bgr = args.bgr }
     data = cli.check(cs.dataset(spec, common.data_settings(args, { height = net.input[1], width = net.input[2] })))
-    if data.classes ~= net.classes then
-      cli.fail("%s tells %d classes apart, %s has %d", args.from, net.classes, spec, data.classes)
-    end
+    if data.classes ~= net.classes then net = other_classes(net, data.classes, args) end
+    freeze(net, settings.freeze)
+    settings.freeze = nil
     name = args.model or (net.name ~= "" and net.name) or "from"
   else
     -- The preset says which size it wants; the data set says how many classes there are.
@@ -259,7 +308,7 @@ local function start(args)
   if data.train.count == 0 then cli.fail("%s has no training images", spec) end
   local options, rest
   if args.from then
-    options, rest = training_options(args, { keep_preprocess = net.preprocess.known }, settings)
+    options, rest = training_options(args, { keep_preprocess = true }, settings)
     if next(rest) then cli.fail("no setting '%s': there are %s", next(rest), setting_names()) end
   else
     local _, preset = cs.preset(name)
@@ -303,13 +352,14 @@ return {
     parser:option("--batch", "Images a step.", nil, common.integer(1, 65536)):argname "N"
     parser:option("--seed", "Seed of the training.", nil, common.integer(0)):argname "S"
     parser:option("--size", "Input size of a preset, in pixels.", nil, common.integer(8, 4096)):argname "N"
-    parser:option("--from", "Begin with the weights of a model instead of a preset."):argname "MODEL"
+    parser:option("--from", "Begin with the weights of a model instead of a preset; for another number of classes its last layer begins anew."):argname "MODEL"
+    common.model_options(parser, { size = true, classes = true })
     parser:option("--rate", "Learning rate.", nil, common.number):argname "R"
     parser:option("--optimizer", "sgd or adam."):choices({ "sgd", "adam" }):argname "NAME"
     parser:option("--schedule", "constant, step, cosine or one-cycle."):choices({ "constant", "step", "cosine", "one-cycle" }):argname "NAME"
     parser:option("--augment", augment_help .. "."):argname "LIST"
     common.precision(parser)
-    common.set_option(parser, "Any other setting: " .. setting_names() .. ", and what the preset can be told.")
+    common.set_option(parser, "Any other setting: " .. setting_names() .. "; with --from freeze=LAYER|all|none (up to that layer nothing is trained), and what the preset can be told.")
     common.json(parser)
     common.threads(parser)
     parser:epilog(preset_list())
