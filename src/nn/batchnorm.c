@@ -54,18 +54,40 @@ static enum cs_status batchnorm_shape(struct cs_layer *layer, struct cs_error *e
 	return status;
 }
 
+size_t cs_batchnorm_aux(const struct cs_layer *norm)
+{
+	return AUX_ROWS * (size_t)channels_of(norm) * sizeof(float);
+}
+
 static void batchnorm_plan(const struct cs_layer *layer, struct cs_need *need)
 {
 	size_t channels = (size_t)channels_of(layer);
 
 	need->in_place = !need->training;
 	need->d_in_place = true;
-	need->aux = AUX_ROWS * channels * sizeof(float);
+	need->aux = cs_batchnorm_aux(layer);
 	if (need->training)
 		need->shared = (SHARDS + 2) * 2 * channels * sizeof(double);
 	need->algorithm = "sharded sums";
 	snprintf(need->why, sizeof need->why,
 		need->training ? "at most %d shards of rows, added in order" : "moving statistics", SHARDS);
+}
+
+/* In training, an activation behind it and a max-pool behind that. */
+static int batchnorm_fuse(const struct cs_layer *layer, int count, struct cs_need *need)
+{
+	bool activated =
+		count > 0 && layer[1].ops == &cs_activation_layer && cs_norm_pool_suits(layer[1].spec.activation);
+	const struct cs_layer *pool = layer + 1 + activated;
+	size_t shared = cs_norm_pool_shared(layer);
+
+	if (!need->training || activated >= count || pool->ops != &cs_maxpool_layer)
+		return 0;
+	batchnorm_plan(layer, need);
+	need->aux += cs_norm_pool_aux(pool, need->batch);
+	need->shared = need->shared < shared ? shared : need->shared;
+	snprintf(need->why, sizeof need->why, "pooled as it is normalised, back from what won");
+	return activated + 1;
 }
 
 /* The rows of a pass, cut into shards. */
@@ -81,6 +103,11 @@ struct job {
 		*mean_product; /* backward, behind the totals: means of d_out and of d_out times the normal input */
 	bool batch; /* the batch's own statistics are in use */
 };
+
+bool cs_batchnorm_uses_batch(const struct cs_layer *norm, const struct cs_pass *pass)
+{
+	return pass->training && !norm->frozen;
+}
 
 static struct job job_of(const struct cs_layer *layer, struct cs_pass *pass)
 {
@@ -101,7 +128,7 @@ static struct job job_of(const struct cs_layer *layer, struct cs_pass *pass)
 		job.mean_d = (float *)(job.sums + (job.shards + 1) * 2 * job.channels);
 		job.mean_product = job.mean_d + job.channels;
 	}
-	job.batch = pass->training && !layer->frozen;
+	job.batch = cs_batchnorm_uses_batch(layer, pass);
 	return job;
 }
 
@@ -120,20 +147,12 @@ static int64_t shard_end(const struct job *job, int shard)
 static void sum_shard(void *context, int shard, int worker)
 {
 	const struct job *job = context;
-	int64_t channels = job->channels;
-	double *restrict sum = job->sums + shard * 2 * channels;
-	double *restrict squares = sum + channels;
+	double *sums = job->sums + shard * 2 * job->channels;
+	int64_t begin = shard_begin(job, shard), rows = shard_end(job, shard) - begin;
 
 	(void)worker;
-	memset(sum, 0, (size_t)(2 * channels) * sizeof *sum);
-	for (int64_t row = shard_begin(job, shard); row < shard_end(job, shard); row++) {
-		const float *restrict x = job->pass->in + row * channels;
-
-		for (int64_t c = 0; c < channels; c++) {
-			sum[c] += (double)x[c];
-			squares[c] += (double)x[c] * (double)x[c];
-		}
-	}
+	memset(sums, 0, (size_t)(2 * job->channels) * sizeof *sums);
+	job->kernels->moments(job->pass->in + begin * job->channels, rows, job->channels, sums);
 }
 
 /* Sums of d_out, and of d_out times the normalised input. */
@@ -222,7 +241,7 @@ struct cs_norm cs_batchnorm_constants(const struct cs_layer *norm, const void *a
 	const float *constants = aux;
 	int64_t channels = channels_of(norm);
 
-	return (struct cs_norm){constants, constants + 3 * channels, constants + 4 * channels};
+	return (struct cs_norm){constants, constants + channels, constants + 3 * channels, constants + 4 * channels};
 }
 
 void cs_batchnorm_from_moving(const struct cs_layer *norm, void *aux)
@@ -244,10 +263,21 @@ static void normalise_shard(void *context, int shard, int worker)
 		job->pass->out + begin * job->channels, rows, job->channels);
 }
 
+void cs_batchnorm_take_statistics(const struct cs_layer *norm, struct cs_pass *pass)
+{
+	struct job job = job_of(norm, pass);
+
+	take_statistics(&job);
+}
+
 static void batchnorm_forward(const struct cs_layer *layer, struct cs_pass *pass)
 {
 	struct job job = job_of(layer, pass);
 
+	if (pass->next) {
+		cs_norm_pool_forward(layer, pass);
+		return;
+	}
 	take_statistics(&job);
 	cs_workers_run(pass->workers, job.shards, normalise_shard, &job);
 }
@@ -289,11 +319,27 @@ static void constant_gradient_shard(void *context, int shard, int worker)
 	}
 }
 
+void cs_batchnorm_write_gradients(const struct cs_layer *norm, struct cs_pass *pass, const double *sums)
+{
+	int64_t channels = channels_of(norm);
+
+	for (int p = 0; p < norm->param_count; p++) {
+		const double *gradient = strcmp(norm->params[p].name, "gamma") == 0 ? sums + channels : sums;
+
+		for (int64_t c = 0; pass->d_params[p] && c < channels; c++)
+			pass->d_params[p][c] = (float)gradient[c];
+	}
+}
+
 static void batchnorm_backward(const struct cs_layer *layer, struct cs_pass *pass)
 {
 	struct job job = job_of(layer, pass);
 	bool wanted = false;
 
+	if (pass->next) {
+		cs_norm_pool_backward(layer, pass);
+		return;
+	}
 	for (int p = 0; p < layer->param_count; p++)
 		wanted |= pass->d_params[p] != NULL;
 	if (wanted || (job.batch && pass->d_in)) {
@@ -305,13 +351,7 @@ static void batchnorm_backward(const struct cs_layer *layer, struct cs_pass *pas
 			job.mean_d[c] = (float)(total[c] / (double)job.rows);
 			job.mean_product[c] = (float)(total[job.channels + c] / (double)job.rows);
 		}
-		for (int p = 0; p < layer->param_count; p++) {
-			const double *gradient =
-				strcmp(layer->params[p].name, "gamma") == 0 ? total + job.channels : total;
-
-			for (int64_t c = 0; pass->d_params[p] && c < job.channels; c++)
-				pass->d_params[p][c] = (float)gradient[c];
-		}
+		cs_batchnorm_write_gradients(layer, pass, total);
 	}
 	if (pass->d_in)
 		cs_workers_run(
@@ -345,6 +385,7 @@ const struct cs_layer_ops cs_batchnorm_layer = {
 	.keras = "BatchNormalization",
 	.shape = batchnorm_shape,
 	.plan = batchnorm_plan,
+	.fuse = batchnorm_fuse,
 	.forward = batchnorm_forward,
 	.backward = batchnorm_backward,
 	.update = batchnorm_update,

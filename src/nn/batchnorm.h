@@ -8,15 +8,35 @@
 
 #include "nn/layer.h"
 
-/* One a channel; factor is gamma / sqrt(variance + epsilon), offset is beta. */
+/* One a channel; inverse is 1 / sqrt(variance + epsilon), factor gamma times that, offset is beta. */
 struct cs_norm {
-	const float *mean, *factor, *offset;
+	const float *mean, *inverse, *factor, *offset;
 };
 
 /* The constants that stand in a pass's aux. */
 struct cs_norm cs_batchnorm_constants(const struct cs_layer *norm, const void *aux);
 
-/* Put those of inference there, from the moving statistics. */
+/* Put those of inference there, from the moving statistics; or those of the pass: of its batch where it trains, from pass->in. The
+ * second takes pass->shared. */
 void cs_batchnorm_from_moving(const struct cs_layer *norm, void *aux);
+void cs_batchnorm_take_statistics(const struct cs_layer *norm, struct cs_pass *pass);
+
+/* Bytes of aux that those take. */
+size_t cs_batchnorm_aux(const struct cs_layer *norm);
+
+/* Are the statistics of a pass its batch's own, so that gradients pass through them? */
+bool cs_batchnorm_uses_batch(const struct cs_layer *norm, const struct cs_pass *pass);
+
+/* Sums over all cells of the gradient and of its products with the normal input, [2,channels], to the parameters' gradients that
+ * are wanted. */
+void cs_batchnorm_write_gradients(const struct cs_layer *norm, struct cs_pass *pass, const double *sums);
+
+/* norm_pool.c: training through a batch norm, an activation that suits or none, and a max-pool, as one pass: pass->stages and
+ * pass->next, as in struct cs_pass. What they take of aux beyond the batch norm's own, and of shared, in bytes. */
+bool cs_norm_pool_suits(enum cs_activation activation);
+size_t cs_norm_pool_aux(const struct cs_layer *pool, int batch);
+size_t cs_norm_pool_shared(const struct cs_layer *norm);
+void cs_norm_pool_forward(const struct cs_layer *norm, struct cs_pass *pass);
+void cs_norm_pool_backward(const struct cs_layer *norm, struct cs_pass *pass);
 
 #endif

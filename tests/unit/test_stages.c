@@ -196,11 +196,151 @@ static void large_maps_agree_with_layer_after_layer(void **state)
 	}
 }
 
+/* A network's chain with a layer that does nothing between any two, which nobody runs with another. */
+static int apart(const struct cs_layer_spec *specs, int count, struct cs_layer_spec *out)
+{
+	int n = 0;
+
+	for (int i = 0; i < count; i++) {
+		out[n++] = specs[i];
+		out[n] = cs_layer_spec_default(&cs_rescale_layer);
+		out[n].factor = 1;
+		out[n++].offset = 0;
+	}
+	return n;
+}
+
+/* One step there and back; d_input[IMAGES, input]. */
+static struct cs_trace *step_of(struct cs_network *network, const struct cs_tensor *images, const float *d_out,
+	bool training, struct cs_workers *workers, float *d_input)
+{
+	struct cs_trace *trace = trace_of(network, CS_TRACE_TRAIN, workers);
+	int last = network->layer_count - 1;
+
+	if (training)
+		cs_network_forward_training(trace, images, 1, 1);
+	else
+		cs_network_forward(trace, images);
+	memcpy(trace->slots[last].d_out, d_out,
+		(size_t)(IMAGES * cs_shape_count(&network->layers[last].out)) * sizeof *d_out);
+	cs_network_backward(trace, false, d_input);
+	return trace;
+}
+
+static void compare_floats(const char *what, const float *found, const float *expected, int64_t n)
+{
+	double *wide = malloc((size_t)n * sizeof *wide);
+
+	for (int64_t i = 0; i < n; i++)
+		wide[i] = (double)expected[i];
+	case_compare(what, found, wide, n, 2e-5);
+	free(wide);
+}
+
+static void check_training(const struct cs_layer_spec *specs, int count, struct cs_shape in, bool training, bool frozen,
+	struct cs_random *random)
+{
+	struct cs_layer_spec all[2 * MOST];
+	struct cs_network *together = build(in, specs, count), *alone = build(in, all, apart(specs, count, all));
+	struct cs_shape shape = {.rank = 4, .dim = {IMAGES, in.dim[0], in.dim[1], in.dim[2]}};
+	struct cs_trace *a, *b, *c;
+	struct cs_workers *workers = NULL;
+	struct cs_tensor images;
+	int64_t n = IMAGES * cs_shape_count(&together->layers[count - 1].out), size = IMAGES * cs_shape_count(&in);
+	float *d_out = case_floats(n), *d_in[3] = {case_floats(size), case_floats(size), case_floats(size)};
+
+	fill_norms(together, random);
+	for (int i = 0; i < count; i++) {
+		together->layers[i].frozen = alone->layers[2 * i].frozen =
+			frozen && specs[i].ops == &cs_batchnorm_layer;
+		for (int p = 0; p < together->layers[i].param_count; p++)
+			memcpy(alone->layers[2 * i].params[p].value.data, together->layers[i].params[p].value.data,
+				(size_t)cs_tensor_count(&together->layers[i].params[p].value) * sizeof(float));
+	}
+	assert_int_equal(cs_tensor_init(&images, shape, NULL), CS_OK);
+	assert_int_equal(cs_workers_new(3, &workers, NULL), CS_OK);
+	case_fill(random, images.data, size);
+	case_fill(random, d_out, n);
+	a = step_of(together, &images, d_out, training, workers, d_in[0]);
+	b = step_of(alone, &images, d_out, training, NULL, d_in[1]);
+	c = step_of(together, &images, d_out, training, NULL, d_in[2]);
+	assert_memory_equal(a->slots[count - 1].out.data, b->slots[2 * count - 1].out.data, (size_t)n * sizeof(float));
+	compare_floats("data gradient", d_in[0], d_in[1], size);
+	assert_memory_equal(d_in[0], d_in[2], (size_t)size * sizeof(float));
+	for (int i = 0; i < count; i++) {
+		for (int p = 0; p < together->layers[i].param_count; p++) {
+			const struct cs_param *param = &together->layers[i].params[p];
+			int64_t numbers = cs_tensor_count(&param->value);
+
+			if (!param->trainable || together->layers[i].frozen)
+				continue;
+			/* a batch norm takes a constant away again: the gradient of a bias before it is what rounding leaves */
+			if (strcmp(param->name, "bias") != 0 || !training || frozen)
+				compare_floats(
+					param->name, a->slots[i].d_params[p], b->slots[2 * i].d_params[p], numbers);
+			assert_memory_equal(
+				a->slots[i].d_params[p], c->slots[i].d_params[p], (size_t)numbers * sizeof(float));
+		}
+		if (specs[i].ops == &cs_batchnorm_layer)
+			assert_memory_equal(a->slots[i].aux, b->slots[2 * i].aux,
+				5 * (size_t)together->layers[i].in.dim[2] * sizeof(float));
+	}
+	cs_trace_free(a);
+	cs_trace_free(b);
+	cs_trace_free(c);
+	cs_workers_free(workers);
+	cs_tensor_fini(&images);
+	for (int i = 0; i < 3; i++)
+		cs_free(d_in[i]);
+	cs_free(d_out);
+	cs_network_free(together);
+	cs_network_free(alone);
+}
+
+/* What a chain of layers learns does not depend on which of them run as one. */
+static void chains_learn_as_layer_after_layer(void **state)
+{
+	struct cs_random random = case_random(3);
+
+	(void)state;
+	for (int round = 0; round < 150; round++) {
+		struct cs_layer_spec specs[MOST] = {cs_layer_spec_default(&cs_conv_layer)};
+		int64_t h = 12 + cs_random_below(&random, 20), w = 12 + cs_random_below(&random, 20);
+		int count = 1;
+
+		specs[0].features = CASE_PICK(&random, 1, 5, 16, 17, 33, 40);
+		specs[0].kernel[0] = specs[0].kernel[1] = CASE_PICK(&random, 1, 3, 3, 5);
+		specs[0].padding = cs_random_below(&random, 2) ? CS_PADDING_SAME : CS_PADDING_VALID;
+		specs[0].activation = cs_random_below(&random, 4) ? CS_LINEAR : CS_RELU;
+		for (int i = 0; i < 2; i++) {
+			if (cs_random_below(&random, 5))
+				specs[count++] = cs_layer_spec_default(&cs_batchnorm_layer);
+			if (cs_random_below(&random, 4)) {
+				specs[count] = cs_layer_spec_default(&cs_activation_layer);
+				specs[count++].activation = (enum cs_activation)CASE_PICK(
+					&random, CS_RELU, CS_RELU, CS_RELU, CS_TANH, CS_LEAKY_RELU);
+			}
+			if (i || cs_random_below(&random, 2)) {
+				specs[count] = cs_layer_spec_default(
+					cs_random_below(&random, 4) ? &cs_maxpool_layer : &cs_avgpool_layer);
+				specs[count].window[0] = specs[count].window[1] = CASE_PICK(&random, 2, 3);
+				specs[count].stride[0] = CASE_PICK(&random, 0, 0, 1, 2);
+				specs[count].stride[1] = CASE_PICK(&random, 0, 0, 2, 3);
+				specs[count++].padding =
+					cs_random_below(&random, 3) ? CS_PADDING_VALID : CS_PADDING_SAME;
+			}
+		}
+		check_training(specs, count, CS_SHAPE(h, w, CASE_PICK(&random, 1, 3, 16, 20)),
+			cs_random_below(&random, 4) != 0, cs_random_below(&random, 5) == 0, &random);
+	}
+}
+
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(chains_behind_a_convolution_agree_with_layer_after_layer),
 		cmocka_unit_test(large_maps_agree_with_layer_after_layer),
+		cmocka_unit_test(chains_learn_as_layer_after_layer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

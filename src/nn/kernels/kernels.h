@@ -30,6 +30,14 @@ struct cs_kernels {
 	void (*normalise)(const float *mean, const float *factor, const float *offset, const float *in, float *out,
 		int64_t n, int64_t width);
 
+	/* sums[2,width] += the columns' sums and sums of squares over n rows, in double precision. */
+	void (*moments)(const float *rows, int64_t n, int64_t width, double *sums);
+
+	/* As normalise (norm: mean, factor, offset), where `rectified` max(x, 0), and maxpool, one after the other on one image, the maps
+	 * between them nowhere written; `winners` receives the inputs of the cells that won, before all this. */
+	void (*norm_maxpool)(const struct cs_layer *pool, const float *const norm[3], bool rectified, const float *in,
+		float *out, float *winners, cs_switch *switches);
+
 	/* Max-pool one image, switches included; pool.h has the definition. `switches` may be NULL. */
 	void (*maxpool)(const struct cs_layer *pool, const float *in, float *out, cs_switch *switches);
 

@@ -8,6 +8,7 @@
 #include "nn/kernels/instruction_sets.h"
 #include "nn/pool.h"
 
+#include <math.h>
 #include <string.h>
 
 /* The part of [0, size) that a window of `window` cells from `start` on covers: first and last + 1, as cells of the window. */
@@ -191,6 +192,51 @@ void cs_portable_normalise(const float *mean, const float *factor, const float *
 	}
 }
 
+void cs_portable_moments(const float *rows, int64_t n, int64_t width, double *sums)
+{
+	double *restrict sum = sums, *restrict squares = sums + width;
+
+	for (int64_t row = 0; row < n; row++, rows += width) {
+		for (int64_t c = 0; c < width; c++) {
+			sum[c] += (double)rows[c];
+			squares[c] += (double)rows[c] * (double)rows[c];
+		}
+	}
+}
+
+void cs_portable_norm_maxpool(const struct cs_layer *pool, const float *const norm[3], bool rectified, const float *in,
+	float *out, float *winners, cs_switch *switches)
+{
+	int64_t h = pool->in.dim[0], w = pool->in.dim[1], c = pool->in.dim[2], ow = pool->out.dim[1];
+	int64_t wr = pool->spec.window[0], wc = pool->spec.window[1];
+
+	for (int64_t i = 0; i < pool->out.dim[0] * ow; i++, out += c, winners += c, switches += c) {
+		int64_t y = i / ow * pool->spec.stride[0] - pool->pad_top;
+		int64_t x = i % ow * pool->spec.stride[1] - pool->pad_left;
+		bool begun = false;
+
+		for (int64_t cell = 0; cell < wr * wc; cell++) {
+			int64_t row = y + cell / wc, column = x + cell % wc;
+			const float *from = in + (row * w + column) * c;
+
+			if (row < 0 || row >= h || column < 0 || column >= w)
+				continue;
+			for (int64_t k = 0; k < c; k++) {
+				float value = (from[k] - norm[0][k]) * norm[1][k] + norm[2][k];
+
+				if (rectified && value <= 0)
+					value = 0;
+				if (begun && !(value > out[k] || (isnan(value) && !isnan(out[k]))))
+					continue;
+				out[k] = value;
+				winners[k] = from[k];
+				switches[k] = (cs_switch)cell;
+			}
+			begun = true;
+		}
+	}
+}
+
 void cs_portable_add(int64_t n, const float *x, float *y)
 {
 	for (int64_t i = 0; i < n; i++)
@@ -235,6 +281,8 @@ const struct cs_kernels cs_kernels_portable = {
 	.col2im = cs_portable_col2im,
 	.bias_activate = cs_portable_bias_activate,
 	.normalise = cs_portable_normalise,
+	.moments = cs_portable_moments,
+	.norm_maxpool = cs_portable_norm_maxpool,
 	.maxpool = cs_portable_maxpool,
 	.maxpool_back = cs_portable_maxpool_back,
 	.add = cs_portable_add,

@@ -11,6 +11,9 @@ void cs_portable_bias_activate(
 	enum cs_activation activation, float alpha, const float *bias, float *rows, int64_t n, int64_t width);
 void cs_portable_normalise(const float *mean, const float *factor, const float *offset, const float *in, float *out,
 	int64_t n, int64_t width);
+void cs_portable_moments(const float *rows, int64_t n, int64_t width, double *sums);
+void cs_portable_norm_maxpool(const struct cs_layer *pool, const float *const norm[3], bool rectified, const float *in,
+	float *out, float *winners, cs_switch *switches);
 void cs_portable_maxpool(const struct cs_layer *pool, const float *in, float *out, cs_switch *switches);
 void cs_portable_maxpool_back(const struct cs_layer *pool, const float *d_out, const cs_switch *switches, float *d_in);
 void cs_portable_add(int64_t n, const float *x, float *y);
