@@ -100,15 +100,20 @@ static enum cs_status conv_shape(struct cs_layer *layer, struct cs_error *error)
 /* How a layer goes back, for `info --plan`. */
 static void describe_back(const struct cs_layer *layer, const struct cs_layer *pool, char *text, size_t size)
 {
+	if (pool && !cs_conv_sparse_suits(layer, pool)) {
+		snprintf(text, size, "a shard of images at a time, their maps' gradients in scratch");
+		return;
+	}
 	if (pool) {
 		snprintf(text, size,
-			"sparse: one cell in %" PRId64
-			" of the pool's input at most carries gradient; live ones are listed, by each batch's own count",
+			"sparse: one cell in %" PRId64 " of the pool's input at most carries gradient; live ones are "
+						       "listed, by each batch's own count",
 			pool->spec.stride[0] * pool->spec.stride[1]);
 		return;
 	}
 	snprintf(text, size, "data by %s; weights by %s",
-		cs_conv_mirror_suits(layer) ? "a convolution with the turned kernel" : "GEMM + col2im, for want of stride 1",
+		cs_conv_mirror_suits(layer) ? "a convolution with the turned kernel"
+					    : "GEMM + col2im, for want of stride 1",
 		cs_conv_winograd_weights_suits(layer) ? "minimal filtering" : "GEMM over widened rows");
 }
 
@@ -123,10 +128,12 @@ static void plan(const struct cs_layer *layer, const struct cs_layer *pool, stru
 	if (!need->training)
 		return;
 	describe_back(layer, pool, need->back, sizeof need->back);
-	if (pool) {
+	if (pool && cs_conv_sparse_suits(layer, pool))
 		cs_conv_sparse_plan_backward(layer, pool, need);
+	else if (pool)
+		cs_conv_gemm_plan_pooled(layer, need);
+	if (pool)
 		return;
-	}
 	if (layer->spec.bias && need->shared < bias_parts)
 		need->shared = bias_parts;
 	cs_conv_gemm_plan_backward(layer, need);
@@ -152,6 +159,12 @@ static bool is_stage(const struct cs_layer *conv, const struct cs_layer *layer, 
 	return layer->ops == &cs_batchnorm_layer && !training;
 }
 
+/* Is there a way back through the pool and the convolution at once? */
+static bool back_through_pool(enum cs_precision precision, const struct cs_layer *conv, const struct cs_layer *pool)
+{
+	return cs_conv_sparse_suits(conv, pool) || cs_conv_algorithm_in(precision, conv, NULL, 0) == &cs_conv_gemm;
+}
+
 static int conv_fuse(const struct cs_layer *layer, int count, struct cs_need *need)
 {
 	int stages = 0;
@@ -164,7 +177,7 @@ static int conv_fuse(const struct cs_layer *layer, int count, struct cs_need *ne
 		is_stage(layer, layer + 1 + stages, stages == 0, need->training))
 		stages++;
 	if (stages < count && layer[1 + stages].ops == &cs_maxpool_layer &&
-		(!need->training || cs_conv_sparse_suits(layer, layer + 1 + stages)))
+		(!need->training || back_through_pool(need->precision, layer, layer + 1 + stages)))
 		pool = layer + 1 + stages;
 	if (!stages && !pool)
 		return 0;
@@ -263,10 +276,12 @@ static void conv_backward(const struct cs_layer *given, struct cs_pass *given_pa
 	};
 	struct cs_pass dense = *pass;
 
-	if (pass->next) {
+	if (pass->next && cs_conv_sparse_suits(layer, pass->next))
 		cs_conv_sparse_backward(layer, pass);
+	else if (pass->next)
+		cs_conv_gemm_backward_pooled(layer, pass);
+	if (pass->next)
 		return;
-	}
 	cs_workers_run(pass->workers, pass->count, derivative_image, &job);
 	if (bias)
 		job.kernels->column_sums(pass->count, layer->spec.features, job.bias_parts, pass->d_params[1]);

@@ -49,6 +49,11 @@ extern const struct cs_conv_algorithm cs_conv_tiles, cs_conv_points, cs_conv_win
 void cs_conv_gemm_plan_backward(const struct cs_layer *conv, struct cs_need *need);
 void cs_conv_gemm_backward(const struct cs_layer *conv, struct cs_pass *pass);
 
+/* Backward of a convolution with its max-pool where cs_conv_sparse_suits says no and its own algorithm is the last row: from
+ * pass->d_next_out. Everything, the bias gradient included. */
+void cs_conv_gemm_plan_pooled(const struct cs_layer *conv, struct cs_need *need);
+void cs_conv_gemm_backward_pooled(const struct cs_layer *conv, struct cs_pass *pass);
+
 /* The data gradient alone, for stride 1 where there are fast convolutions: from pass->d_out to pass->d_in. */
 bool cs_conv_mirror_suits(const struct cs_layer *conv);
 void cs_conv_mirror_plan(const struct cs_layer *conv, struct cs_need *need);

@@ -6,7 +6,11 @@
  * second-level cache, and several whole images where maps are small, so that the product is tall enough to pay for
  * packing the kernel. Blocks follow from the layer's shape alone.
  *
- * Backward, the data gradient is the transpose of all this, block by block (col2im adds, so the strips of an image belong to one
+ * With stages or a pool behind it, a task takes its images through them before it goes on, and their map lives in its scratch alone,
+ * unless somebody keeps it. Backward then a shard of images at a time: each block's gradient is spread to its map in
+ * scratch, and serves weights and data at once.
+ *
+ * Backward of a convolution by itself, the data gradient is the transpose of all this, block by block (col2im adds, so the strips of an image belong to one
  * task). The weight gradient is a sum over all positions of the batch. With many channels it is split over its outputs, one
  * task for each tap of the kernel and range of channels, and needs no private copies; with few it is split into a fixed
  * number of shards, each summing its part of the batch, which are then added in order.
@@ -14,6 +18,7 @@
 #include "nn/conv.h"
 
 #include "core/gemm.h"
+#include "nn/batchnorm.h"
 #include "nn/products.h"
 
 #include <inttypes.h>
@@ -30,6 +35,7 @@ enum {
 	GATHER_ROWS = 1024, /* positions it gathers at a time */
 	MAX_SHARDS = 16,
 	SHARD_MEMORY = 32 << 20, /* bytes of all shards together */
+	POOLED_SHARD_MEMORY = 64 << 20, /* and with a pool behind, where shards share out all the work */
 };
 
 static int64_t least(int64_t a, int64_t b)
@@ -114,13 +120,24 @@ static bool gemm_suits(const struct cs_layer *conv, const struct cs_kernels *ker
 	return true;
 }
 
+/* Numbers of a strip's widened rows; of the maps of a block's images. */
+static int64_t widened_size(const struct geometry *g)
+{
+	return g->pointwise ? 0 : divide_up(g->images * g->rows * g->ow * g->k, 16) * 16;
+}
+
+static int64_t map_size(const struct geometry *g)
+{
+	return divide_up(g->images * g->positions * g->f, 16) * 16;
+}
+
+/* The map is asked for whenever the layer runs what is behind it, which only the pass knows. */
 static void gemm_plan(const struct cs_layer *conv, const struct cs_layer *pool, struct cs_need *need)
 {
 	struct geometry g = measure(conv);
 
 	(void)pool;
-	if (!g.pointwise)
-		cs_conv_raise(&need->per_worker, g.images * g.rows * g.ow * g.k);
+	cs_conv_raise(&need->per_worker, widened_size(&g) + map_size(&g));
 }
 
 /* Backward, a worker's scratch begins with what the products take: of all a block's rows, or of a tap's channels. */
@@ -171,6 +188,19 @@ static const float *widen(
 	return columns;
 }
 
+/* Rows first_row .. +rows of a block of images, one range of features, without bias; `out` is the first one's map. */
+static void multiply(const struct job *job, int64_t images, int64_t first_row, int64_t rows, int64_t range,
+	const float *columns, float *out)
+{
+	const struct geometry *g = &job->g;
+	int64_t all = divide_up(g->f, g->feature_ranges), feature = range * all, features = least(all, g->f - feature);
+
+	if (features > 0)
+		cs_gemm(false, false, images * rows * g->ow, features, g->k, columns, g->k,
+			job->conv->params[0].value.data + feature, g->f, 0, out + first_row * g->ow * g->f + feature,
+			g->f);
+}
+
 static void forward_task(void *context, int task, int worker)
 {
 	const struct job *job = context;
@@ -178,19 +208,18 @@ static void forward_task(void *context, int task, int worker)
 	const struct cs_layer_spec *spec = &job->conv->spec;
 	const float *bias = spec->bias ? job->conv->params[1].value.data : NULL;
 	enum cs_activation activation = spec->activation == CS_SOFTMAX ? CS_LINEAR : spec->activation;
-	int64_t block = task / g->feature_ranges;
-	int64_t range = divide_up(g->f, g->feature_ranges), feature = task % g->feature_ranges * range;
-	int64_t features = least(range, g->f - feature);
+	int64_t block = task / g->feature_ranges, range = task % g->feature_ranges;
+	int64_t wide = divide_up(g->f, g->feature_ranges), feature = range * wide,
+		features = least(wide, g->f - feature);
 	int64_t image = block / g->strips * g->images, images = least(g->images, job->pass->count - image);
 	int64_t row = block % g->strips * g->rows, rows = least(g->rows, g->oh - row);
 	int64_t n = images * rows * g->ow;
 	const float *columns = widen(job, image, images, row, rows, scratch(job, worker));
-	float *out = job->pass->out + (image * g->positions + row * g->ow) * g->f + feature;
+	float *map = job->pass->out + image * g->positions * g->f, *out = map + row * g->ow * g->f + feature;
 
 	if (features < 1)
 		return;
-	cs_gemm(false, false, n, features, g->k, columns, g->k, job->conv->params[0].value.data + feature, g->f, 0, out,
-		g->f);
+	multiply(job, images, row, rows, range, columns, map);
 	if (features == g->f) {
 		job->kernels->bias_activate(activation, spec->alpha, bias, out, n, g->f);
 		return;
@@ -200,12 +229,69 @@ static void forward_task(void *context, int task, int worker)
 			activation, spec->alpha, bias ? bias + feature : NULL, out + i * g->f, 1, features);
 }
 
+/* The maps of `images` images, of which `cells` holds the products: through bias, activation, stages and pool. */
+static void pass_on(const struct job *job, int64_t image, int64_t images, float *cells, float *scratch_map)
+{
+	const struct geometry *g = &job->g;
+	const struct cs_pass *pass = job->pass;
+	const struct cs_layer_spec *spec = &job->conv->spec;
+	int64_t size = g->positions * g->f, n = images * g->positions;
+
+	job->kernels->bias_activate(
+		spec->activation, spec->alpha, spec->bias ? job->conv->params[1].value.data : NULL, cells, n, g->f);
+	for (int i = 0; i < pass->stage_count; i++) {
+		const struct cs_pass_stage *stage = &pass->stages[i];
+		float *to = stage->out ? stage->out + image * size : scratch_map;
+
+		if (stage->layer->ops == &cs_batchnorm_layer) {
+			struct cs_norm norm = cs_batchnorm_constants(stage->layer, stage->aux);
+
+			job->kernels->normalise(norm.mean, norm.factor, norm.offset, cells, to, n, g->f);
+		} else {
+			if (to != cells)
+				memcpy(to, cells, (size_t)(images * size) * sizeof *to);
+			job->kernels->bias_activate(
+				stage->layer->spec.activation, stage->layer->spec.alpha, NULL, to, 1, images * size);
+		}
+		cells = to;
+	}
+	for (int64_t i = image; pass->next && i < image + images; i++) {
+		int64_t pooled = i * cs_shape_count(&pass->next->out);
+
+		job->kernels->maxpool(pass->next, cells + (i - image) * size, pass->next_out + pooled,
+			pass->next_switches ? pass->next_switches + pooled : NULL);
+	}
+}
+
+/* A block of whole images with what is behind the convolution. The products are those of forward_task. */
+static void forward_images_task(void *context, int task, int worker)
+{
+	const struct job *job = context;
+	const struct geometry *g = &job->g;
+	int64_t image = task * g->images, images = least(g->images, job->pass->count - image);
+	float *widened = scratch(job, worker), *map = widened + widened_size(g), *to = map;
+
+	if (job->pass->out)
+		to = job->pass->out + image * g->positions * g->f;
+	for (int64_t row = 0; row < g->oh; row += g->rows) {
+		int64_t rows = least(g->rows, g->oh - row);
+		const float *columns = widen(job, image, images, row, rows, widened);
+
+		for (int64_t range = 0; range < g->feature_ranges; range++)
+			multiply(job, images, row, rows, range, columns, to);
+	}
+	pass_on(job, image, images, to, map);
+}
+
 static void gemm_forward(const struct cs_layer *conv, struct cs_pass *pass)
 {
 	struct job job = {.conv = conv, .pass = pass, .kernels = cs_kernels(), .g = measure(conv)};
-	int64_t blocks = divide_up(pass->count, job.g.images) * job.g.strips;
+	int64_t blocks = divide_up(pass->count, job.g.images);
 
-	cs_workers_run(pass->workers, (int)(blocks * job.g.feature_ranges), forward_task, &job);
+	if (pass->next || pass->stage_count)
+		cs_workers_run(pass->workers, (int)blocks, forward_images_task, &job);
+	else
+		cs_workers_run(pass->workers, (int)(blocks * job.g.strips * job.g.feature_ranges), forward_task, &job);
 }
 
 /* What tap (ky,kx) sees at positions first .. +n of the batch, channels channel .. +channels, packed. */
@@ -332,12 +418,113 @@ static void backward_task(void *context, int task, int worker)
 		weights_of_shard(job, task, worker);
 }
 
+/* A pass with its pool, backward: what lies where. A worker's scratch: products, widened rows, the block's gradient; shared: the
+ * shards and the exchanged kernel as without it, then [count,features] of the bias. */
+static int64_t pooled_shards(const struct geometry *g)
+{
+	return least(most(POOLED_SHARD_MEMORY / (g->k * g->f * (int64_t)sizeof(float)), 1), MAX_SHARDS);
+}
+
+void cs_conv_gemm_plan_pooled(const struct cs_layer *conv, struct cs_need *need)
+{
+	struct geometry g = measure(conv);
+
+	g.channel_ranges = 0;
+	cs_conv_raise(&need->per_worker, products_size(&g) + widened_size(&g) + map_size(&g));
+	cs_conv_raise(&need->shared, (pooled_shards(&g) + 1) * g.k * g.f + need->batch * g.f);
+}
+
+/* The gradient of one block's images, at the scores, from that of their pooled maps. */
+static void spread_block(const struct job *job, int64_t image, int64_t images, float *gradient)
+{
+	const struct geometry *g = &job->g;
+	const struct cs_pass *pass = job->pass;
+	const struct cs_layer *pool = pass->next;
+	int64_t pooled = cs_shape_count(&pool->out);
+	float *bias = exchanged(job) + g->k * g->f;
+
+	for (int64_t i = image; i < image + images; i++) {
+		float *d = pass->d_next_out + i * pooled;
+
+		job->kernels->derive(
+			job->conv->spec.activation, job->conv->spec.alpha, pass->next_out + i * pooled, d, pooled);
+		job->kernels->column_sums(pooled / g->f, g->f, d, bias + i * g->f);
+		job->kernels->maxpool_back(
+			pool, d, pass->next_switches + i * pooled, gradient + (i - image) * g->positions * g->f);
+	}
+}
+
+/* One shard's blocks, in order: weights summed up, data written. */
+static void pooled_task(void *context, int shard, int worker)
+{
+	const struct job *job = context;
+	const struct geometry *g = &job->g;
+	const struct cs_pass *pass = job->pass;
+	int64_t blocks = divide_up(pass->count, g->images), map = g->h * g->w * g->c;
+	int64_t first = blocks * shard / g->shards, end = blocks * (shard + 1) / g->shards;
+	float *products = scratch(job, worker), *widened = products + products_size(g);
+	float *gradient = widened + widened_size(g), *sum = (float *)pass->shared + shard * g->k * g->f;
+
+	if (first == end && pass->d_params[0])
+		memset(sum, 0, (size_t)(g->k * g->f) * sizeof *sum);
+	for (int64_t block = first; block < end; block++) {
+		int64_t image = block * g->images, images = least(g->images, pass->count - image);
+
+		spread_block(job, image, images, gradient);
+		if (pass->d_in && !g->pointwise)
+			memset(pass->d_in + image * map, 0, (size_t)(images * map) * sizeof(float));
+		for (int64_t row = 0; row < g->oh; row += g->rows) {
+			int64_t rows = least(g->rows, g->oh - row), n = rows * g->ow;
+			const float *d = gradient + row * g->ow * g->f;
+
+			if (pass->d_params[0])
+				cs_product_outer(job->kernels, g->k, g->f, images * n,
+					widen(job, image, images, row, rows, widened), g->k, d, g->f,
+					block > first || row > 0, sum, g->f, products);
+			if (pass->d_in) {
+				float *to = g->pointwise ? pass->d_in + image * map + row * g->w * g->c : widened;
+
+				cs_product_plain(job->kernels, images * n, g->k, g->f, d, g->f, exchanged(job), g->k,
+					to, g->k, products);
+				for (int64_t i = 0; !g->pointwise && i < images; i++)
+					job->kernels->col2im(job->conv, widened + i * n * g->k, row, rows,
+						pass->d_in + (image + i) * map);
+			}
+		}
+	}
+}
+
+static void add_shards(const struct job *job)
+{
+	int64_t size = job->g.k * job->g.f;
+	float *to = job->pass->d_params[0];
+
+	memcpy(to, job->pass->shared, (size_t)size * sizeof *to);
+	for (int64_t shard = 1; shard < job->g.shards; shard++)
+		job->kernels->add(size, (const float *)job->pass->shared + shard * size, to);
+}
+
+void cs_conv_gemm_backward_pooled(const struct cs_layer *conv, struct cs_pass *pass)
+{
+	struct job job = {.conv = conv, .pass = pass, .kernels = cs_kernels(), .g = measure(conv)};
+	struct geometry *g = &job.g;
+
+	g->channel_ranges = 0;
+	g->shards = pooled_shards(g);
+	if (pass->d_in)
+		cs_workers_run(pass->workers, (int)(conv->spec.kernel[0] * conv->spec.kernel[1]), exchange_task, &job);
+	cs_workers_run(pass->workers, (int)g->shards, pooled_task, &job);
+	if (pass->d_params[0])
+		add_shards(&job);
+	if (conv->spec.bias && pass->d_params[1])
+		job.kernels->column_sums(pass->count, g->f, exchanged(&job) + g->k * g->f, pass->d_params[1]);
+}
+
 void cs_conv_gemm_backward(const struct cs_layer *conv, struct cs_pass *pass)
 {
 	struct job job = {.conv = conv, .pass = pass, .kernels = cs_kernels(), .g = measure(conv)};
 	const struct geometry *g = &job.g;
 	int64_t data_tasks = pass->d_in ? divide_up(pass->count, g->images) : 0;
-	int64_t size = g->k * g->f;
 
 	if (pass->d_params[0])
 		job.weight_tasks =
@@ -346,15 +533,13 @@ void cs_conv_gemm_backward(const struct cs_layer *conv, struct cs_pass *pass)
 	if (pass->d_in)
 		cs_workers_run(pass->workers, (int)(conv->spec.kernel[0] * conv->spec.kernel[1]), exchange_task, &job);
 	cs_workers_run(pass->workers, job.weight_tasks + (int)data_tasks, backward_task, &job);
-	if (!pass->d_params[0] || g->channel_ranges)
-		return;
-	memcpy(pass->d_params[0], pass->shared, (size_t)size * sizeof(float));
-	for (int64_t shard = 1; shard < g->shards; shard++)
-		job.kernels->add(size, (const float *)pass->shared + shard * size, pass->d_params[0]);
+	if (pass->d_params[0] && !g->channel_ranges)
+		add_shards(&job);
 }
 
 const struct cs_conv_algorithm cs_conv_gemm = {
 	.name = "im2col + GEMM",
+	.fuses = true,
 	.suits = gemm_suits,
 	.plan = gemm_plan,
 	.forward = gemm_forward,
