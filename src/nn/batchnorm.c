@@ -8,6 +8,9 @@
  * Sums run over all rows (batch and positions) in double precision, over a fixed number of shards of rows that depends on
  * their count alone; the shards are added in order.
  *
+ * A convolution in front runs it in inference (conv_bands.c); in training it runs the activation and the pool behind it itself
+ * (norm_pool.c).
+ *
  * aux, [5,channels]: of the last pass the mean, 1 / sqrt(variance + epsilon), the variance, gamma times the second, and beta.
  */
 #include "nn/batchnorm.h"

@@ -107,13 +107,14 @@ static void describe_back(const struct cs_layer *layer, const struct cs_layer *p
 	if (pool) {
 		snprintf(text, size,
 			"sparse: one cell in %" PRId64 " of the pool's input at most carries gradient; live ones are "
-						       "listed, by each batch's own count",
+			"listed, by each batch's own count",
 			pool->spec.stride[0] * pool->spec.stride[1]);
 		return;
 	}
 	snprintf(text, size, "data by %s; weights by %s",
-		cs_conv_mirror_suits(layer) ? "a convolution with the turned kernel"
-					    : "GEMM + col2im, for want of stride 1",
+		cs_conv_mirror_suits(layer)                ? "a convolution with the turned kernel"
+			: cs_conv_points_data_suits(layer) ? "the filtering's transpose"
+							   : "GEMM + col2im",
 		cs_conv_winograd_weights_suits(layer) ? "minimal filtering" : "GEMM over widened rows");
 }
 
@@ -139,6 +140,8 @@ static void plan(const struct cs_layer *layer, const struct cs_layer *pool, stru
 	cs_conv_gemm_plan_backward(layer, need);
 	if (cs_conv_mirror_suits(layer))
 		cs_conv_mirror_plan(layer, need);
+	if (cs_conv_points_data_suits(layer))
+		cs_conv_points_data_plan(layer, need);
 	if (cs_conv_winograd_weights_suits(layer))
 		cs_conv_winograd_weights_plan(layer, need);
 }
@@ -287,6 +290,9 @@ static void conv_backward(const struct cs_layer *given, struct cs_pass *given_pa
 		job.kernels->column_sums(pass->count, layer->spec.features, job.bias_parts, pass->d_params[1]);
 	if (pass->d_in && cs_conv_mirror_suits(layer)) {
 		cs_conv_mirror_backward(layer, pass);
+		dense.d_in = NULL;
+	} else if (pass->d_in && cs_conv_points_data_suits(layer)) {
+		cs_conv_points_data_backward(layer, pass);
 		dense.d_in = NULL;
 	}
 	if (pass->d_params[0] && cs_conv_winograd_weights_suits(layer)) {

@@ -7,8 +7,10 @@
  *
  * An algorithm that `fuses` can run what follows as part of its own pass: layers that work number by number (activations, and in
  * inference batch norms), and a max-pool behind them. Maps between them are then written only where somebody asked to
- * keep them, by the same operations in the same order: bits and switches do not depend on who asks. Backward, a convolution by itself is two dense products (conv_gemm.c), or, of stride 1, its
- * data gradient is a convolution again (conv_mirror.c); one with its max-pool is given the pooled gradient and works on live cells only (conv_sparse.c).
+ * keep them, by the same operations in the same order: bits and switches do not depend on who asks. Backward,
+ * a convolution by itself is two dense products (conv_gemm.c); of stride 1, its data gradient is a convolution again (conv_mirror.c), and
+ * minimal filtering has transposes (conv_winograd_weights.c, conv_points_data.c). One with its max-pool is given the
+ * pooled gradient and works on live cells only (conv_sparse.c).
  */
 #ifndef CS_NN_CONV_H
 #define CS_NN_CONV_H
@@ -58,6 +60,11 @@ void cs_conv_gemm_backward_pooled(const struct cs_layer *conv, struct cs_pass *p
 bool cs_conv_mirror_suits(const struct cs_layer *conv);
 void cs_conv_mirror_plan(const struct cs_layer *conv, struct cs_need *need);
 void cs_conv_mirror_backward(const struct cs_layer *conv, struct cs_pass *pass);
+
+/* The same for a stride of 2, where the layer runs as cs_conv_points. */
+bool cs_conv_points_data_suits(const struct cs_layer *conv);
+void cs_conv_points_data_plan(const struct cs_layer *conv, struct cs_need *need);
+void cs_conv_points_data_backward(const struct cs_layer *conv, struct cs_pass *pass);
 
 /* The weight gradient alone, for most layers that run as cs_conv_winograd or cs_conv_points: from pass->in and pass->d_out to d_params[0]. */
 bool cs_conv_winograd_weights_suits(const struct cs_layer *conv);

@@ -26,6 +26,7 @@ static const struct cs_blocked blocked = {
 	.tiles_in = tiles_in,
 	.tiles_out = tiles_out,
 	.tiles_spread = tiles_spread,
+	.tiles_gather = tiles_gather,
 	.tiles_collect = tiles_collect,
 	.tiles_weights = tiles_weights,
 	.affine = affine,

@@ -71,10 +71,15 @@ struct cs_blocked {
 	void (*tiles_in)(enum cs_filtering f, const float *in, const struct cs_shape *shape, const int64_t before[2],
 		const int64_t tiles[2], float *out, int64_t point, int64_t plane, int64_t tile);
 
-	/* Backward, the gradient of a map to the points: the transpose of tiles_out, for tiles from row `first` on. Blocks 2 b and 2 b + 1
-	 * stand together: tile t to out[p * point + b * plane + (2 t + block % 2) * lanes]. */
+	/* Backward, the gradient of a map to the points: the transpose of tiles_out, for tiles from row `first` on. Blocks are counted in
+	 * pairs: tile t of block b to out[p * point + b / 2 * plane + b % 2 * half + t * tile]. */
 	void (*tiles_spread)(enum cs_filtering f, const float *gradient, const struct cs_shape *shape, int64_t first,
-		const int64_t tiles[2], float *out, int64_t point, int64_t plane);
+		const int64_t tiles[2], float *out, int64_t point, int64_t plane, int64_t half, int64_t tile);
+
+	/* And from the points to the gradient of the input: the transpose of tiles_in, for one block, in[p * point + t * lanes]; a tile is
+	 * added to cells[.][pitch][lanes], `outputs` times the stride on from the one before. */
+	void (*tiles_gather)(enum cs_filtering f, const float *in, int64_t point, const int64_t tiles[2], float *cells,
+		int64_t pitch);
 
 	/* And from the points to the taps: the transpose of tiles_weights, for n <= lanes features. */
 	void (*tiles_collect)(enum cs_filtering f, const float *in, int64_t point, int64_t n, float *taps, int64_t row,

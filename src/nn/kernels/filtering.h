@@ -340,12 +340,12 @@ INLINE vec combine_column(const float *matrix, const int pitch, const int j, int
 
 /* One tile's gradient, its corner at (y,x), of all feature blocks. */
 INLINE void tile_spread(const struct filtering *f, int m, int points, const float *gradient,
-	const struct cs_shape *shape, int64_t y, int64_t x, float *out, int64_t point, int64_t plane)
+	const struct cs_shape *shape, int64_t y, int64_t x, float *out, int64_t point, int64_t plane, int64_t half)
 {
 	int64_t h = shape->dim[0], w = shape->dim[1], c = shape->dim[2];
 
 	for (int64_t k = 0, b = 0; k < c; k += LANES, b++) {
-		float *to = out + b / 2 * plane + b % 2 * LANES;
+		float *to = out + b / 2 * plane + b % 2 * half;
 		vec d[MOST_OUTPUTS * MOST_OUTPUTS], e[MOST_POINTS * MOST_OUTPUTS];
 		int64_t valid = c - k < LANES ? c - k : LANES;
 
@@ -374,17 +374,59 @@ INLINE void tile_spread(const struct filtering *f, int m, int points, const floa
 }
 
 static void tiles_spread(enum cs_filtering f, const float *gradient, const struct cs_shape *shape, int64_t first,
-	const int64_t tiles[2], float *out, int64_t point, int64_t plane)
+	const int64_t tiles[2], float *out, int64_t point, int64_t plane, int64_t half, int64_t tile)
 {
-	for (int64_t t = 0; t < tiles[0] * tiles[1]; t++, out += 2 * LANES) {
+	for (int64_t t = 0; t < tiles[0] * tiles[1]; t++, out += tile) {
 		int64_t row = first + t / tiles[1], column = t % tiles[1];
 
 		if (f == CS_F3_3)
-			tile_spread(&f3_3, 3, 5, gradient, shape, row * 3, column * 3, out, point, plane);
+			tile_spread(&f3_3, 3, 5, gradient, shape, row * 3, column * 3, out, point, plane, half);
 		else if (f == CS_S3_3)
-			tile_spread(&s3_3, 3, 7, gradient, shape, row * 3, column * 3, out, point, plane);
+			tile_spread(&s3_3, 3, 7, gradient, shape, row * 3, column * 3, out, point, plane, half);
 		else
-			tile_spread(&f2_3, 2, 4, gradient, shape, row * 2, column * 2, out, point, plane);
+			tile_spread(&f2_3, 2, 4, gradient, shape, row * 2, column * 2, out, point, plane, half);
+	}
+}
+
+INLINE void tile_gather(
+	const struct filtering *f, int points, const float *in, int64_t point, float *cells, int64_t pitch)
+{
+	vec d[MOST_POINTS * MOST_POINTS], e[MOST_POINTS * MOST_POINTS];
+
+#pragma GCC unroll 64
+	for (int p = 0; p < points * points; p++)
+		d[p] = vload(in + p * point);
+#pragma GCC unroll 8
+	for (int q = 0; q < points; q++) {
+#pragma GCC unroll 8
+		for (int y = 0; y < points; y++)
+			e[y * points + q] = combine_column(f->b[0], MOST_POINTS, y, points, d + q, points);
+	}
+#pragma GCC unroll 8
+	for (int y = 0; y < points; y++) {
+#pragma GCC unroll 8
+		for (int x = 0; x < points; x++) {
+			float *cell = cells + (y * pitch + x) * LANES;
+
+			vstore(cell, vload(cell) + combine_column(f->b[0], MOST_POINTS, x, points, e + y * points, 1));
+		}
+	}
+}
+
+static void tiles_gather(
+	enum cs_filtering f, const float *in, int64_t point, const int64_t tiles[2], float *cells, int64_t pitch)
+{
+	int64_t step = (int64_t)cs_filtering_sizes[f].outputs * cs_filtering_sizes[f].stride;
+
+	for (int64_t t = 0; t < tiles[0] * tiles[1]; t++, in += LANES) {
+		float *to = cells + (t / tiles[1] * step * pitch + t % tiles[1] * step) * LANES;
+
+		if (f == CS_F3_3)
+			tile_gather(&f3_3, 5, in, point, to, pitch);
+		else if (f == CS_S3_3)
+			tile_gather(&s3_3, 7, in, point, to, pitch);
+		else
+			tile_gather(&f2_3, 4, in, point, to, pitch);
 	}
 }
 
