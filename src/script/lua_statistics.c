@@ -1,4 +1,5 @@
 /* lua_statistics.c: how sure a number is, in Lua (cs.statistics). See measure/statistics.h. */
+#include "measure/agreement.h"
 #include "measure/statistics.h"
 
 #include "script/rooms.h"
@@ -157,11 +158,54 @@ static int l_fdr(lua_State *L)
 	return 1;
 }
 
+/*** cs.statistics.mcnemar(first, second)
+ * Two networks on the same images: lists or vectors, above 0 where each was right. A table: `p` (McNemar's exact test, two-sided), `both`,
+ * `first`, `second` (right alone), `neither`, and how much more the second knows: `difference`, `low`, `high` (shares of the images, 95 %).
+ */
+static int l_mcnemar(lua_State *L)
+{
+	struct cs_agreement agreement = {0};
+	struct cs_agreement_difference difference;
+	const float *values[2];
+	int64_t n[2], columns;
+	bool table;
+
+	lua_settop(L, 2);
+	for (int k = 0; k < 2; k++) {
+		values[k] = read_values(L, k + 1, &n[k], &columns, &table);
+		luaL_argcheck(L, !table, k + 1, "expected a list or a vector");
+	}
+	if (n[0] != n[1])
+		return luaL_error(L, "cs.statistics.mcnemar: %d answers of one and %d of the other", (int)n[0], (int)n[1]);
+	for (int64_t i = 0; i < n[0]; i++)
+		cs_agreement_add(&agreement, values[0][i] > 0, values[1][i] > 0);
+	difference = cs_agreement_difference(&agreement);
+	lua_createtable(L, 0, 8);
+	lua_pushnumber(L, cs_agreement_p(&agreement));
+	lua_setfield(L, -2, "p");
+	lua_pushinteger(L, agreement.both);
+	lua_setfield(L, -2, "both");
+	lua_pushinteger(L, agreement.first);
+	lua_setfield(L, -2, "first");
+	lua_pushinteger(L, agreement.second);
+	lua_setfield(L, -2, "second");
+	lua_pushinteger(L, agreement.neither);
+	lua_setfield(L, -2, "neither");
+	lua_pushnumber(L, difference.mean);
+	lua_setfield(L, -2, "difference");
+	lua_pushnumber(L, difference.low);
+	lua_setfield(L, -2, "low");
+	lua_pushnumber(L, difference.high);
+	lua_setfield(L, -2, "high");
+	return 1;
+}
+
 static const luaL_Reg functions[] = {
 	{"bootstrap", l_bootstrap},
 	{"paired", l_paired},
 	{"mann_whitney", l_mann_whitney},
 	{"fdr", l_fdr},
+	{"mcnemar", l_mcnemar},
 	{NULL, NULL},
 };
 
