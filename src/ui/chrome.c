@@ -1,6 +1,7 @@
 /* chrome.c: hint line, status line, prompts, and the keys of every screen. See chrome.h. */
 #include "ui/chrome.h"
 
+#include "core/alloc.h"
 #include "ui/clock.h"
 #include "ui/commands.h"
 #include "ui/complete.h"
@@ -245,6 +246,25 @@ static void show(struct cs_session *session, const struct cs_view_ops *ops, bool
 	cs_session_say(session, CS_STYLE_WARN, "%s", why);
 }
 
+/* The first time a model is kept, the second time the open one is compared with it. */
+static void compare(struct cs_session *session)
+{
+	char why[300], key[16];
+
+	if (!cs_session_has_images(session)) {
+		cs_session_why_not(session, why, sizeof why);
+		cs_session_say(session, CS_STYLE_WARN, "%s", why);
+	} else if (session->kept && strcmp(session->kept, session->opened->target) != 0) {
+		cs_view_push(session, &cs_view_compare, &(struct cs_compare_argument){session->kept});
+	} else {
+		cs_free(session->kept);
+		session->kept = cs_strdup(session->opened->target);
+		cs_session_say(session, CS_STYLE_GOOD, "%s is kept: open another model and press [%s] to compare the two",
+			session->opened->target,
+			cs_key_of_action(CS_ACTION_COMPARE, session->top->ops->context, key, sizeof key));
+	}
+}
+
 static void show_analyses(struct cs_session *session)
 {
 	char why[300];
@@ -360,6 +380,15 @@ static void everywhere(struct cs_session *session, enum cs_action action, int ar
 	case CS_ACTION_FILTER:
 		if (ops->filter)
 			cs_prompt_open(&session->prompt, '&');
+		break;
+	case CS_ACTION_NOISE:
+		show(session, &cs_view_noise, false);
+		break;
+	case CS_ACTION_OCCLUSION:
+		show(session, &cs_view_occlusion, true);
+		break;
+	case CS_ACTION_COMPARE:
+		compare(session);
 		break;
 	case CS_ACTION_RULE:
 		cs_session_next_rule(session);

@@ -15,8 +15,8 @@ enum { CODE = 1 << 24, ESC = 27, CTRL = 0x1f };
 #define K(code) (CODE + (code))
 
 enum {
-	CS_ON_ZOOMED = CS_ON_RUN | CS_ON_LAYER | CS_ON_FEATURE | CS_ON_IMAGE | CS_ON_RESULT | CS_ON_GALLERY | CS_ON_CONFUSION | CS_ON_NOISE |
-		CS_ON_OCCLUSION,
+	CS_ON_ZOOMED = CS_ON_RUN | CS_ON_LAYER | CS_ON_FEATURE | CS_ON_IMAGE | CS_ON_RESULT | CS_ON_GALLERY |
+		CS_ON_CONFUSION | CS_ON_NOISE,
 	CS_ON_OPENED = CS_ON_ALL & ~(CS_ON_TEXT | CS_ON_RUNS | CS_ON_ANALYSES), /* where a model is open */
 };
 
@@ -39,11 +39,11 @@ static struct cs_binding bindings[] = {
 		"the next layer beside the image; the next plot, figure or part of the screen", {'\t', K(KEY_BTAB)}, 0},
 	{CS_ACTION_LAYER, "layer", CS_ON_ALL & ~(CS_ON_TEXT | CS_ON_RUNS), "layer",
 		"the first, second, ... layer with features", {'1'}, 0},
-	{CS_ACTION_LAYER_PREVIOUS, "layer-previous", CS_ON_MODEL, NULL, "the layer before", {'['}, 0},
-	{CS_ACTION_LAYER_NEXT, "layer-next", CS_ON_MODEL, NULL, "the layer after", {']'}, 0},
+	{CS_ACTION_LAYER_PREVIOUS, "layer-previous", CS_ON_MODEL | CS_ON_OCCLUSION | CS_ON_COMPARE, NULL, "the layer before", {'['}, 0},
+	{CS_ACTION_LAYER_NEXT, "layer-next", CS_ON_MODEL | CS_ON_OCCLUSION | CS_ON_COMPARE, NULL, "the layer after", {']'}, 0},
 	{CS_ACTION_LAYERS, "layers", CS_ON_ALL & ~(CS_ON_TEXT | CS_ON_RUNS | CS_ON_NETWORK), "network",
 		"the network: all layers and their numbers", {'t'}, 0},
-	{CS_ACTION_IMAGES, "images", CS_ON_RUN | CS_ON_NETWORK | CS_ON_LAYER | CS_ON_FEATURE, "images",
+	{CS_ACTION_IMAGES, "images", CS_ON_RUN | CS_ON_NETWORK | CS_ON_LAYER | CS_ON_FEATURE | CS_ON_COMPARE, "images",
 		"look at images, and at what each layer sees in them", {'i'}, 0},
 	{CS_ACTION_IMAGE_LIST, "image-list", CS_ON_ALL & ~(CS_ON_TEXT | CS_ON_RUNS | CS_ON_IMAGES), NULL,
 		"the list of all images: by class, by error, by doubt, at random", {'I'}, 0},
@@ -90,6 +90,12 @@ static struct cs_binding bindings[] = {
 		"which classes are taken for which, and their images", {'x'}, 0},
 	{CS_ACTION_COLOUR, "colour", CS_ON_OPENED & ~CS_ON_COLOUR, "colour",
 		"what the layers make of red, green, blue and hue", {'C'}, 0},
+	{CS_ACTION_NOISE, "noise", CS_ON_OPENED & ~CS_ON_NOISE, "noise",
+		"what noise, blur and JPEG do to accuracy, activations and reconstructions", {'Z'}, 0},
+	{CS_ACTION_OCCLUSION, "occlusion", CS_ON_OPENED & ~CS_ON_OCCLUSION, "occlusion",
+		"where the evidence lies: what hiding each place of an image costs", {'O'}, 0},
+	{CS_ACTION_COMPARE, "compare", CS_ON_OPENED & ~CS_ON_COMPARE, "compare",
+		"keep this model; on another one: compare the two on the same images", {'m'}, 0},
 	{CS_ACTION_FIND, "find", CS_ON_ALL, "find", "find a run, layer, feature, image or class; f17: a feature", {'/'},
 		0},
 	{CS_ACTION_FIND_NEXT, "find-next", CS_ON_ALL, NULL, "find the next", {'n'}, 0},

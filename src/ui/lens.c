@@ -55,17 +55,27 @@ static struct cs_sheet_item *items_of(const struct cs_exhibit *exhibits, int cou
 	return items;
 }
 
-void cs_lens_draw(const struct cs_session *session, struct cs_exhibit *exhibits, int count)
+static void draw_exhibits(struct cs_exhibit *exhibits, int count, bool shared)
 {
 	struct cs_sheet_item *items = items_of(exhibits, count);
 
 	if (items)
-		cs_sheet_draw(items, count, session->shared, NULL);
+		cs_sheet_draw(items, count, shared, NULL);
 	for (int i = 0; items && i < count; i++) {
 		exhibits[i].picture = items[i].drawn;
 		exhibits[i].limit = items[i].limit;
 	}
 	cs_free(items);
+}
+
+void cs_lens_draw(const struct cs_session *session, struct cs_exhibit *exhibits, int count)
+{
+	draw_exhibits(exhibits, count, session->shared);
+}
+
+void cs_lens_draw_shared(struct cs_exhibit *exhibits, int count)
+{
+	draw_exhibits(exhibits, count, true);
 }
 
 struct cs_area cs_lens_show(

@@ -26,6 +26,9 @@ void cs_lens_ask(struct cs_session *session, const struct cs_tile_key *key, stru
 /* Draw all that are there into pictures: each on its own scale, or, when the session says so, all numbers on a shared one. */
 void cs_lens_draw(const struct cs_session *session, struct cs_exhibit *exhibits, int count);
 
+/* The same, all numbers on one scale whatever the session says. */
+void cs_lens_draw_shared(struct cs_exhibit *exhibits, int count);
+
 /* Put one on the screen: the picture, or a word on why there is none ("silent", "..."). Returns the cells covered. */
 struct cs_area cs_lens_show(
 	struct cs_session *session, struct cs_area area, enum cs_anchor anchor, const struct cs_exhibit *exhibit);

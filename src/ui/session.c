@@ -56,6 +56,7 @@ void cs_session_fini(struct cs_session *session)
 	cs_works_free(session->works);
 	cs_graphics_free(session->graphics);
 	cs_prompt_fini(&session->prompt);
+	cs_free(session->kept);
 }
 
 void cs_session_say(struct cs_session *session, enum cs_style style, const char *format, ...)

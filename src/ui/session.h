@@ -65,6 +65,7 @@ struct cs_session {
 	struct cs_gallery gallery; /* the images in the order that is gone through */
 	struct cs_work *verdicts; /* classifying them all; NULL: not begun */
 	bool verdicts_told; /* that they are complete */
+	char *kept; /* a model to compare others with, as a target; NULL: none */
 
 	/* How things are looked at, on every screen. */
 	int rule; /* in cs_rule_names */

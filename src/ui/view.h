@@ -104,6 +104,9 @@ struct cs_gallery_argument {
 	int64_t count;
 	const char *const *captions; /* [count] copied; NULL: the class, and what it is taken for */
 };
+struct cs_compare_argument {
+	const char *target; /* the model to compare the open one with: a file or a run */
+};
 struct cs_text_argument {
 	const char *title, *text; /* copied */
 };
@@ -114,6 +117,6 @@ struct cs_help_argument {
 
 extern const struct cs_view_ops cs_view_runs, cs_view_run, cs_view_network, cs_view_layer, cs_view_feature,
 	cs_view_image, cs_view_images, cs_view_analyses, cs_view_result, cs_view_gallery, cs_view_confusion,
-	cs_view_colour, cs_view_help, cs_view_text;
+	cs_view_colour, cs_view_noise, cs_view_occlusion, cs_view_compare, cs_view_help, cs_view_text;
 
 #endif

@@ -195,6 +195,16 @@ static void open_feature(struct cs_view *view)
 			&(struct cs_feature_argument){.layer = panel.layer, .feature = panel.feature});
 }
 
+/* Where the evidence in this image lies, for the class and for the feature under the cursor. */
+static void occlude(struct cs_view *view)
+{
+	const struct cs_image_state *state = view->state;
+	struct cs_panel panel = cs_panel_find(view, state->by_rule ? 0 : state->column);
+
+	cs_view_push(view->session, &cs_view_occlusion,
+		&(struct cs_image_argument){.image = state->image, .layer = panel.layer, .feature = panel.feature});
+}
+
 static void put_cursor(struct cs_view *view, int row, int column)
 {
 	struct cs_image_state *state = view->state;
@@ -260,6 +270,9 @@ static bool act_choice(struct cs_view *view, enum cs_action action, int argument
 		return true;
 	case CS_ACTION_LAYER:
 		to_layer(view, argument);
+		return true;
+	case CS_ACTION_OCCLUSION:
+		occlude(view);
 		return true;
 	case CS_ACTION_WHAT:
 		state->what = (state->what + 1) % CS_IMAGE_UNIT;
