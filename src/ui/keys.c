@@ -93,7 +93,7 @@ static struct cs_binding bindings[] = {
 	{CS_ACTION_NOISE, "noise", CS_ON_OPENED & ~CS_ON_NOISE, "noise",
 		"what noise, blur and JPEG do to accuracy, activations and reconstructions", {'Z'}, 0},
 	{CS_ACTION_OCCLUSION, "occlusion", CS_ON_OPENED & ~CS_ON_OCCLUSION, "occlusion",
-		"where the evidence lies: what hiding each place of an image costs", {'O'}, 0},
+		"where the evidence lies: what hiding each place of an image costs", {'H'}, 0},
 	{CS_ACTION_COMPARE, "compare", CS_ON_OPENED & ~CS_ON_COMPARE, "compare",
 		"keep this model; on another one: compare the two on the same images", {'m'}, 0},
 	{CS_ACTION_FIND, "find", CS_ON_ALL, "find", "find a run, layer, feature, image or class; f17: a feature", {'/'},

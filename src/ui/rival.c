@@ -2,7 +2,7 @@
 #include "ui/rival.h"
 
 #include "core/alloc.h"
-#include "ui/census.h"
+#include "ui/verdicts.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +14,7 @@ struct cs_rival {
 	struct cs_opened *first, *second; /* the session's model and the rival; one user each */
 	struct cs_work *opening;
 	struct cs_tiles *tiles;
-	struct cs_census *asking[2];
+	struct cs_work *asking[2];
 	bool ready, ended;
 	char why[1000];
 	struct cs_agreement agreement;
@@ -58,8 +58,8 @@ void cs_rival_free(struct cs_rival *rival)
 	if (!rival)
 		return;
 	cs_work_drop(rival->opening);
-	cs_census_drop(rival->asking[0]);
-	cs_census_drop(rival->asking[1]);
+	cs_work_drop(rival->asking[0]);
+	cs_work_drop(rival->asking[1]);
 	cs_tiles_free(rival->tiles);
 	cs_opened_release(rival->first);
 	cs_opened_release(rival->second);
@@ -105,8 +105,8 @@ static void opened(struct cs_rival *rival)
 	if (!comparable(rival))
 		return;
 	if (cs_tiles_new(rival->session->works, rival->second, TILE_BYTES, &rival->tiles, &error) ||
-		cs_census_start(rival->session->works, rival->first, &rival->asking[0], &error) ||
-		cs_census_start(rival->session->works, rival->second, &rival->asking[1], &error)) {
+		cs_verdicts_start(rival->session->works, rival->first, &rival->asking[0], &error) ||
+		cs_verdicts_start(rival->session->works, rival->second, &rival->asking[1], &error)) {
 		snprintf(rival->why, sizeof rival->why, "%s", error.message);
 		return;
 	}
@@ -120,7 +120,7 @@ static void count(struct cs_rival *rival)
 	rival->agreement = (struct cs_agreement){0};
 	rival->lost_count = rival->gained_count = 0;
 	for (int64_t i = 0; i < a->image_count; i++) {
-		int x = cs_predicted(a, i), y = cs_predicted(b, i), label = cs_dataset_label(a->data, a->images[i]);
+		int x = cs_verdict(a, i), y = cs_verdict(b, i), label = cs_dataset_label(a->data, a->images[i]);
 
 		if (x < 0 || y < 0 || label < 0)
 			continue;
@@ -148,13 +148,13 @@ bool cs_rival_tick(struct cs_rival *rival)
 	if (!rival->ready)
 		return news;
 	news |= cs_tiles_collect(rival->tiles);
-	seen = cs_census_seen(rival->asking[0]) + cs_census_seen(rival->asking[1]);
+	seen = cs_verdicts_known(rival->first) + cs_verdicts_known(rival->second);
 	if (seen != rival->seen) {
 		rival->seen = seen;
 		count(rival);
 		news = true;
 	}
-	if (!rival->ended && cs_census_finished(rival->asking[0]) && cs_census_finished(rival->asking[1])) {
+	if (!rival->ended && cs_work_finished(rival->asking[0]) && cs_work_finished(rival->asking[1])) {
 		rival->ended = true;
 		count(rival);
 		news = true;

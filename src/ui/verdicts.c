@@ -84,3 +84,20 @@ enum cs_status cs_verdicts_start(
 {
 	return cs_work_start(works, "classifying all images", work, cs_opened_use(opened), release, out, error);
 }
+
+int64_t cs_verdicts_known(struct cs_opened *opened)
+{
+	int64_t known = 0;
+
+	for (int64_t i = 0; i < opened->image_count; i++)
+		known += cs_verdict(opened, i) >= 0;
+	return known;
+}
+
+int cs_verdicts_classes(const struct cs_opened *opened)
+{
+	const struct cs_network *network = opened->model->network;
+	int64_t named = network->layers[network->layer_count - 1].out.dim[0];
+
+	return named > opened->data->class_count ? (int)named : opened->data->class_count;
+}

@@ -5,11 +5,11 @@
  */
 #include "core/alloc.h"
 #include "io/file.h"
-#include "ui/census.h"
 #include "ui/legend.h"
 #include "ui/lens.h"
 #include "ui/rival.h"
 #include "ui/table.h"
+#include "ui/verdicts.h"
 #include "ui/view.h"
 #include "ui/words.h"
 
@@ -144,7 +144,7 @@ static void draw_list(struct cs_view *view, enum pane pane, struct cs_area area)
 	for (int i = 0; i < area.rows - 1 && table->top + i < count; i++) {
 		int64_t image = list[table->top + i], position = cs_opened_position(session->opened, image);
 		int label = cs_dataset_label(session->opened->data, image), row = area.row + 1 + i;
-		int wrong = pane == GAINED ? cs_predicted(other, position) : cs_predicted(session->opened, position);
+		int wrong = pane == GAINED ? cs_verdict(other, position) : cs_verdict(session->opened, position);
 
 		cs_screen_put(screen, row, area.column, 7, CS_STYLE_DIM, "%6" PRId64, image);
 		cs_screen_put(screen, row, area.column + 7, (area.columns - 10) / 2, CS_STYLE_TEXT, "%s",
@@ -397,8 +397,8 @@ static enum cs_status export_compare(
 	if (!status) {
 		fprintf(out, "image,class,A,B,A_right,B_right\n");
 		for (int64_t i = 0; i < opened->image_count; i++) {
-			int label = cs_dataset_label(opened->data, opened->images[i]), a = cs_predicted(opened, i),
-			    b = cs_predicted(other, i);
+			int label = cs_dataset_label(opened->data, opened->images[i]), a = cs_verdict(opened, i),
+			    b = cs_verdict(other, i);
 
 			if (a < 0 || b < 0)
 				continue;

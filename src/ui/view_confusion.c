@@ -1,5 +1,5 @@
-/* view_confusion.c: which classes the network takes for which, over all images of the split: counted live while a census of the
- * images goes on in the background.
+/* view_confusion.c: which classes the network takes for which, over all images of the split: counted live while they are
+ * classified in the background.
  *
  * Three sizes of the matrix: the whole of it as a picture, a small block a cell, or a number a cell. Rows are true classes, columns what
  * they are taken for; both stand in one order. Beside it the most frequent confusions, as a list with a cursor of its own. Colours show the
@@ -8,9 +8,9 @@
 #include "core/alloc.h"
 #include "figure/plot.h"
 #include "io/file.h"
-#include "ui/census.h"
 #include "ui/legend.h"
 #include "ui/table.h"
+#include "ui/verdicts.h"
 #include "ui/view.h"
 #include "ui/words.h"
 
@@ -34,7 +34,7 @@ struct pair {
 };
 
 struct confusion {
-	struct cs_census *census;
+	struct cs_work *asking; /* for the verdicts on every image */
 	struct cs_error trouble;
 	bool ended;
 	int classes;
@@ -162,7 +162,7 @@ static void count_cells(struct cs_view *view)
 	memset(state->of, 0, (size_t)state->classes * sizeof *state->of);
 	state->known = state->right = state->labelled = 0;
 	for (int64_t i = 0; i < opened->image_count; i++) {
-		int said = cs_predicted(opened, i), truth = cs_dataset_label(opened->data, opened->images[i]);
+		int said = cs_verdict(opened, i), truth = cs_dataset_label(opened->data, opened->images[i]);
 
 		state->known += said >= 0;
 		if (said < 0 || truth < 0 || said >= state->classes || truth >= state->classes)
@@ -186,7 +186,7 @@ static enum cs_status open_confusion(struct cs_view *view, const void *argument,
 		return cs_fail(error, CS_ERR_NOT_FOUND, "the images are not open yet");
 	if (cs_network_output(cs_session_network(view->session)).rank != 1)
 		return cs_fail(error, CS_ERR_UNSUPPORTED, "this network ends in maps: it names no classes to confuse");
-	state->classes = cs_census_classes(opened_of(view));
+	state->classes = cs_verdicts_classes(opened_of(view));
 	if (state->classes > MOST_CLASSES)
 		return cs_fail(error, CS_ERR_UNSUPPORTED, "a matrix of %d classes: expected at most %d",
 			state->classes, MOST_CLASSES);
@@ -198,20 +198,20 @@ static enum cs_status open_confusion(struct cs_view *view, const void *argument,
 		return cs_fail_memory(error, "a confusion matrix");
 	state->by = BY_INDEX;
 	count_cells(view);
-	return cs_census_start(view->session->works, opened_of(view), &state->census, error);
+	return cs_verdicts_start(view->session->works, opened_of(view), &state->asking, error);
 }
 
 static bool tick_confusion(struct cs_view *view)
 {
 	struct confusion *state = view->state;
-	bool ended = cs_census_finished(state->census);
-	int64_t seen = cs_census_seen(state->census);
+	bool ended = cs_work_finished(state->asking);
+	int64_t seen = cs_verdicts_known(opened_of(view));
 
 	if (state->ended || (!ended && seen == state->counted))
 		return false;
 	if (ended) {
 		state->ended = true;
-		if (cs_census_result(state->census, &state->trouble) == CS_OK)
+		if (cs_work_result(state->asking, &state->trouble) == CS_OK)
 			state->trouble.status = CS_OK;
 		else
 			cs_session_complain(view->session, &state->trouble);
@@ -454,7 +454,7 @@ static void show_images(struct cs_view *view, int truth, int said)
 	if (!images)
 		return;
 	for (int64_t i = 0; i < opened->image_count; i++) {
-		if (cs_predicted(opened, i) == said && cs_dataset_label(opened->data, opened->images[i]) == truth)
+		if (cs_verdict(opened, i) == said && cs_dataset_label(opened->data, opened->images[i]) == truth)
 			images[count++] = opened->images[i];
 	}
 	snprintf(title, sizeof title, truth == said ? "%s, known" : "%s taken for %s", name_of(view, truth, a, sizeof a),
@@ -650,7 +650,7 @@ static void close_confusion(struct cs_view *view)
 {
 	struct confusion *state = view->state;
 
-	cs_census_drop(state->census);
+	cs_work_drop(state->asking);
 	cs_free(state->cells);
 	cs_free(state->of);
 	cs_free(state->order);

@@ -2,8 +2,8 @@
  * knows and another does not. A page of them with a caption each; Enter looks at one closely.
  */
 #include "core/alloc.h"
-#include "ui/census.h"
 #include "ui/lens.h"
+#include "ui/verdicts.h"
 #include "ui/view.h"
 
 #include <inttypes.h>
@@ -68,7 +68,7 @@ static void draw_caption(struct cs_view *view, int64_t i, int row, int column, i
 	if (state->captions) {
 		cs_screen_put(screen, row, column, width, CS_STYLE_TEXT, "%s", state->captions[i]);
 	} else {
-		word = position >= 0 ? cs_predicted(opened, position) : -1;
+		word = position >= 0 ? cs_verdict(opened, position) : -1;
 		used = cs_screen_put(screen, row, column, width, CS_STYLE_TEXT, "%s",
 			cs_opened_label(opened, label, name, sizeof name));
 		if (word >= 0 && used + 3 < width)

@@ -41,7 +41,7 @@ static void an_images_maps_come_coarse_first_and_then_finer(void **state)
 {
 	(void)state;
 	start((struct terminal_kind){.sixel = true, .columns = 120, .rows = 30});
-	harness_keys(&h, "O");
+	harness_keys(&h, "H");
 	expect("occlusion  image");
 	expect("a square of 8 pixels, steps 2 apart"); /* a quarter of 32; the last round */
 	expect("lost of");
@@ -56,7 +56,7 @@ static void an_images_maps_come_coarse_first_and_then_finer(void **state)
 	expect("steps 2 apart");
 	harness_keys(&h, "\r");
 	expect("of test ("); /* the image screen, and from there back to this image's occlusion */
-	harness_keys(&h, "O");
+	harness_keys(&h, "H");
 	expect("occlusion  image");
 	quit();
 }
@@ -79,7 +79,7 @@ static void the_map_is_the_loss_of_probability(void **state)
 
 	(void)state;
 	start((struct terminal_kind){.columns = 120, .rows = 30});
-	harness_keys(&h, "O");
+	harness_keys(&h, "H");
 	expect("steps 2 apart");
 	harness_settle(&h);
 	harness_keys(&h, "e");
@@ -136,7 +136,7 @@ static void the_data_sets_summary_is_made_and_its_pictures_opened(void **state)
 {
 	(void)state;
 	start((struct terminal_kind){.columns = 130, .rows = 40});
-	harness_keys(&h, "O\t");
+	harness_keys(&h, "H\t");
 	expect("There is no result of this analysis for this model yet.");
 	harness_keys(&h, "r");
 	expect("occlusion is done in");
@@ -195,7 +195,7 @@ static void the_map_fits_small_screens(void **state)
 {
 	(void)state;
 	start((struct terminal_kind){.no_utf8 = true, .term = "vt100"});
-	harness_keys(&h, "O");
+	harness_keys(&h, "H");
 	expect("lost of");
 	harness_resize(&h, 5, 20);
 	expect("occlusion");
