@@ -146,6 +146,8 @@ static void search_block(void *context, int task, int worker)
 	for (int i = 0; i < search->trace->count; i++) {
 		largest_of_block(cs_patch_values(search->trace, search->at, i) + first, map.height * map.width,
 			map.channels, count, best);
+		if (e->latest)
+			memcpy(e->latest + i * e->features + first, best, (size_t)count * sizeof *best);
 		for (int64_t f = 0; f < count; f++) {
 			struct cs_exemplar item = {.image = search->index[i], .value = best[f]};
 			int64_t place;

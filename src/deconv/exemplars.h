@@ -24,6 +24,7 @@ struct cs_exemplars {
 	int64_t *fired; /* [features] images on which it was above 0 */
 	double *sum; /* [features] of the strongest activation over images */
 	int64_t seen; /* images */
+	float *latest; /* NULL, or room for [images of a pass,features]: receives the strongest activations of the last pass; borrowed */
 };
 
 enum cs_status cs_exemplars_init(

@@ -10,6 +10,7 @@
 #include "ui/clock.h"
 #include "ui/verdicts.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -24,8 +25,10 @@ struct cs_scan {
 	int *layers, count, depth;
 	int64_t *images, total;
 	struct cs_exemplars *mine; /* [count], the work's own */
+	struct cs_habits *my_habits; /* [count], likewise */
 	pthread_mutex_t lock; /* guards what follows */
 	struct cs_exemplars *shown; /* [count] */
+	struct cs_habits *habits; /* [count] */
 	int64_t seen;
 	unsigned version;
 };
@@ -39,7 +42,13 @@ static void release(void *context)
 			cs_exemplars_fini(&scan->mine[i]);
 		if (scan->shown)
 			cs_exemplars_fini(&scan->shown[i]);
+		if (scan->my_habits)
+			cs_habits_fini(&scan->my_habits[i]);
+		if (scan->habits)
+			cs_habits_fini(&scan->habits[i]);
 	}
+	cs_free(scan->my_habits);
+	cs_free(scan->habits);
 	cs_free(scan->mine);
 	cs_free(scan->shown);
 	cs_free(scan->layers);
@@ -62,6 +71,7 @@ static void publish(struct cs_scan *scan)
 		memcpy(to->fired, from->fired, features * sizeof *from->fired);
 		memcpy(to->sum, from->sum, features * sizeof *from->sum);
 		to->seen = from->seen;
+		cs_habits_copy(&scan->habits[i], &scan->my_habits[i]);
 	}
 	scan->seen = scan->mine[0].seen;
 	scan->version++;
@@ -78,13 +88,38 @@ static int batch_size(const struct cs_network *network, int threads)
 	return batch;
 }
 
+/* What a pass tells of every feature of a layer: exemplars, and habits. */
+static void take_in(struct cs_scan *scan, int i, const struct cs_pass_kept *pass, float *latest)
+{
+	scan->mine[i].latest = latest;
+	cs_exemplars_add(&scan->mine[i], pass->trace, pass->images);
+	scan->mine[i].latest = NULL;
+	for (int k = 0; k < pass->count; k++)
+		cs_habits_add(&scan->my_habits[i], latest + k * scan->mine[i].features,
+			cs_dataset_label(scan->opened->data, pass->images[k]));
+}
+
+/* Room for the strongest activations of one layer in one pass. */
+static float *make_latest(const struct cs_scan *scan)
+{
+	int64_t most = 1;
+
+	for (int i = 0; i < scan->count; i++)
+		most = scan->mine[i].features > most ? scan->mine[i].features : most;
+	return cs_alloc((size_t)most * CS_PASS_MOST * sizeof(float));
+}
+
 static enum cs_status work(struct cs_job *job, void *context, struct cs_error *error)
 {
 	struct cs_scan *scan = context;
 	struct cs_workers *workers = NULL;
 	struct cs_pass_kept *pass = NULL;
+	float *latest = make_latest(scan);
 	double published = 0;
 	enum cs_status status;
+
+	if (!latest)
+		return cs_fail_memory(error, "exemplars");
 
 	cs_job_progress(job, 0, "looking for exemplars");
 	setpriority(PRIO_PROCESS, (id_t)gettid(), NICE); /* the pool's threads inherit it */
@@ -104,7 +139,7 @@ static enum cs_status work(struct cs_job *job, void *context, struct cs_error *e
 		if (status)
 			break;
 		for (int i = 0; i < scan->count; i++)
-			cs_exemplars_add(&scan->mine[i], pass->trace, pass->images);
+			take_in(scan, i, pass, latest);
 		cs_verdicts_note(scan->opened, pass);
 		cs_job_progress(job, (double)(first + count) / (double)scan->total, "looking for exemplars");
 		if (cs_ui_clock() - published > publish_every || first + count == scan->total) {
@@ -114,6 +149,7 @@ static enum cs_status work(struct cs_job *job, void *context, struct cs_error *e
 	}
 	cs_pass_free(pass);
 	cs_workers_free(workers);
+	cs_free(latest);
 	return status;
 }
 
@@ -145,7 +181,10 @@ enum cs_status cs_scan_start(struct cs_works *works, struct cs_opened *opened, c
 	scan->layers = cs_calloc((size_t)count, sizeof *scan->layers);
 	scan->mine = cs_calloc((size_t)count, sizeof *scan->mine);
 	scan->shown = cs_calloc((size_t)count, sizeof *scan->shown);
-	if (!scan->layers || !scan->mine || !scan->shown || choose_images(scan)) {
+	scan->my_habits = cs_calloc((size_t)count, sizeof *scan->my_habits);
+	scan->habits = cs_calloc((size_t)count, sizeof *scan->habits);
+	if (!scan->layers || !scan->mine || !scan->shown || !scan->my_habits || !scan->habits ||
+		choose_images(scan)) {
 		release(scan);
 		return cs_fail_memory(error, "exemplars");
 	}
@@ -157,6 +196,12 @@ enum cs_status cs_scan_start(struct cs_works *works, struct cs_opened *opened, c
 			status = cs_exemplars_init(
 				&scan->shown[i], opened->model->network, layers[i], CS_SCAN_TOP, error);
 		scan->count = i + 1;
+		if (!status)
+			status = cs_habits_init(
+				&scan->my_habits[i], scan->mine[i].features, opened->data->class_count, error);
+		if (!status)
+			status = cs_habits_init(
+				&scan->habits[i], scan->mine[i].features, opened->data->class_count, error);
 	}
 	if (status) {
 		release(scan);
@@ -227,6 +272,9 @@ bool cs_scan_feature(struct cs_scan *scan, int layer, int64_t feature, struct cs
 	memcpy(out->top, from->items + feature * from->top, (size_t)out->count * sizeof *out->top);
 	out->fired = from->fired[feature];
 	out->mean = from->seen ? from->sum[feature] / (double)from->seen : 0;
+	memcpy(out->bins, scan->habits[i].bins + feature * CS_HABIT_BINS, sizeof out->bins);
+	out->width = scan->habits[i].width[feature];
+	out->selectivity = cs_habits_selectivity(&scan->habits[i], feature, &out->best_class);
 	pthread_mutex_unlock(&scan->lock);
 	return true;
 }
@@ -261,6 +309,14 @@ static int by_value(const void *a, const void *b)
 	return x->feature < y->feature ? -1 : x->feature > y->feature;
 }
 
+/* For an order: what is not known comes last. */
+static double selectivity(const struct cs_habits *habits, int64_t feature)
+{
+	double value = cs_habits_selectivity(habits, feature, NULL);
+
+	return isnan(value) ? -1 : value;
+}
+
 void cs_scan_sort(struct cs_scan *scan, int layer, enum cs_order by, int64_t *order)
 {
 	int i = find(scan, layer);
@@ -278,6 +334,7 @@ void cs_scan_sort(struct cs_scan *scan, int layer, enum cs_order by, int64_t *or
 		ranks[f].feature = f;
 		ranks[f].value = by == CS_ORDER_FIRED ? (double)from->fired[f]
 			: by == CS_ORDER_MEAN         ? from->sum[f]
+			: by == CS_ORDER_SELECTIVE    ? selectivity(&scan->habits[i], f)
 			: from->counts[f]             ? (double)from->items[f * from->top].value
 						      : 0;
 	}
@@ -295,6 +352,7 @@ const char *cs_order_name(enum cs_order order)
 		[CS_ORDER_STRONGEST] = "strongest",
 		[CS_ORDER_FIRED] = "fires on",
 		[CS_ORDER_MEAN] = "mean",
+		[CS_ORDER_SELECTIVE] = "selectivity",
 		[CS_ORDER_INDEX] = "index",
 		[CS_ORDER_RED] = "red",
 		[CS_ORDER_GREEN] = "green",

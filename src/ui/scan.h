@@ -7,6 +7,7 @@
 #define CS_UI_SCAN_H
 
 #include "deconv/exemplars.h"
+#include "deconv/habits.h"
 #include "ui/opened.h"
 #include "ui/work.h"
 
@@ -20,6 +21,10 @@ struct cs_feature_numbers {
 	int count; /* places taken; 0: silent so far */
 	int64_t fired; /* images on which it was above 0 */
 	double mean; /* of its strongest activation, over all images */
+	int32_t bins[CS_HABIT_BINS]; /* images by strongest activation, each bin `width` wide; width 0: nothing above 0 */
+	float width;
+	double selectivity; /* for a class (habits.h); NaN: not known */
+	int best_class; /* -1: none */
 };
 
 /* Red, green and blue come from the colour analysis (tint.h), the others from the scan. */
@@ -27,6 +32,7 @@ enum cs_order {
 	CS_ORDER_STRONGEST,
 	CS_ORDER_FIRED,
 	CS_ORDER_MEAN,
+	CS_ORDER_SELECTIVE,
 	CS_ORDER_INDEX,
 	CS_ORDER_RED,
 	CS_ORDER_GREEN,

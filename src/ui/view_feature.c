@@ -2,16 +2,20 @@
  * took from it, projected back.
  */
 #include "core/alloc.h"
+#include "ui/clock.h"
+#include "ui/closeup.h"
 #include "ui/lens.h"
+#include "ui/spark.h"
 #include "ui/view.h"
 #include "ui/words.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD = 2, FOOT = 2, EACH = 2 /* pictures of an exemplar: patch, projection */ };
+enum { HEAD = 2, FOOT = 2, CLOSE = 3 /* more rows of numbers where there is room */, CLOSE_FROM = 20, EACH = 2 /* pictures of an exemplar: patch, projection */ };
 
 struct feature {
 	int layer;
@@ -20,7 +24,14 @@ struct feature {
 	int across; /* as drawn last */
 	int zoom; /* fewer, larger ones */
 	unsigned version;
+	struct cs_closeup *closeup;
+	struct cs_close_answer answer;
+	unsigned close_version;
+	double since; /* when this feature came up */
 };
+
+static const double stay = 0.3; /* s on a feature before it is looked at closely */
+enum { ENOUGH = 500 /* images seen, so that the exemplars are worth it */ };
 
 static const struct cs_layer *layer_of(const struct cs_view *view)
 {
@@ -38,6 +49,7 @@ static enum cs_status open_feature(struct cs_view *view, const void *argument, s
 	state->feature = from->feature;
 	state->features = cs_layer_features(layer_of(view));
 	state->across = 3;
+	state->since = cs_ui_clock();
 	return CS_OK;
 }
 
@@ -46,12 +58,59 @@ static struct cs_scan *scan_of(const struct cs_view *view)
 	return cs_session_scan(view->session, ((const struct feature *)view->state)->layer);
 }
 
+/* Look closely at the feature, at its exemplars of now, unless that is under way or done. */
+static bool look_closely(struct cs_view *view, struct cs_scan *scan)
+{
+	struct feature *state = view->state;
+	struct cs_session *session = view->session;
+	struct cs_close_question question;
+	struct cs_feature_numbers numbers;
+	int64_t total;
+	unsigned version;
+
+	if (scan && cs_ui_clock() - state->since > stay && (cs_scan_finished(scan) || cs_scan_seen(scan, &total) >= ENOUGH) &&
+		cs_scan_feature(scan, state->layer, state->feature, &numbers) && numbers.count > 0) {
+		memset(&question, 0, sizeof question);
+		question.layer = state->layer;
+		question.feature = state->feature;
+		question.rule = session->rule;
+		question.count = numbers.count < CS_CLOSE_IMAGES ? numbers.count : CS_CLOSE_IMAGES;
+		memcpy(question.images, numbers.top, (size_t)question.count * sizeof *question.images);
+		if (!state->closeup ||
+			(!cs_closeup_asks(state->closeup, &question) &&
+				(cs_scan_finished(scan) || !cs_closeup_about(state->closeup, &question)))) {
+			cs_closeup_drop(state->closeup);
+			state->closeup = NULL;
+			state->answer = (struct cs_close_answer){0};
+			state->close_version = 0;
+			cs_closeup_start(session->works, session->opened, &question, &state->closeup, NULL);
+		}
+	}
+	version = state->closeup ? cs_closeup_version(state->closeup) : 0;
+	if (version == state->close_version)
+		return false;
+	state->close_version = version;
+	cs_closeup_answer(state->closeup, &state->answer);
+	return true;
+}
+
+static void forget_closeup(struct feature *state)
+{
+	cs_closeup_drop(state->closeup);
+	state->closeup = NULL;
+	state->answer = (struct cs_close_answer){0};
+	state->close_version = 0;
+	state->since = cs_ui_clock();
+}
+
 static bool tick_feature(struct cs_view *view)
 {
 	struct feature *state = view->state;
 	struct cs_scan *scan = scan_of(view);
 	unsigned version = scan ? cs_scan_version(scan) : 0;
 	bool news = version != state->version;
+
+	news |= look_closely(view, scan);
 
 	state->version = version;
 	return news;
@@ -100,6 +159,12 @@ static void draw_title(struct cs_view *view, int64_t seen)
 			session->shared ? "  one scale" : "");
 }
 
+/* Rows at the bottom. */
+static int foot(const struct cs_view *view)
+{
+	return view->session->body_rows >= CLOSE_FROM ? FOOT + CLOSE : FOOT;
+}
+
 static void draw_numbers(
 	struct cs_view *view, const struct cs_feature_numbers *numbers, int64_t seen, const struct cs_exhibit *exhibits)
 {
@@ -109,7 +174,7 @@ static void draw_numbers(
 	const struct cs_exemplar *top = &numbers->top[state->cursor];
 	char a[40], b[40], c[40], name[64];
 	struct cs_sample sample;
-	int row = session->body_rows - FOOT;
+	int row = session->body_rows - foot(view);
 
 	cs_dataset_sample(session->opened->data, top->image, &sample);
 	cs_screen_put(screen, row, 1, -1, CS_STYLE_TEXT,
@@ -119,6 +184,80 @@ static void draw_numbers(
 		state->cursor, top->image, cs_opened_label(session->opened, sample.label, name, sizeof name), top->row,
 		top->column, cs_words_value((double)top->value, b, sizeof b),
 		cs_words_value((double)exhibits[EACH * state->cursor + 1].limit, c, sizeof c));
+}
+
+/* The habits of the feature: how strongly it fires how often, for which class. */
+static void draw_habits(struct cs_view *view, const struct cs_feature_numbers *numbers, int row)
+{
+	struct cs_session *session = view->session;
+	struct cs_screen *screen = &session->screen;
+	float counts[CS_HABIT_BINS];
+	char top[40], name[64];
+	int column;
+
+	if (numbers->width <= 0)
+		return;
+	for (int i = 0; i < CS_HABIT_BINS; i++)
+		counts[i] = sqrtf((float)numbers->bins[i]); /* rare ones are what one looks for */
+	column = 1 + cs_screen_put(screen, row, 1, -1, CS_STYLE_DIM, "activation 0 ");
+	column += cs_spark_show(session, row, column, CS_HABIT_BINS, counts, CS_HABIT_BINS, 0, NULL);
+	column += cs_screen_put(screen, row, column, -1, CS_STYLE_DIM, " %s",
+		cs_words_value((double)numbers->width * CS_HABIT_BINS, top, sizeof top));
+	if (!isnan(numbers->selectivity))
+		cs_screen_put(screen, row, column + 3, -1, CS_STYLE_TEXT, "selects %s: %.2f (0 all classes alike, 1 one alone)",
+			cs_opened_label(session->opened, numbers->best_class, name, sizeof name), numbers->selectivity);
+}
+
+/* How it answers to colour and noise, on these images. */
+static void draw_responses(struct cs_view *view, int row)
+{
+	const struct feature *state = view->state;
+	struct cs_session *session = view->session;
+	struct cs_screen *screen = &session->screen;
+	const struct cs_close_answer *answer = &state->answer;
+	struct cs_rgb colours[CS_CLOSE_HUES];
+	int column = 1;
+
+	if (!answer->has_response) {
+		cs_screen_put(screen, row, 1, -1, CS_STYLE_DIM, "colour and noise: %s",
+			state->closeup ? "looking closer ..." : "when all images were seen");
+		return;
+	}
+	for (int k = 0; k < CS_CLOSE_HUES; k++)
+		colours[k] = cs_hue_colour(360.0 * k / CS_CLOSE_HUES);
+	column += cs_screen_put(screen, row, column, -1, CS_STYLE_DIM, "hues turned ");
+	column += cs_spark_show(session, row, column, CS_CLOSE_HUES, answer->hue, CS_CLOSE_HUES, 0, colours);
+	column += cs_screen_put(screen, row, column, -1, CS_STYLE_DIM, "   without ");
+	for (int c = 0; c < 3; c++)
+		column += cs_screen_put(screen, row, column, -1, CS_STYLE_TEXT, "%c %.2f  ", "RGB"[c], 1 - (double)answer->lost[c]);
+	column += cs_screen_put(screen, row, column, -1, CS_STYLE_DIM, " noise");
+	for (int k = 0; k < CS_CLOSE_LEVELS; k++)
+		column += cs_screen_put(screen, row, column, -1, CS_STYLE_TEXT, " %.2f", (double)answer->noise[k]);
+	cs_screen_put(screen, row, column + 1, -1, CS_STYLE_DIM, "of its response at %g %g %g %g", (double)cs_close_levels[0],
+		(double)cs_close_levels[1], (double)cs_close_levels[2], (double)cs_close_levels[3]);
+}
+
+static void draw_trust(struct cs_view *view, int row)
+{
+	const struct feature *state = view->state;
+	struct cs_screen *screen = &view->session->screen;
+	const struct cs_close_answer *answer = &state->answer;
+
+	if (!answer->has_trust) {
+		cs_screen_put(screen, row, 1, -1, CS_STYLE_DIM, "redrawn image or learnt feature? %s",
+			state->closeup ? "projecting from randomised networks ..." : "...");
+		return;
+	}
+	if (isnan(answer->alike)) {
+		cs_screen_put(screen, row, 1, -1, CS_STYLE_DIM, "redrawn image or learnt feature? nothing to compare: a projection is empty");
+		return;
+	}
+	cs_screen_put(screen, row, 1, -1, answer->alike >= 0.5 ? CS_STYLE_WARN : CS_STYLE_TEXT,
+		"redrawn image or learnt feature? %.2f ± %.2f like the randomised network: %s", answer->alike,
+		(answer->high - answer->low) / 2,
+		answer->alike >= 0.5        ? "mostly the image redrawn, read with care"
+			: answer->alike >= 0.25 ? "partly the image redrawn"
+						: "learnt");
 }
 
 static void draw_one(struct cs_view *view, const struct cs_exhibit pair[EACH], const struct cs_exemplar *top, int rank,
@@ -194,7 +333,7 @@ static void draw_feature(struct cs_view *view)
 	state->across = grid(state);
 	state->cursor = state->cursor >= numbers.count ? numbers.count - 1 : state->cursor;
 	down = state->across > 3 ? 2 : state->across;
-	rows = (session->body_rows - HEAD - FOOT) / down;
+	rows = (session->body_rows - HEAD - foot(view)) / down;
 	columns = (screen->columns - 1) / state->across;
 	first = state->cursor / (state->across * down) * (state->across * down);
 	exhibits = collect(view, &numbers);
@@ -208,6 +347,11 @@ static void draw_feature(struct cs_view *view)
 				columns});
 	}
 	draw_numbers(view, &numbers, seen, exhibits);
+	if (foot(view) > FOOT) {
+		draw_habits(view, &numbers, session->body_rows - foot(view) + 1);
+		draw_responses(view, session->body_rows - foot(view) + 2);
+		draw_trust(view, session->body_rows - foot(view) + 3);
+	}
 	cs_lens_free(exhibits, EACH * CS_SCAN_TOP);
 }
 
@@ -226,6 +370,7 @@ static void change_feature(struct cs_view *view, int64_t step)
 	place = place + step < 0 ? 0 : place + step >= state->features ? state->features - 1 : place + step;
 	state->feature = ordered ? session->order[place] : place;
 	state->cursor = 0;
+	forget_closeup(state);
 	session->looked_layer = state->layer;
 	session->looked_feature = state->feature;
 }
@@ -300,6 +445,7 @@ static void find_feature(struct cs_view *view, const char *text, int step)
 	}
 	state->feature = feature;
 	state->cursor = 0;
+	forget_closeup(state);
 	view->session->looked_layer = state->layer;
 	view->session->looked_feature = feature;
 }
@@ -333,7 +479,7 @@ static void label_feature(struct cs_view *view, char *text, size_t size)
 
 static void close_feature(struct cs_view *view)
 {
-	(void)view;
+	cs_closeup_drop(((struct feature *)view->state)->closeup);
 }
 
 const struct cs_view_ops cs_view_feature = {
@@ -348,4 +494,5 @@ const struct cs_view_ops cs_view_feature = {
 	.export = export_feature,
 	.label = label_feature,
 	.close = close_feature,
+	.wake = 200,
 };

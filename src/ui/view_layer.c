@@ -339,6 +339,11 @@ static void draw_side(struct cs_view *view, const struct cs_exhibit *exhibit, in
 	cs_screen_put(
 		screen, row++, column + 10, -1, CS_STYLE_TEXT, "%.1f %%", 100.0 * (double)numbers.fired / (double)seen);
 	cs_screen_bar(screen, row++, column + 10, SIDE - 12, (double)numbers.fired / (double)seen, CS_STYLE_DIM);
+	if (!isnan(numbers.selectivity)) {
+		cs_screen_put(screen, row, column, -1, CS_STYLE_DIM, "selects");
+		cs_screen_put(screen, row++, column + 10, -1, CS_STYLE_TEXT, "%.2f %s", numbers.selectivity,
+			cs_opened_label(session->opened, numbers.best_class, name, sizeof name));
+	}
 	row += draw_tint(view, feature, row, column);
 	cs_screen_put(screen, row++, column, -1, CS_STYLE_DIM, "in its top %d", numbers.count);
 	kinds = count_classes(view, &numbers, labels, counts);

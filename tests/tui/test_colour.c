@@ -83,7 +83,7 @@ static void the_layer_screen_shows_and_sorts_by_colour(void **state)
 	expect("conv2  20 features");
 	harness_settle(&h);
 	expect("colour R");
-	harness_keys(&h, "oooo"); /* fires on, mean, index, red */
+	harness_keys(&h, "ooooo"); /* fires on, mean, selectivity, index, red */
 	expect("sort: red");
 	quit();
 }
