@@ -355,7 +355,7 @@ def main(directory):
                 with h5py.File(path + ".ref.h5", "w") as f:
                     f["x"], f["y"] = x, np.asarray(y, "float32")
                     for layer, value in outputs.items():
-                        f.create_dataset("layers/" + layer, data=np.asarray(value, "float32"))
+                        f.create_dataset("layers/" + layer.replace("/", "_"), data=np.asarray(value, "float32"))
             except StopIteration:
                 break
             except Exception as error:
