@@ -13,7 +13,7 @@
  *                     "external": {"location": "m.data", "offset": "0", "length": "1728"}}, ...],
  *        "nodes":   [{"name": "/conv1/Conv", "op": "Conv", "domain": "", "in": [...], "out": [...],
  *                     "attributes": {"strides": [1, 1], "axis": 1, "mode": "constant", "value": {"tensor": 17},
- *                                    "body": {"other": "a graph"}}}, ...]}
+ *                                    "max": {"real": "inf"}, "body": {"other": "a graph"}}}, ...]}
  *     kind: 'f' floating, 'i' integer, '?' what convscope does not read (text, complex, below 8 bits). Initialisers come first;
  *   - the numbers of each tensor, by its place in that list. Those of external tensors are in other files: cs_onnx_external.
  *

@@ -331,9 +331,12 @@ static json_t *value_of(const Onnx__AttributeProto *attribute, const struct larg
 
 		return text ? text : json_pack("{s:s}", "other", "bytes");
 	}
+	/* JSON has no words for these two */
+	if ((attribute->type == 1 || attribute->type == 0) && attribute->has_f && isinf(attribute->f))
+		return json_pack("{s:s}", "real", attribute->f > 0 ? "inf" : "-inf");
 	if (attribute->type == 1 || (attribute->type == 0 && attribute->has_f))
-		return isfinite(attribute->f) ? json_real((double)attribute->f)
-					      : json_pack("{s:s}", "other", "a number that is not finite");
+		return isnan(attribute->f) ? json_pack("{s:s}", "other", "not a number")
+					   : json_real((double)attribute->f);
 	if (attribute->type == 2 || (attribute->type == 0 && attribute->has_i))
 		return json_integer(attribute->i);
 	list = json_array();

@@ -98,6 +98,7 @@ static enum cs_status fold_constant(struct folding *f, struct cs_error *error)
 {
 	static const char *const keys[] = {"value_int", "value_ints", "value_float", "value_floats"};
 	const json_t *value = NULL;
+	const char *infinite;
 	size_t count;
 	enum cs_status status;
 
@@ -105,7 +106,8 @@ static enum cs_status fold_constant(struct folding *f, struct cs_error *error)
 		return cs_onnx_attribute_tensor(f->import, f->node, "value", &f->out, error);
 	for (int i = 0; i < 4 && !value; i++)
 		value = json_object_get(f->node->attributes, keys[i]);
-	if (!json_is_array(value) && !json_is_number(value))
+	infinite = json_string_value(json_object_get(value, "real"));
+	if (!json_is_array(value) && !json_is_number(value) && !infinite)
 		return cs_onnx_fail(f->node, CS_ERR_UNSUPPORTED, error, "holds no number, list or tensor");
 	count = json_is_array(value) ? json_array_size(value) : 1;
 	status = make(f, json_is_array(value), (int64_t)count, error);
@@ -120,6 +122,10 @@ static enum cs_status fold_constant(struct folding *f, struct cs_error *error)
 		f->out.integer = f->out.integer && json_is_integer(one);
 		f->out.integers[i] = json_integer_value(one);
 		f->out.floats[i] = (float)json_number_value(one);
+	}
+	if (infinite) {
+		f->out.integer = false;
+		f->out.floats[0] = *infinite == '-' ? -INFINITY : INFINITY;
 	}
 	return CS_OK;
 }
@@ -569,6 +575,43 @@ static enum cs_status fold_fill(struct folding *f, struct cs_error *error)
 	return status;
 }
 
+/* One number as often as a shape says; a constant that has the shape already. */
+static enum cs_status fold_expand(struct folding *f, struct cs_error *error)
+{
+	struct cs_onnx_constant *from = input(f, 0), *shape;
+	int64_t dims[CS_ONNX_MAX_RANK], count = 1;
+	enum cs_status status = integers(f, 1, &shape, error);
+
+	if (!status && !from)
+		status = missing(f, error);
+	for (int64_t i = 0; !status && i < shape->count; i++) {
+		if (i >= CS_ONNX_MAX_RANK || shape->integers[i] < 1 ||
+			__builtin_mul_overflow(count, shape->integers[i], &count))
+			return cs_onnx_fail(f->node, CS_ERR_UNSUPPORTED, error,
+				"repeats a constant to a shape that has no fixed size");
+		dims[i] = shape->integers[i];
+	}
+	if (status)
+		return status;
+	if (count == from->count)
+		return reshaped(f, dims, (int)shape->count, error);
+	if (from->count != 1 || count > CS_ONNX_MOST_INTEGERS || count > f->import->limit - f->import->computed)
+		return cs_onnx_fail(f->node, CS_ERR_UNSUPPORTED, error, "repeats more than one number");
+	status = cs_onnx_need_floats(f->import, from, error);
+	if (status)
+		return cs_error_prefix(error, "node '%.120s' (%.60s): its input", f->node->name, f->node->op);
+	f->import->computed += count;
+	f->out.rank = (int)shape->count;
+	f->out.count = count;
+	memcpy(f->out.dims, dims, sizeof f->out.dims);
+	f->out.floats = cs_calloc((size_t)count, sizeof *f->out.floats);
+	if (!f->out.floats)
+		return cs_fail_memory(error, "an ONNX graph");
+	for (int64_t i = 0; i < count; i++)
+		f->out.floats[i] = from->floats[0];
+	return CS_OK;
+}
+
 static enum cs_status fold_product(struct folding *f, struct cs_error *error)
 {
 	struct cs_onnx_constant *data;
@@ -595,6 +638,8 @@ static const struct {
 	{"Constant", fold_constant},
 	{"Identity", copy},
 	{"Cast", fold_cast},
+	{"CastLike", copy},
+	{"Expand", fold_expand},
 	{"Shape", fold_shape},
 	{"Gather", fold_gather},
 	{"Concat", fold_concat},

@@ -303,6 +303,9 @@ static enum cs_status read_node(struct cs_onnx_import *import, const json_t *jso
 			return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error,
 				"has a second output that is used ('%.80s'); convscope reads chains", name);
 	}
+	/* its second input only names a type, and here all numbers are of one */
+	if (!strcmp(node->op, "CastLike") && node->in_count == 2)
+		node->in_count = 1;
 	for (int i = 0; i < node->in_count; i++) {
 		node->in[i] = cs_onnx_text(json_array_get(in, (size_t)i));
 		if (!*node->in[i])

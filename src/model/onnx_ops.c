@@ -599,6 +599,7 @@ static const struct {
 	{"Transpose", false, cs_onnx_transpose},
 	{"Identity", false, nothing},
 	{"Cast", false, cast},
+	{"CastLike", false, nothing},
 };
 
 enum cs_status cs_onnx_apply(struct cs_onnx_import *import, const struct cs_onnx_node *node, int live,

@@ -115,6 +115,7 @@ static void write_model(
 	const char *directory, const char *name, struct cs_shape input, const struct cs_layer_spec *specs, int count)
 {
 	char *path = cs_format("%s/%s.h5", directory, name), *answers = cs_format("%s/%s.ref.h5", directory, name);
+	char *onnx = cs_format("%s/%s.onnx", directory, name);
 	struct cs_network *network;
 	struct cs_model *model;
 	struct cs_error error;
@@ -134,9 +135,11 @@ static void write_model(
 			&error);
 		cs_free(other);
 	}
+	must(cs_model_write(model, onnx, &error), &error);
 	write_answers(network, answers);
 	cs_model_free(model);
 	cs_free(path);
+	cs_free(onnx);
 	cs_free(answers);
 }
 

@@ -158,9 +158,7 @@ def export(model, shape, directory, name, ways):
         path = os.path.join(directory, "%s_%s" % (name, way))
         what = "PyTorch %s exports %s (%s)" % (torch.__version__, name, way)
         try:
-            example = x if options.get("dynamic_axes") or options.get("dynamic_shapes") or options.get("fixed") else x
-            options = {k: v for k, v in options.items() if k != "fixed"}
-            torch.onnx.export(model, (example,), path + ".onnx", input_names=["images"], output_names=["scores"], verbose=False, **options)
+            torch.onnx.export(model, (x,), path + ".onnx", input_names=["images"], output_names=["scores"], verbose=False, **options)
             with h5py.File(path + ".ref.h5", "w") as f:
                 f["x"], f["y"] = channels_last(x.numpy()), channels_last(y.numpy())
         except Exception as error:
@@ -172,12 +170,14 @@ def make(directory):
     legacy = {"dynamo": False, "dynamic_axes": {"images": {0: "N"}, "scores": {0: "N"}}}
     dynamo = {"dynamo": True, "dynamic_shapes": ({0: torch.export.Dim("N")},)}
     ways = [("legacy", {**legacy, "opset_version": 17}), ("old", {**legacy, "opset_version": 9}),
-            ("fixed", {"dynamo": False, "fixed": True, "opset_version": 13, "do_constant_folding": False}),
+            ("fixed", {"dynamo": False, "opset_version": 13, "do_constant_folding": False}),
             ("dynamo", dynamo), ("inside", {**dynamo, "external_data": False})]
     for name, shape, model in small():
         export(model, shape, directory, name, ways)
+    # Exporters fold batch norms into the convolutions before them unless they are told not to.
+    kept = [("kept", {**legacy, "do_constant_folding": False}), ("unoptimised", {**dynamo, "optimize": False})]
     for name in "seed", "seed-bn", "vgg16":
-        export(Torch(NETWORKS[name](), 64), (3, 64, 64), directory, name, [ways[0], ways[3]])
+        export(Torch(NETWORKS[name](), 64), (3, 64, 64), directory, name, [ways[0], ways[3]] + (kept if name == "seed-bn" else []))
 
 
 if __name__ == "__main__":
