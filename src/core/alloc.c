@@ -71,6 +71,37 @@ void *cs_alloc_large(size_t size)
 	return memory;
 }
 
+static size_t whole_pages(size_t size)
+{
+	return (size / HUGE_PAGE + 1) * HUGE_PAGE;
+}
+
+/* Mapped with room for the block to begin on a huge page; what is left over at either end goes back. */
+void *cs_map(size_t size)
+{
+	size_t length, before;
+	char *whole;
+
+	if (must_fail() || size > (size_t)PTRDIFF_MAX - 2 * (size_t)HUGE_PAGE)
+		return NULL;
+	length = whole_pages(size);
+	whole = mmap(NULL, length + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (whole == MAP_FAILED)
+		return NULL;
+	before = (HUGE_PAGE - (uintptr_t)whole % HUGE_PAGE) % HUGE_PAGE;
+	if (before)
+		munmap(whole, before);
+	munmap(whole + before + length, HUGE_PAGE - before);
+	madvise(whole + before, length, MADV_HUGEPAGE);
+	return whole + before;
+}
+
+void cs_unmap(void *memory, size_t size)
+{
+	if (memory)
+		munmap(memory, whole_pages(size));
+}
+
 char *cs_strndup(const char *text, size_t length)
 {
 	char *copy = cs_alloc(length + 1);

@@ -18,6 +18,11 @@ void *cs_realloc(void *old, size_t count, size_t size);
 /* Large zeroed buffers for activations and weights: 64-byte aligned, huge pages where the system has them. */
 void *cs_alloc_large(size_t size);
 
+/* Zeroed memory straight from the system, for large blocks of which parts may never be used: a page takes room from the first time it
+ * is touched. Huge pages where the system has them; NULL when there is none. cs_unmap() gives it back, NULL is nothing to it. */
+void *cs_map(size_t size);
+void cs_unmap(void *memory, size_t size);
+
 char *cs_strdup(const char *text);
 char *cs_strndup(const char *text, size_t length);
 

@@ -81,7 +81,7 @@ static enum cs_status new_trace(const struct cs_network *network, enum cs_trace_
 	}
 	status = cs_memory_check(plan->bytes, "a pass", NULL);
 	if (!status) {
-		trace->memory = cs_alloc_large(plan->bytes);
+		trace->memory = cs_map(plan->bytes);
 		status = trace->memory ? CS_OK : CS_ERR_MEMORY;
 	}
 	if (status) {
@@ -118,7 +118,7 @@ void cs_trace_free(struct cs_trace *trace)
 		return;
 	cs_plan_free(trace->plan);
 	cs_free(trace->slots);
-	cs_free(trace->memory);
+	cs_unmap(trace->memory, trace->bytes);
 	cs_free(trace);
 }
 
@@ -186,8 +186,8 @@ static void run_step(struct cs_trace *trace, const struct cs_step *step)
 }
 
 /* Through the layers up to `last`. */
-static void forward(struct cs_trace *trace, const struct cs_tensor *images, int last, bool training, uint64_t seed,
-	uint32_t step)
+static void forward(
+	struct cs_trace *trace, const struct cs_tensor *images, int last, bool training, uint64_t seed, uint32_t step)
 {
 	struct cs_shape one = images->shape;
 	int count = (int)images->shape.dim[0];
