@@ -24,8 +24,7 @@
 #include <unistd.h>
 
 enum {
-	FIRST_ANSWER =
-		150, /* ms the terminal has to answer before the first drawing; later answers come among the keys */
+	FIRST_ANSWER = 60, /* ms the terminal has to answer before the first drawing; later answers come among the keys */
 	LATE_ANSWER = 2, /* s after which it is taken not to answer at all */
 	BUSY_TURN = 40, /* ms between looks at background work */
 	FRAME = 30, /* ms between drawings at least */

@@ -184,6 +184,7 @@ local function go(net, data, options, args)
   local verb = options.resume and "going on with" or "training"
   options.on_batch, options.on_epoch = on_batch, on_epoch
   options.threads = args.threads
+  if options.precision then cli.check(net:set_precision(options.precision)) end
   line(("%s %s on %s into %s: %d images, %d to validate, %d classes, %s parameters"):format(verb, net.name, data.spec, options.out,
     data.train.count, data.val.count, data.classes, common.grouped(net.parameters)))
   local slow = common.blas_warning(net, data.train.count, options.epochs or 40)
