@@ -96,6 +96,8 @@ static struct cs_binding bindings[] = {
 		"where the evidence lies: what hiding each place of an image costs", {'H'}, 0},
 	{CS_ACTION_COMPARE, "compare", CS_ON_OPENED & ~CS_ON_COMPARE, "compare",
 		"keep this model; on another one: compare the two on the same images", {'m'}, 0},
+	{CS_ACTION_COMPARE_MARKED, "compare-marked", CS_ON_RUNS, "compare",
+		"compare the two runs that are marked on the same images", {'x'}, 0},
 	{CS_ACTION_FIND, "find", CS_ON_ALL, "find", "find a run, layer, feature, image or class; f17: a feature", {'/'},
 		0},
 	{CS_ACTION_FIND_NEXT, "find-next", CS_ON_ALL, NULL, "find the next", {'n'}, 0},

@@ -24,7 +24,8 @@ enum { HEAD = 4, SIDE_FROM = 64, LIST = 36, PICTURES = 3 };
 enum pane { GAINED, LOST, SEEN, PANES };
 
 struct compare {
-	struct cs_rival *rival;
+	struct cs_rival *rival; /* NULL while the model that is open has no images yet, or when the two cannot be compared */
+	bool begun;
 	char *target; /* of A */
 	enum pane pane;
 	struct cs_table lists[2];
@@ -53,15 +54,13 @@ static int64_t current(struct compare *state)
 	return at >= 0 && at < count ? list[at] : -1;
 }
 
-static enum cs_status open_compare(struct cs_view *view, const void *argument, struct cs_error *error)
+/* Once the model that is open has its images. */
+static enum cs_status begin(struct cs_view *view, struct cs_error *error)
 {
-	const struct cs_compare_argument *from = argument;
 	struct compare *state = view->state;
 	struct cs_opened *opened = view->session->opened;
 
-	state->feature = -1;
-	if (!cs_session_has_images(view->session))
-		return cs_fail(error, CS_ERR_NOT_FOUND, "the images are not open yet");
+	state->begun = true;
 	if (opened->layer_count == 0)
 		return cs_fail(error, CS_ERR_NOT_FOUND, "this network has no layer with features");
 	if (cs_network_output(cs_session_network(view->session)).rank != 1)
@@ -69,17 +68,32 @@ static enum cs_status open_compare(struct cs_view *view, const void *argument, s
 	state->column = opened->layer_count - 1;
 	if (state->column > 0 && opened->layers[state->column] == cs_session_network(view->session)->layer_count - 1)
 		state->column--;
+	return cs_rival_new(view->session, state->target, &state->rival, error);
+}
+
+static enum cs_status open_compare(struct cs_view *view, const void *argument, struct cs_error *error)
+{
+	const struct cs_compare_argument *from = argument;
+	struct compare *state = view->state;
+
+	state->feature = -1;
 	state->target = cs_strdup(from->target);
 	if (!state->target)
 		return cs_fail_memory(error, "a comparison");
-	return cs_rival_new(view->session, from->target, &state->rival, error);
+	return cs_session_has_images(view->session) ? begin(view, error) : CS_OK;
 }
 
 static bool tick_compare(struct cs_view *view)
 {
 	struct compare *state = view->state;
-	bool news = cs_rival_tick(state->rival);
+	struct cs_error error;
+	bool news;
 
+	if (!state->begun && cs_session_has_images(view->session) && begin(view, &error))
+		cs_session_complain(view->session, &error);
+	if (!state->rival)
+		return false;
+	news = cs_rival_tick(state->rival);
 	for (int i = 0; news && i < 2; i++) {
 		int64_t count;
 
@@ -91,25 +105,39 @@ static bool tick_compare(struct cs_view *view)
 
 /* ---- drawing ---- */
 
+/* The other model, once it can be looked at. */
+static struct cs_opened *other_of(const struct compare *state)
+{
+	return state->rival ? cs_rival_opened(state->rival) : NULL;
+}
+
 static void draw_head(struct cs_view *view)
 {
 	struct compare *state = view->state;
 	struct cs_session *session = view->session;
 	struct cs_screen *screen = &session->screen;
-	const struct cs_agreement *agreement = cs_rival_agreement(state->rival);
-	struct cs_agreement_difference difference = cs_agreement_difference(agreement);
-	double p = cs_agreement_p(agreement);
-	int64_t images = cs_agreement_images(agreement);
+	const struct cs_agreement *agreement;
+	struct cs_agreement_difference difference;
 	char count[40], all[40], why[500];
+	int64_t images;
+	double p;
 	int used;
 
 	used = 1 + cs_screen_put(screen, 0, 1, -1, CS_STYLE_TITLE, "compare");
-	cs_screen_put(screen, 0, used + 2, -1, CS_STYLE_TEXT, "A %s   B %s", state->target, session->opened->target);
-	if (!cs_rival_opened(state->rival)) {
-		cs_rival_why_not(state->rival, why, sizeof why);
+	cs_screen_put(screen, 0, used + 2, -1, CS_STYLE_TEXT, "A %s   B %s", state->target,
+		session->opened ? session->opened->target : "?");
+	if (!other_of(state)) {
+		if (state->rival)
+			cs_rival_why_not(state->rival, why, sizeof why);
+		else
+			cs_session_why_not(session, why, sizeof why);
 		cs_screen_put(screen, 2, 1, -1, strstr(why, "...") ? CS_STYLE_DIM : CS_STYLE_BAD, "%s", why);
 		return;
 	}
+	agreement = cs_rival_agreement(state->rival);
+	difference = cs_agreement_difference(agreement);
+	p = cs_agreement_p(agreement);
+	images = cs_agreement_images(agreement);
 	cs_words_count(images, count, sizeof count);
 	cs_words_count(session->opened->image_count, all, sizeof all);
 	if (images == 0) {
@@ -261,10 +289,10 @@ static void draw_compare(struct cs_view *view)
 	struct compare *state = view->state;
 	struct cs_session *session = view->session;
 	int rows = session->body_rows - HEAD, columns = session->screen.columns;
-	struct cs_tiles *tiles = cs_rival_tiles(state->rival);
+	struct cs_tiles *tiles = state->rival ? cs_rival_tiles(state->rival) : NULL;
 
 	draw_head(view);
-	if (!cs_rival_opened(state->rival) || rows < 2)
+	if (!other_of(state) || rows < 2)
 		return;
 	cs_tiles_begin(tiles);
 	if (columns >= SIDE_FROM + 20) {
@@ -308,10 +336,11 @@ static bool act_compare(struct cs_view *view, enum cs_action action, int argumen
 {
 	struct compare *state = view->state;
 	struct cs_table *table = &state->lists[state->pane == LOST ? LOST : GAINED];
-	int64_t image = current(state);
+	int64_t image;
 
-	if (!cs_rival_opened(state->rival))
+	if (!other_of(state))
 		return false;
+	image = current(state);
 	switch (action) {
 	case CS_ACTION_NEXT_PANE:
 		state->pane = (state->pane + 1) % (view->session->screen.columns >= SIDE_FROM + 20 ? 2 : PANES);
@@ -365,9 +394,12 @@ static void find_compare(struct cs_view *view, const char *text, int step)
 	bool feature = text[0] == 'f' && text[1] >= '0' && text[1] <= '9';
 	char *end;
 	int64_t number = strtoll(text + feature, &end, 10), count;
-	const int64_t *list = list_of(state, state->pane == LOST ? LOST : GAINED, &count);
+	const int64_t *list;
 
 	(void)step;
+	if (!other_of(state))
+		return;
+	list = list_of(state, state->pane == LOST ? LOST : GAINED, &count);
 	if (*end == '\0' && feature &&
 		number < cs_layer_features(&cs_session_network(view->session)->layers[layer_of(view)])) {
 		state->feature = number;
@@ -390,7 +422,7 @@ static enum cs_status export_compare(
 	size_t length = 0;
 	FILE *out = open_memstream(&text, &length);
 	enum cs_status status = path && out ? CS_OK : cs_fail_memory(error, "an export");
-	struct cs_opened *opened = view->session->opened, *other = cs_rival_opened(state->rival);
+	struct cs_opened *opened = view->session->opened, *other = other_of(state);
 
 	if (!status && !other)
 		status = cs_fail(error, CS_ERR_NOT_FOUND, "there is nothing to compare yet");

@@ -219,6 +219,23 @@ static void mark(struct cs_view *view, const struct cs_run_state *run)
 	runs->marked_count += larger[runs->marked_count] != NULL;
 }
 
+/* The two runs that are marked, or the one that is and the one under the cursor: the same images through both. */
+static void compare_marked(struct cs_view *view, const struct cs_run_state *run)
+{
+	struct runs *runs = view->state;
+	const char *second = runs->marked_count == 2 ? runs->marked[1] : run ? run->path : NULL;
+	struct cs_error error;
+
+	if (runs->marked_count < 1 || runs->marked_count > 2 || !second || strcmp(runs->marked[0], second) == 0) {
+		cs_session_say(view->session, CS_STYLE_TEXT, "mark two runs to compare them, or one and go to another");
+		return;
+	}
+	if (cs_session_open(view->session, second, &error))
+		cs_session_complain(view->session, &error);
+	else
+		cs_view_push(view->session, &cs_view_compare, &(struct cs_compare_argument){runs->marked[0]});
+}
+
 /* The run under the cursor; with marks, those in one figure. */
 static void open_figure(struct cs_view *view)
 {
@@ -400,6 +417,9 @@ static bool act_runs(struct cs_view *view, enum cs_action action, int argument)
 		return true;
 	case CS_ACTION_SORT_BACK:
 		sort_by(view, runs->order.column, !runs->order.back);
+		return true;
+	case CS_ACTION_COMPARE_MARKED:
+		compare_marked(view, run);
 		return true;
 	case CS_ACTION_MARK:
 		if (run) {

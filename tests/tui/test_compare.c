@@ -157,6 +157,24 @@ static void small_screens_show_one_part_at_a_time(void **state)
 	quit();
 }
 
+static void two_marked_runs_are_compared_from_the_list(void **state)
+{
+	(void)state;
+	harness_start(&h, (struct terminal_kind){.columns = 120}, tiny_browse, (void *)"runs");
+	expect("2 runs");
+	harness_keys(&h, "x");
+	expect("mark two runs to compare them");
+	harness_keys(&h, "/short\rm");
+	expect("1 marked");
+	harness_keys(&h, "/tiny\rmx");
+	expect("A runs/short   B runs/tiny");
+	expect("McNemar p =");
+	expect("gained:");
+	harness_keys(&h, ESC);
+	expect("2 marked");
+	quit();
+}
+
 static void a_model_alone_is_only_kept(void **state)
 {
 	(void)state;
@@ -174,6 +192,7 @@ int main(void)
 		cmocka_unit_test(the_numbers_are_those_of_the_models),
 		cmocka_unit_test(both_projections_stand_side_by_side_on_one_scale),
 		cmocka_unit_test(small_screens_show_one_part_at_a_time),
+		cmocka_unit_test(two_marked_runs_are_compared_from_the_list),
 		cmocka_unit_test(a_model_alone_is_only_kept),
 	};
 

@@ -85,7 +85,7 @@ static void a_key_is_answered_at_once_while_the_engine_works(void **state)
 }
 
 /* What the monkey's fingers find: keys, answers of a terminal and halves of them, the mouse. */
-static const char *const keys[] = {"\033", "\r", "q", "h", "j", "k", "l", "1", "2", "3", "9", "[", "]", "t", "i", "I", "v",
+static const char *const keys[] = {"\033", "\r", "Z", "H", "T", "M", "q", "h", "j", "k", "l", "1", "2", "3", "9", "[", "]", "t", "i", "I", "v",
 	"o", "b", "s", "a", "A", "=", "y", "L", "r", "c", "w", "+", "-", "n", "N", "?", " ", "<", "\t", "g", "G", "\014", "e",
 	".", "B", "m", "x", "X", "C", "O", "S", "z", "u", "\033OA", "\033OB", "\033OC", "\033OD", "\033[5~", "\033[6~", "/7\r",
 	"/red\r", "/f3\r", ":long\r", ":x\r", ":re\t\r", "&t\r", "&\033", "\033[?62;4;22c", "\033[6;16;8t", "\033[",
