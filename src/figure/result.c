@@ -28,8 +28,7 @@ static double number_of(struct cs_h5 *file, const char *path, const char *attrib
 {
 	double value = missing;
 
-	if (cs_h5_has_attribute(file, path, attribute) &&
-		cs_h5_read_number(file, path, attribute, &value, NULL))
+	if (cs_h5_has_attribute(file, path, attribute) && cs_h5_read_number(file, path, attribute, &value, NULL))
 		value = missing;
 	return value;
 }
@@ -317,8 +316,7 @@ static bool read_picture(struct cs_h5 *file, const char *at, struct cs_result_fi
 	return good;
 }
 
-static bool read_figure(
-	struct cs_h5 *file, const char *at, struct cs_result *result, struct cs_result_figure *figure)
+static bool read_figure(struct cs_h5 *file, const char *at, struct cs_result *result, struct cs_result_figure *figure)
 {
 	char *kind = text_of(file, at, "kind");
 	bool good = false;
@@ -328,10 +326,10 @@ static bool read_figure(
 		figure->kind = strcmp(kind, "plot") == 0 ? CS_RESULT_PLOT
 			: strcmp(kind, "mosaic") == 0    ? CS_RESULT_MOSAIC
 							 : CS_RESULT_PICTURE;
-		good = figure->kind == CS_RESULT_PLOT       ? read_plot(file, at, result, &figure->plot)
-			: figure->kind == CS_RESULT_MOSAIC  ? read_mosaic(file, at, result, figure)
-			: strcmp(kind, "picture") == 0      ? read_picture(file, at, figure)
-							    : false;
+		good = figure->kind == CS_RESULT_PLOT      ? read_plot(file, at, result, &figure->plot)
+			: figure->kind == CS_RESULT_MOSAIC ? read_mosaic(file, at, result, figure)
+			: strcmp(kind, "picture") == 0     ? read_picture(file, at, figure)
+							   : false;
 	}
 	cs_free(kind);
 	if (!good) {
@@ -388,7 +386,8 @@ enum cs_status cs_result_read(const char *path, struct cs_result **out, struct c
 		status = cs_h5_lost(file, error);
 		if (!status)
 			status = cs_fail(error, CS_ERR_FORMAT,
-				"'%s' is no result of an analysis, or of an older version: run the analysis again", path);
+				"'%s' is no result of an analysis, or of an older version: run the analysis again",
+				path);
 		goto out;
 	}
 	result->analysis = word_of(file, "analysis");

@@ -55,8 +55,8 @@ double cs_agreement_p(const struct cs_agreement *agreement)
 	if (n == 0 || agreement->first == agreement->second)
 		return 1;
 	/* the probability of k successes in n throws, and from there down: each term from the one before */
-	term = exp(lgamma_r((double)n + 1, &sign) - lgamma_r((double)k + 1, &sign) - lgamma_r((double)(n - k) + 1, &sign) -
-		(double)n * M_LN2);
+	term = exp(lgamma_r((double)n + 1, &sign) - lgamma_r((double)k + 1, &sign) -
+		lgamma_r((double)(n - k) + 1, &sign) - (double)n * M_LN2);
 	for (int64_t i = k; i >= 0 && term > 0; i--) {
 		sum += term;
 		if (term < 1e-17 * sum)

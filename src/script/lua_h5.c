@@ -67,8 +67,8 @@ static int l_open(lua_State *L)
 	file->writable = mode != 0;
 	/* What is only read may come from anywhere. */
 	if (mode == 0 ? cs_h5_open_foreign(path, &file->h5, &error)
-		      : cs_h5_open(mode == 1 ? file->temporary : path, mode == 1 ? CS_H5_CREATE : CS_H5_WRITE, &file->h5,
-				&error))
+		      : cs_h5_open(mode == 1 ? file->temporary : path, mode == 1 ? CS_H5_CREATE : CS_H5_WRITE,
+				&file->h5, &error))
 		return cs_value_fail(L, &error);
 	return 1;
 }

@@ -176,7 +176,8 @@ static int l_mcnemar(lua_State *L)
 		luaL_argcheck(L, !table, k + 1, "expected a list or a vector");
 	}
 	if (n[0] != n[1])
-		return luaL_error(L, "cs.statistics.mcnemar: %d answers of one and %d of the other", (int)n[0], (int)n[1]);
+		return luaL_error(
+			L, "cs.statistics.mcnemar: %d answers of one and %d of the other", (int)n[0], (int)n[1]);
 	for (int64_t i = 0; i < n[0]; i++)
 		cs_agreement_add(&agreement, values[0][i] > 0, values[1][i] > 0);
 	difference = cs_agreement_difference(&agreement);

@@ -102,8 +102,8 @@ static bool read_line(char *line, struct cs_analysis *analysis)
 	analysis->name = cs_strdup(name);
 	analysis->title = cs_strdup(title ? title + analysis->broken : "");
 	while ((word = strsep(&line, "\t")) != NULL) {
-		struct cs_analysis_option *more = cs_realloc(
-			analysis->options, (size_t)analysis->option_count + 1, sizeof *more);
+		struct cs_analysis_option *more =
+			cs_realloc(analysis->options, (size_t)analysis->option_count + 1, sizeof *more);
 		char *key = strsep(&word, "=");
 
 		if (!more)
@@ -516,7 +516,8 @@ int cs_analyses_invite(struct cs_session *session, const char *name, const struc
 		if (done >= 0) {
 			double left = done > 0.02 ? (cs_ui_clock() - run->since) * (1 - done) / done : -1;
 
-			cs_screen_bar(screen, row, 1, screen->columns > 60 ? 50 : screen->columns - 12, done, CS_STYLE_GOOD);
+			cs_screen_bar(
+				screen, row, 1, screen->columns > 60 ? 50 : screen->columns - 12, done, CS_STYLE_GOOD);
 			if (left >= 0)
 				cs_screen_put(screen, row, screen->columns > 60 ? 53 : screen->columns - 10, -1,
 					CS_STYLE_DIM, "%.0f %%, %s left", 100 * done,
@@ -536,7 +537,8 @@ int cs_analyses_invite(struct cs_session *session, const char *name, const struc
 	if (cs_reading_trouble(reading)->status)
 		cs_screen_put(screen, row++, 1, -1, CS_STYLE_BAD, "%s", cs_reading_trouble(reading)->message);
 	else
-		cs_screen_put(screen, row++, 1, -1, CS_STYLE_TEXT, "There is no result of this analysis for this model yet.");
+		cs_screen_put(
+			screen, row++, 1, -1, CS_STYLE_TEXT, "There is no result of this analysis for this model yet.");
 	cs_screen_put(screen, row++, 1, -1, CS_STYLE_DIM,
 		"[%s] starts it; it runs in the background while you look at something else",
 		cs_key_of_action(CS_ACTION_START, session->top->ops->context, key, sizeof key));
@@ -566,8 +568,8 @@ void cs_analyses_origin(struct cs_session *session, const char *name, const stru
 	cs_words_age(cs_reading_stamp(reading), age, sizeof age);
 	cs_key_of_action(CS_ACTION_START, session->top->ops->context, key, sizeof key);
 	if (outdated(session, cs_reading_stamp(reading)))
-		cs_screen_put(screen, row, 1, -1, CS_STYLE_WARN, "of %s: the model was trained on since; [%s] runs it again",
-			age, key);
+		cs_screen_put(screen, row, 1, -1, CS_STYLE_WARN,
+			"of %s: the model was trained on since; [%s] runs it again", age, key);
 	else if (session->opened && session->opened->data && strcmp(result->dataset, session->opened->data->spec) != 0)
 		cs_screen_put(screen, row, 1, -1, CS_STYLE_WARN, "%s, on other images: %s; [%s] runs it on these", age,
 			result->dataset, key);

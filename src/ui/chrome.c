@@ -53,9 +53,8 @@ static void draw_hints(struct cs_session *session, int row)
 			if (!(at->contexts & context) || !at->hint || !first || everywhere == own)
 				continue;
 			snprintf(key, sizeof key, "[%s]",
-				at->action == CS_ACTION_LAYER && first == '1'
-					? "1-9"
-					: cs_key_name(first, name, sizeof name));
+				at->action == CS_ACTION_LAYER && first == '1' ? "1-9"
+									      : cs_key_name(first, name, sizeof name));
 			width = cs_screen_width(screen, key) + 1 + cs_screen_width(screen, at->hint);
 			if (column + width > screen->columns - 1)
 				return;
@@ -127,8 +126,8 @@ void cs_chrome_draw(struct cs_session *session)
 	cs_spots_clear(&session->spots);
 	session->top->ops->draw(session->top);
 	if (session->prompt.active && session->choices[0])
-		cs_screen_put(screen, screen->rows - 2, 1, -1, CS_STYLE_TEXT, "%-*s", screen->columns - 2,
-			session->choices);
+		cs_screen_put(
+			screen, screen->rows - 2, 1, -1, CS_STYLE_TEXT, "%-*s", screen->columns - 2, session->choices);
 	else if (hints)
 		draw_hints(session, screen->rows - 2);
 	draw_status(session, screen->rows - 1);
@@ -259,8 +258,8 @@ static void compare(struct cs_session *session)
 	} else {
 		cs_free(session->kept);
 		session->kept = cs_strdup(session->opened->target);
-		cs_session_say(session, CS_STYLE_GOOD, "%s is kept: open another model and press [%s] to compare the two",
-			session->opened->target,
+		cs_session_say(session, CS_STYLE_GOOD,
+			"%s is kept: open another model and press [%s] to compare the two", session->opened->target,
 			cs_key_of_action(CS_ACTION_COMPARE, session->top->ops->context, key, sizeof key));
 	}
 }
@@ -438,7 +437,6 @@ void cs_chrome_key(struct cs_session *session, int key)
 {
 	enum cs_action action;
 	int argument;
-
 
 	if (session->prompt.active) {
 		prompt_key(session, key);

@@ -63,7 +63,8 @@ static enum cs_status try_image(struct cs_closeup *closeup, struct cs_trace *tra
 	int h = opened->data->height, w = opened->data->width;
 	int64_t count = (int64_t)h * w, channels = opened->model->network->input.dim[2];
 	uint8_t *bytes = cs_alloc((size_t)count * 3);
-	float *pixels = cs_alloc((size_t)count * 3 * sizeof *pixels), *changed = cs_alloc((size_t)count * 3 * sizeof *changed);
+	float *pixels = cs_alloc((size_t)count * 3 * sizeof *pixels),
+	      *changed = cs_alloc((size_t)count * 3 * sizeof *changed);
 	enum cs_status status = bytes && pixels && changed ? CS_OK : cs_fail_memory(error, "a look at a feature");
 
 	if (!status)
@@ -86,7 +87,8 @@ static enum cs_status try_image(struct cs_closeup *closeup, struct cs_trace *tra
 			int64_t row, column;
 			float value;
 
-			cs_strongest(trace, closeup->question.layer, i, closeup->question.feature, &row, &column, &value);
+			cs_strongest(
+				trace, closeup->question.layer, i, closeup->question.feature, &row, &column, &value);
 			sums[first + i] += isnan(value) ? 0 : fmax(0, (double)value);
 		}
 		if (cs_job_cancelled(job))
@@ -161,8 +163,8 @@ static enum cs_status randomise(
 }
 
 /* The unit of each exemplar projected back from this network, into out[count,h,w,c]. */
-static enum cs_status project_all(struct cs_closeup *closeup, const struct cs_network *network, struct cs_workers *workers,
-	struct cs_tensor *out, struct cs_job *job, struct cs_error *error)
+static enum cs_status project_all(struct cs_closeup *closeup, const struct cs_network *network,
+	struct cs_workers *workers, struct cs_tensor *out, struct cs_job *job, struct cs_error *error)
 {
 	const struct cs_close_question *question = &closeup->question;
 	int64_t numbers = cs_shape_count(&network->input);
@@ -325,7 +327,8 @@ bool cs_closeup_asks(const struct cs_closeup *closeup, const struct cs_close_que
 	if (!cs_closeup_about(closeup, question) || own->count != question->count)
 		return false;
 	for (int i = 0; i < own->count; i++) {
-		if (own->images[i].image != question->images[i].image || own->images[i].row != question->images[i].row ||
+		if (own->images[i].image != question->images[i].image ||
+			own->images[i].row != question->images[i].row ||
 			own->images[i].column != question->images[i].column)
 			return false;
 	}

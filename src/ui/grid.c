@@ -64,8 +64,7 @@ static void measure(struct cs_grid *grid, const struct cs_screen *screen)
 		char text[40];
 
 		for (int64_t i = 0; i < result->rows && i < LOOKED; i++) {
-			int w = cs_screen_width(
-				screen, cs_result_cell(&result->columns[c], i, text, sizeof text));
+			int w = cs_screen_width(screen, cs_result_cell(&result->columns[c], i, text, sizeof text));
 
 			wide = w > wide ? w : wide;
 		}
@@ -171,8 +170,8 @@ void cs_grid_draw(struct cs_session *session, struct cs_grid *grid, struct cs_ar
 		}
 	}
 	for (int i = 0; i < grid->page && grid->table.top + i < grid->table.count; i++)
-		cs_spots_add(&session->spots, (struct cs_area){area.row + 1 + i, area.column, 1, area.columns}, CS_SPOT_ITEM,
-			grid->table.top + i);
+		cs_spots_add(&session->spots, (struct cs_area){area.row + 1 + i, area.column, 1, area.columns},
+			CS_SPOT_ITEM, grid->table.top + i);
 	if (focused && grid->table.cursor >= 0)
 		cs_screen_shade(screen, area.row + 1 + grid->table.cursor - grid->table.top, area.column, area.columns,
 			CS_STYLE_SELECT);

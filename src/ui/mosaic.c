@@ -36,8 +36,8 @@ static float limit_of(const struct cs_tensor *numbers)
 	return fmaxf(fabsf(range.min), fabsf(range.max));
 }
 
-static void show_scale(struct cs_session *session, const struct cs_tensor *numbers, float low, float high,
-	float limit, struct cs_area area)
+static void show_scale(struct cs_session *session, const struct cs_tensor *numbers, float low, float high, float limit,
+	struct cs_area area)
 {
 	struct cs_screen *screen = &session->screen;
 	int row = area.row + area.rows - 1, used = 0;
@@ -46,8 +46,7 @@ static void show_scale(struct cs_session *session, const struct cs_tensor *numbe
 	if (session->shared) {
 		if (numbers->shape.dim[3] == 3)
 			used = cs_screen_put(screen, row, area.column, area.columns, CS_STYLE_DIM,
-				"one scale: grey is 0, full colour ±%s",
-				cs_words_value((double)limit, a, sizeof a));
+				"one scale: grey is 0, full colour ±%s", cs_words_value((double)limit, a, sizeof a));
 		else
 			used = cs_legend_show(session, row, area.column, area.columns, cs_colormap_find("diverging"),
 				-(double)limit, (double)limit);
@@ -107,8 +106,8 @@ void cs_mosaic_show(struct cs_session *session, const struct cs_tensor *numbers,
 	show_scale(session, numbers, low, high, limit, area);
 	if (mosaic->rows > mosaic->down)
 		cs_screen_put_right(screen, area.row + area.rows - 1, area.column + area.columns, CS_STYLE_DIM,
-			"rows %lld-%lld of %lld", (long long)mosaic->first, (long long)(mosaic->first + mosaic->down - 1),
-			(long long)mosaic->rows);
+			"rows %lld-%lld of %lld", (long long)mosaic->first,
+			(long long)(mosaic->first + mosaic->down - 1), (long long)mosaic->rows);
 }
 
 bool cs_mosaic_act(struct cs_mosaic *mosaic, enum cs_action action)

@@ -89,8 +89,9 @@ static void look_whole(struct cs_occlude *o, const struct cs_trace *trace)
 	cs_opened_sample(o->opened, o->question.image, &sample);
 	answer->class = -1;
 	if (classes > 0) {
-		answer->class = sample.label >= 0 && sample.label < classes ? sample.label
-									    : cs_argmax(cs_trace_scores(trace), classes);
+		answer->class = sample.label >= 0 && sample.label < classes
+			? sample.label
+			: cs_argmax(cs_trace_scores(trace), classes);
 		answer->whole = probability(trace, 0, classes, answer->class);
 	}
 	answer->feature = o->question.feature;
@@ -184,7 +185,8 @@ static enum cs_status go_round(struct cs_occlude *o, struct cs_trace *trace, str
 			if (cs_job_cancelled(job))
 				return CS_ERR_CANCELLED;
 			try_places(o, trace, images, scratch, places, count, size);
-			cs_job_progress(job, (double)(top + size / 2) / (double)o->height, "occluding, steps of %d", step);
+			cs_job_progress(
+				job, (double)(top + size / 2) / (double)o->height, "occluding, steps of %d", step);
 			count = 0;
 		}
 	}

@@ -65,8 +65,7 @@ static enum cs_status look(struct cs_job *job, void *context, struct cs_error *e
 	return CS_OK;
 }
 
-enum cs_status cs_reading_new(
-	struct cs_works *works, const char *path, struct cs_reading **out, struct cs_error *error)
+enum cs_status cs_reading_new(struct cs_works *works, const char *path, struct cs_reading **out, struct cs_error *error)
 {
 	struct cs_reading *reading = cs_calloc(1, sizeof *reading);
 

@@ -73,13 +73,15 @@ static bool comparable(struct cs_rival *rival)
 {
 	const struct cs_opened *a = rival->first, *b = rival->second;
 
-	if (b->image_count != a->image_count || memcmp(a->images, b->images, (size_t)a->image_count * sizeof *a->images) != 0) {
-		snprintf(rival->why, sizeof rival->why, "the other model was opened on other images: %s", b->data->spec);
+	if (b->image_count != a->image_count ||
+		memcmp(a->images, b->images, (size_t)a->image_count * sizeof *a->images) != 0) {
+		snprintf(
+			rival->why, sizeof rival->why, "the other model was opened on other images: %s", b->data->spec);
 		return false;
 	}
 	if (a->model->class_count && b->model->class_count && a->model->class_count != b->model->class_count) {
-		snprintf(rival->why, sizeof rival->why, "the models tell other classes apart: %d and %d", a->model->class_count,
-			b->model->class_count);
+		snprintf(rival->why, sizeof rival->why, "the models tell other classes apart: %d and %d",
+			a->model->class_count, b->model->class_count);
 		return false;
 	}
 	for (int c = 0; c < a->model->class_count && c < b->model->class_count; c++) {
@@ -87,7 +89,8 @@ static bool comparable(struct cs_rival *rival)
 		const char *y = b->model->class_names ? b->model->class_names[c] : "";
 
 		if (a->model->class_names && b->model->class_names && strcmp(x, y) != 0) {
-			snprintf(rival->why, sizeof rival->why, "the models tell other classes apart: class %d is %s and %s", c, x, y);
+			snprintf(rival->why, sizeof rival->why,
+				"the models tell other classes apart: class %d is %s and %s", c, x, y);
 			return false;
 		}
 	}

@@ -183,8 +183,7 @@ enum cs_status cs_scan_start(struct cs_works *works, struct cs_opened *opened, c
 	scan->shown = cs_calloc((size_t)count, sizeof *scan->shown);
 	scan->my_habits = cs_calloc((size_t)count, sizeof *scan->my_habits);
 	scan->habits = cs_calloc((size_t)count, sizeof *scan->habits);
-	if (!scan->layers || !scan->mine || !scan->shown || !scan->my_habits || !scan->habits ||
-		choose_images(scan)) {
+	if (!scan->layers || !scan->mine || !scan->shown || !scan->my_habits || !scan->habits || choose_images(scan)) {
 		release(scan);
 		return cs_fail_memory(error, "exemplars");
 	}

@@ -180,8 +180,7 @@ static void draw_row(struct cs_view *view, int row, int i, int width, bool selec
 			"%s", analysis->title);
 	cs_spots_add(&session->spots, (struct cs_area){row, 0, 1, width}, CS_SPOT_ITEM, i);
 	if (selected)
-		cs_screen_shade(screen, row, 0, width,
-			state->in_options ? CS_STYLE_TITLE : CS_STYLE_SELECT);
+		cs_screen_shade(screen, row, 0, width, state->in_options ? CS_STYLE_TITLE : CS_STYLE_SELECT);
 }
 
 /* The options, and what became of the last run. */
@@ -203,7 +202,7 @@ static void draw_options(struct cs_view *view, struct cs_area area)
 		if (run->work)
 			cs_analyses_progress(run, text, sizeof text);
 		cs_screen_put(screen, area.row + area.rows - 1, area.column, area.columns,
-			run->work                                     ? CS_STYLE_GOOD
+			run->work                                       ? CS_STYLE_GOOD
 				: run->error.status == CS_ERR_CANCELLED ? CS_STYLE_DIM
 									: CS_STYLE_BAD,
 			"%s", run->work ? text : run->error.message);
@@ -262,8 +261,7 @@ static void draw_analyses(struct cs_view *view)
 	if (wide)
 		draw_options(view, (struct cs_area){HEAD - 1, width + 1, session->body_rows - HEAD, SIDE});
 	else if (below)
-		draw_options(view,
-			(struct cs_area){session->body_rows - below + 1, 1, below - 1, screen->columns - 2});
+		draw_options(view, (struct cs_area){session->body_rows - below + 1, 1, below - 1, screen->columns - 2});
 	path = current(view) ? cs_analyses_path(session, current(view)->name) : NULL;
 	if (wide && path)
 		cs_screen_put(screen, session->body_rows - 1, width + 1, SIDE, CS_STYLE_DIM, "%s", path);

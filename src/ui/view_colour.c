@@ -147,7 +147,8 @@ static void draw_row(struct cs_view *view, const struct cs_result *result, int i
 		if (!sensitivity(result, i, c, &mean, &half) || column + wide > screen->columns)
 			continue;
 		if (bar > 0)
-			cs_screen_bar(screen, at, column, bar, largest > 0 ? (double)(mean / largest) : 0, CS_STYLE_TEXT);
+			cs_screen_bar(
+				screen, at, column, bar, largest > 0 ? (double)(mean / largest) : 0, CS_STYLE_TEXT);
 		bar = bar > 0 ? bar + 1 : 0;
 		cs_screen_put(screen, at, column + bar, wide - bar, CS_STYLE_TEXT, wide >= 14 ? "%.2f ±%.2f" : "%.2f",
 			(double)mean, (double)half);
@@ -204,7 +205,9 @@ static void draw_features(struct cs_view *view, const struct cs_result *result, 
 	struct ranked *list = cs_alloc((size_t)row->count * sizeof *list);
 	int used;
 
-	used = 1 + cs_screen_put(screen, at, 1, -1, CS_STYLE_DIM, "%s, most lost %s: ", row->name, columns[state->channel]);
+	used = 1 +
+		cs_screen_put(
+			screen, at, 1, -1, CS_STYLE_DIM, "%s, most lost %s: ", row->name, columns[state->channel]);
 	for (int64_t f = 0; list && lost && lost->numbers && f < row->count; f++)
 		list[f] = (struct ranked){lost->numbers[row->first + f], f};
 	if (list && lost && lost->numbers) {
@@ -212,9 +215,9 @@ static void draw_features(struct cs_view *view, const struct cs_result *result, 
 		for (int i = 0; i < TOP && i < row->count && used < screen->columns - 12; i++) {
 			if (isnan(list[i].value))
 				break;
+			used += cs_screen_put(screen, at, used, -1, CS_STYLE_TEXT, " %" PRId64, list[i].feature);
 			used += cs_screen_put(
-				screen, at, used, -1, CS_STYLE_TEXT, " %" PRId64, list[i].feature);
-			used += cs_screen_put(screen, at, used, -1, CS_STYLE_DIM, " %.0f %%", 100 * (double)list[i].value);
+				screen, at, used, -1, CS_STYLE_DIM, " %.0f %%", 100 * (double)list[i].value);
 		}
 	}
 	cs_free(list);
@@ -281,7 +284,8 @@ static void draw_colour(struct cs_view *view)
 	}
 	cs_analyses_origin(session, "colour", state->reading, 1);
 	if (state->table.count == 0 || page < 1) {
-		cs_screen_put(screen, 2, 1, -1, CS_STYLE_WARN, "this result has no table of features: [r] runs the analysis anew");
+		cs_screen_put(screen, 2, 1, -1, CS_STYLE_WARN,
+			"this result has no table of features: [r] runs the analysis anew");
 		return;
 	}
 	for (int i = 0; i < state->table.count; i++) {
@@ -295,7 +299,8 @@ static void draw_colour(struct cs_view *view)
 	cs_table_settle(&state->table, page);
 	draw_head(view);
 	for (int i = 0; i < page && state->table.top + i < state->table.count; i++)
-		draw_row(view, result, state->table.top + i, HEAD + i, largest, state->table.top + i == state->table.cursor);
+		draw_row(view, result, state->table.top + i, HEAD + i, largest,
+			state->table.top + i == state->table.cursor);
 	row = HEAD + (state->table.count < page ? state->table.count : page) + 1;
 	if (row + 1 < session->body_rows) {
 		draw_counts(view, row);
@@ -312,7 +317,8 @@ static void open_features(struct cs_view *view)
 	struct colour *state = view->state;
 	int layer;
 
-	if (!cs_session_has_model(view->session) || state->table.cursor < 0 || state->table.cursor >= state->table.count)
+	if (!cs_session_has_model(view->session) || state->table.cursor < 0 ||
+		state->table.cursor >= state->table.count)
 		return;
 	layer = cs_network_find(cs_session_network(view->session), state->rows[state->table.cursor].name);
 	if (layer < 0)
@@ -383,7 +389,8 @@ static enum cs_status export_colour(
 				else
 					fprintf(out, ",,");
 			}
-			fprintf(out, ",%d,%d,%d,%d,%d\n", row->colour, row->shape, row->both, row->neither, row->silent);
+			fprintf(out, ",%d,%d,%d,%d,%d\n", row->colour, row->shape, row->both, row->neither,
+				row->silent);
 		}
 	}
 	if (out && fclose(out) && !status)

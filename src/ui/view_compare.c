@@ -24,7 +24,8 @@ enum { HEAD = 4, SIDE_FROM = 64, LIST = 36, PICTURES = 3 };
 enum pane { GAINED, LOST, SEEN, PANES };
 
 struct compare {
-	struct cs_rival *rival; /* NULL while the model that is open has no images yet, or when the two cannot be compared */
+	struct cs_rival
+		*rival; /* NULL while the model that is open has no images yet, or when the two cannot be compared */
 	bool begun;
 	char *target; /* of A */
 	enum pane pane;
@@ -147,11 +148,12 @@ static void draw_head(struct cs_view *view)
 	cs_screen_put(screen, 1, 1, -1, CS_STYLE_TEXT,
 		"%s of %s %s images: A %.1f %%, B %.1f %% · B - A %+.1f points [%+.1f, %+.1f]", count, all,
 		cs_split_name(session->opened->split), 100 * cs_agreement_first(agreement),
-		100 * cs_agreement_second(agreement), 100 * difference.mean, 100 * difference.low, 100 * difference.high);
+		100 * cs_agreement_second(agreement), 100 * difference.mean, 100 * difference.low,
+		100 * difference.high);
 	cs_screen_put(screen, 2, 1, -1, p < 0.05 ? CS_STYLE_GOOD : CS_STYLE_TEXT,
-		"McNemar p = %.2g: %s · both %" PRId64 ", A alone %" PRId64 ", B alone %" PRId64 ", neither %" PRId64, p,
-		p < 0.05 ? "more than chance" : "could be chance", agreement->both, agreement->first, agreement->second,
-		agreement->neither);
+		"McNemar p = %.2g: %s · both %" PRId64 ", A alone %" PRId64 ", B alone %" PRId64 ", neither %" PRId64,
+		p, p < 0.05 ? "more than chance" : "could be chance", agreement->both, agreement->first,
+		agreement->second, agreement->neither);
 }
 
 static void draw_list(struct cs_view *view, enum pane pane, struct cs_area area)
@@ -166,7 +168,8 @@ static void draw_list(struct cs_view *view, enum pane pane, struct cs_area area)
 	char a[64], b[64];
 
 	cs_screen_put(screen, area.row, area.column, area.columns, state->pane == pane ? CS_STYLE_TITLE : CS_STYLE_DIM,
-		pane == GAINED ? "gained: %" PRId64 " that B alone knows" : "lost: %" PRId64 " that A alone knows", count);
+		pane == GAINED ? "gained: %" PRId64 " that B alone knows" : "lost: %" PRId64 " that A alone knows",
+		count);
 	table->count = (int)count;
 	cs_table_settle(table, area.rows - 1);
 	for (int i = 0; i < area.rows - 1 && table->top + i < count; i++) {
@@ -177,8 +180,9 @@ static void draw_list(struct cs_view *view, enum pane pane, struct cs_area area)
 		cs_screen_put(screen, row, area.column, 7, CS_STYLE_DIM, "%6" PRId64, image);
 		cs_screen_put(screen, row, area.column + 7, (area.columns - 10) / 2, CS_STYLE_TEXT, "%s",
 			cs_opened_label(session->opened, label, a, sizeof a));
-		cs_screen_put(screen, row, area.column + 8 + (area.columns - 10) / 2, (area.columns - 10) / 2 + 2, CS_STYLE_BAD,
-			"%s %s", pane == GAINED ? "A:" : "B:", cs_opened_class(session->opened, wrong, b, sizeof b));
+		cs_screen_put(screen, row, area.column + 8 + (area.columns - 10) / 2, (area.columns - 10) / 2 + 2,
+			CS_STYLE_BAD, "%s %s",
+			pane == GAINED ? "A:" : "B:", cs_opened_class(session->opened, wrong, b, sizeof b));
 		cs_spots_add(&session->spots, (struct cs_area){row, area.column, 1, area.columns}, CS_SPOT_ITEM,
 			(table->top + i) * 2 + (pane == LOST));
 		if (state->pane == pane && table->top + i == table->cursor)
@@ -228,7 +232,8 @@ static int64_t collect(struct cs_view *view, int64_t image, struct cs_exhibit ex
 	key.feature = feature;
 	key.at = CS_AT_MAX;
 	cs_lens_ask(session, &key, &exhibits[2]);
-	if (second >= 0 && feature < cs_layer_features(&cs_rival_opened(state->rival)->model->network->layers[second])) {
+	if (second >= 0 &&
+		feature < cs_layer_features(&cs_rival_opened(state->rival)->model->network->layers[second])) {
 		key.layer = second;
 		session->tiles = cs_rival_tiles(state->rival); /* the same question to the other */
 		cs_lens_ask(session, &key, &exhibits[1]);
@@ -249,7 +254,8 @@ static void draw_seen(struct cs_view *view, struct cs_area area)
 	char value[40];
 
 	if (image < 0) {
-		cs_screen_put(screen, area.row, area.column, area.columns, CS_STYLE_DIM, "no picture to look at in this list");
+		cs_screen_put(screen, area.row, area.column, area.columns, CS_STYLE_DIM,
+			"no picture to look at in this list");
 		return;
 	}
 	feature = collect(view, image, exhibits);
@@ -264,17 +270,18 @@ static void draw_seen(struct cs_view *view, struct cs_area area)
 		struct cs_area covered;
 
 		cs_screen_put(screen, place.row - 1, place.column, wide, CS_STYLE_TITLE, "%s",
-			which == 0   ? "input"
-			: which == 1 ? "A"
-				     : "B");
+			which == 0           ? "input"
+				: which == 1 ? "A"
+					     : "B");
 		if (which == 1 && !exhibit->tile && cs_rival_layer(state->rival, layer_of(view)) < 0) {
 			cs_screen_put(screen, place.row, place.column, wide, CS_STYLE_WARN, "has no such layer");
 			continue;
 		}
 		covered = cs_lens_show(session, place, CS_ANCHOR_LEFT, exhibit);
 		if (which > 0 && exhibit->numbers)
-			cs_screen_put(screen, exhibit->picture.rgb ? covered.row + covered.rows : place.row + 1, place.column, wide,
-				CS_STYLE_TEXT, "%s", cs_words_value((double)exhibit->value, value, sizeof value));
+			cs_screen_put(screen, exhibit->picture.rgb ? covered.row + covered.rows : place.row + 1,
+				place.column, wide, CS_STYLE_TEXT, "%s",
+				cs_words_value((double)exhibit->value, value, sizeof value));
 		if (which == across - 1 + (across == 2) && exhibit->limit > 0)
 			cs_screen_put(screen, area.row + area.rows - 1, area.column, area.columns, CS_STYLE_DIM,
 				"both: mid-grey is 0, full colour ±%s",
@@ -319,8 +326,9 @@ static void show_all(struct cs_view *view)
 	const int64_t *list = list_of(state, pane, &count);
 
 	cs_view_push(view->session, &cs_view_gallery,
-		&(struct cs_gallery_argument){
-			.title = pane == GAINED ? "gained: B alone knows" : "lost: A alone knows", .images = list, .count = count});
+		&(struct cs_gallery_argument){.title = pane == GAINED ? "gained: B alone knows" : "lost: A alone knows",
+			.images = list,
+			.count = count});
 }
 
 static void change_layer(struct cs_view *view, int column)
@@ -411,7 +419,8 @@ static void find_compare(struct cs_view *view, const char *text, int step)
 			return;
 		}
 	}
-	cs_session_say(view->session, CS_STYLE_WARN, "expected the number of an image in this list, or f17 for a feature");
+	cs_session_say(
+		view->session, CS_STYLE_WARN, "expected the number of an image in this list, or f17 for a feature");
 }
 
 static enum cs_status export_compare(
@@ -437,7 +446,8 @@ static enum cs_status export_compare(
 			fprintf(out, "%" PRId64 ",\"%s\"", opened->images[i],
 				cs_opened_label(opened, label, name, sizeof name));
 			fprintf(out, ",\"%s\"", cs_opened_class(opened, a, name, sizeof name));
-			fprintf(out, ",\"%s\",%d,%d\n", cs_opened_class(opened, b, name, sizeof name), a == label, b == label);
+			fprintf(out, ",\"%s\",%d,%d\n", cs_opened_class(opened, b, name, sizeof name), a == label,
+				b == label);
 		}
 	}
 	if (out && fclose(out) && !status)

@@ -127,8 +127,8 @@ static int compare(const void *a, const void *b, void *context)
 		if (ex != ey)
 			return ex > ey ? -1 : 1;
 	} else if (with->state->by == BY_NAME) {
-		word = strcasecmp(cs_opened_label(with->opened, x, p, sizeof p),
-			cs_opened_label(with->opened, y, q, sizeof q));
+		word = strcasecmp(
+			cs_opened_label(with->opened, x, p, sizeof p), cs_opened_label(with->opened, y, q, sizeof q));
 		if (word)
 			return word;
 	}
@@ -188,8 +188,8 @@ static enum cs_status open_confusion(struct cs_view *view, const void *argument,
 		return cs_fail(error, CS_ERR_UNSUPPORTED, "this network ends in maps: it names no classes to confuse");
 	state->classes = cs_verdicts_classes(opened_of(view));
 	if (state->classes > MOST_CLASSES)
-		return cs_fail(error, CS_ERR_UNSUPPORTED, "a matrix of %d classes: expected at most %d",
-			state->classes, MOST_CLASSES);
+		return cs_fail(error, CS_ERR_UNSUPPORTED, "a matrix of %d classes: expected at most %d", state->classes,
+			MOST_CLASSES);
 	classes = (size_t)state->classes;
 	state->cells = cs_calloc(classes * classes, sizeof *state->cells);
 	state->of = cs_calloc(classes, sizeof *state->of);
@@ -246,9 +246,8 @@ static float share_at(const struct confusion *state, int row, int column)
 {
 	int truth = state->order[row];
 
-	return state->of[truth]
-		? (float)((double)cell(state, truth, state->order[column]) / (double)state->of[truth])
-		: 0;
+	return state->of[truth] ? (float)((double)cell(state, truth, state->order[column]) / (double)state->of[truth])
+				: 0;
 }
 
 static struct cs_rgb mix(struct cs_rgb a, struct cs_rgb b, int percent)
@@ -301,8 +300,8 @@ static void draw_cell(struct cs_view *view, int row, int column, int r, int c, d
 
 		if (state->size == BLOCKS && !coloured && count > 0)
 			character = cs_legend_weight((double)share / top);
-		cs_screen_cell(screen, row, column + k, character, coloured ? &ink : NULL, coloured ? &ground : NULL,
-			r == c);
+		cs_screen_cell(
+			screen, row, column + k, character, coloured ? &ink : NULL, coloured ? &ground : NULL, r == c);
 	}
 	if (cursor)
 		cs_screen_shade(screen, row, column, wide, CS_STYLE_SELECT);
@@ -391,16 +390,18 @@ static void draw_title(struct cs_view *view)
 	cs_words_count(state->known, count, sizeof count);
 	if (state->known < opened_of(view)->image_count)
 		used += cs_screen_put(screen, 0, used + 2, -1, CS_STYLE_TEXT, "%s of %s %s images so far", count, all,
-				cs_split_name(opened_of(view)->split)) + 2;
+				cs_split_name(opened_of(view)->split)) +
+			2;
 	else
 		used += cs_screen_put(screen, 0, used + 2, -1, CS_STYLE_TEXT, "%s %s images", all,
-				cs_split_name(opened_of(view)->split)) + 2;
+				cs_split_name(opened_of(view)->split)) +
+			2;
 	if (state->labelled)
 		used += cs_screen_put(screen, 0, used, -1, CS_STYLE_TEXT, " · accuracy %.1f %%",
 			100.0 * (double)state->right / (double)state->labelled);
 	if (screen->columns - used > 26)
-		cs_screen_put_right(
-			screen, 0, screen->columns - 1, CS_STYLE_DIM, "%d classes by %s ▾", state->classes, order_names[state->by]);
+		cs_screen_put_right(screen, 0, screen->columns - 1, CS_STYLE_DIM, "%d classes by %s ▾", state->classes,
+			order_names[state->by]);
 }
 
 /* The largest size at which all classes fit, unless one was chosen. */
@@ -457,8 +458,8 @@ static void show_images(struct cs_view *view, int truth, int said)
 		if (cs_verdict(opened, i) == said && cs_dataset_label(opened->data, opened->images[i]) == truth)
 			images[count++] = opened->images[i];
 	}
-	snprintf(title, sizeof title, truth == said ? "%s, known" : "%s taken for %s", name_of(view, truth, a, sizeof a),
-		name_of(view, said, b, sizeof b));
+	snprintf(title, sizeof title, truth == said ? "%s, known" : "%s taken for %s",
+		name_of(view, truth, a, sizeof a), name_of(view, said, b, sizeof b));
 	if (count == 0)
 		cs_session_say(view->session, CS_STYLE_TEXT, "no image here");
 	else
@@ -583,7 +584,8 @@ static void find_class(struct cs_view *view, const char *text, int step)
 		state->row = state->column = at;
 		for (int c = 0; c < state->classes; c++) {
 			if (c != at && cell(state, state->order[at], state->order[c]) > 0 &&
-				(best < 0 || cell(state, state->order[at], state->order[c]) >
+				(best < 0 ||
+					cell(state, state->order[at], state->order[c]) >
 						cell(state, state->order[at], state->order[best])))
 				best = c;
 		}

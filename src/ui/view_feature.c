@@ -15,7 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD = 2, FOOT = 2, CLOSE = 3 /* more rows of numbers where there is room */, CLOSE_FROM = 20, EACH = 2 /* pictures of an exemplar: patch, projection */ };
+enum {
+	HEAD = 2,
+	FOOT = 2,
+	CLOSE = 3 /* more rows of numbers where there is room */,
+	CLOSE_FROM = 20,
+	EACH = 2 /* pictures of an exemplar: patch, projection */
+};
 
 struct feature {
 	int layer;
@@ -68,7 +74,8 @@ static bool look_closely(struct cs_view *view, struct cs_scan *scan)
 	int64_t total;
 	unsigned version;
 
-	if (scan && cs_ui_clock() - state->since > stay && (cs_scan_finished(scan) || cs_scan_seen(scan, &total) >= ENOUGH) &&
+	if (scan && cs_ui_clock() - state->since > stay &&
+		(cs_scan_finished(scan) || cs_scan_seen(scan, &total) >= ENOUGH) &&
 		cs_scan_feature(scan, state->layer, state->feature, &numbers) && numbers.count > 0) {
 		memset(&question, 0, sizeof question);
 		question.layer = state->layer;
@@ -204,7 +211,8 @@ static void draw_habits(struct cs_view *view, const struct cs_feature_numbers *n
 	column += cs_screen_put(screen, row, column, -1, CS_STYLE_DIM, " %s",
 		cs_words_value((double)numbers->width * CS_HABIT_BINS, top, sizeof top));
 	if (!isnan(numbers->selectivity))
-		cs_screen_put(screen, row, column + 3, -1, CS_STYLE_TEXT, "selects %s: %.2f (0 all classes alike, 1 one alone)",
+		cs_screen_put(screen, row, column + 3, -1, CS_STYLE_TEXT,
+			"selects %s: %.2f (0 all classes alike, 1 one alone)",
 			cs_opened_label(session->opened, numbers->best_class, name, sizeof name), numbers->selectivity);
 }
 
@@ -229,12 +237,14 @@ static void draw_responses(struct cs_view *view, int row)
 	column += cs_spark_show(session, row, column, CS_CLOSE_HUES, answer->hue, CS_CLOSE_HUES, 0, colours);
 	column += cs_screen_put(screen, row, column, -1, CS_STYLE_DIM, "   without ");
 	for (int c = 0; c < 3; c++)
-		column += cs_screen_put(screen, row, column, -1, CS_STYLE_TEXT, "%c %.2f  ", "RGB"[c], 1 - (double)answer->lost[c]);
+		column += cs_screen_put(
+			screen, row, column, -1, CS_STYLE_TEXT, "%c %.2f  ", "RGB"[c], 1 - (double)answer->lost[c]);
 	column += cs_screen_put(screen, row, column, -1, CS_STYLE_DIM, " noise");
 	for (int k = 0; k < CS_CLOSE_LEVELS; k++)
 		column += cs_screen_put(screen, row, column, -1, CS_STYLE_TEXT, " %.2f", (double)answer->noise[k]);
-	cs_screen_put(screen, row, column + 1, -1, CS_STYLE_DIM, "of its response at %g %g %g %g", (double)cs_close_levels[0],
-		(double)cs_close_levels[1], (double)cs_close_levels[2], (double)cs_close_levels[3]);
+	cs_screen_put(screen, row, column + 1, -1, CS_STYLE_DIM, "of its response at %g %g %g %g",
+		(double)cs_close_levels[0], (double)cs_close_levels[1], (double)cs_close_levels[2],
+		(double)cs_close_levels[3]);
 }
 
 static void draw_trust(struct cs_view *view, int row)
@@ -249,13 +259,14 @@ static void draw_trust(struct cs_view *view, int row)
 		return;
 	}
 	if (isnan(answer->alike)) {
-		cs_screen_put(screen, row, 1, -1, CS_STYLE_DIM, "redrawn image or learnt feature? nothing to compare: a projection is empty");
+		cs_screen_put(screen, row, 1, -1, CS_STYLE_DIM,
+			"redrawn image or learnt feature? nothing to compare: a projection is empty");
 		return;
 	}
 	cs_screen_put(screen, row, 1, -1, answer->alike >= 0.5 ? CS_STYLE_WARN : CS_STYLE_TEXT,
 		"redrawn image or learnt feature? %.2f ± %.2f like the randomised network: %s", answer->alike,
 		(answer->high - answer->low) / 2,
-		answer->alike >= 0.5        ? "mostly the image redrawn, read with care"
+		answer->alike >= 0.5            ? "mostly the image redrawn, read with care"
 			: answer->alike >= 0.25 ? "partly the image redrawn"
 						: "learnt");
 }

@@ -112,7 +112,8 @@ static void draw_gallery(struct cs_view *view)
 	rows = rows > available - 1 ? available - 1 : rows;
 	if (rows < 1)
 		return;
-	for (int more = rows + 1; state->zoom == 0 && more < available; more++) { /* larger where all fit all the same */
+	for (int more = rows + 1; state->zoom == 0 && more < available;
+		more++) { /* larger where all fit all the same */
 		fit(view, more, available, &columns);
 		if ((int64_t)state->across * state->down >= state->count)
 			rows = more;
@@ -121,8 +122,8 @@ static void draw_gallery(struct cs_view *view)
 	first = state->cursor / (state->across * state->down) * (state->across * state->down);
 	count = (int)(state->count - first < state->across * state->down ? state->count - first
 									 : state->across * state->down);
-	cs_screen_put_right(&session->screen, 0, session->screen.columns - 1, CS_STYLE_DIM, "%" PRId64 "-%" PRId64 " of %" PRId64,
-		first + 1, first + count, state->count);
+	cs_screen_put_right(&session->screen, 0, session->screen.columns - 1, CS_STYLE_DIM,
+		"%" PRId64 "-%" PRId64 " of %" PRId64, first + 1, first + count, state->count);
 	exhibits = cs_calloc((size_t)count, sizeof *exhibits);
 	if (!exhibits)
 		return;
@@ -130,8 +131,8 @@ static void draw_gallery(struct cs_view *view)
 		ask(view, first + i, &exhibits[i]);
 	cs_lens_draw(session, exhibits, count);
 	for (int i = 0; i < count; i++) {
-		struct cs_area area = {HEAD + i / state->across * (rows + 1), 1 + i % state->across * (columns + GAP),
-			rows, columns};
+		struct cs_area area = {
+			HEAD + i / state->across * (rows + 1), 1 + i % state->across * (columns + GAP), rows, columns};
 
 		cs_lens_show(session, area, CS_ANCHOR_LEFT, &exhibits[i]);
 		draw_caption(view, first + i, area.row + rows, area.column, columns);

@@ -130,7 +130,8 @@ static void sort(struct cs_view *view)
 	int64_t feature = state->order[state->cursor];
 
 	if (state->sort >= CS_ORDER_RED)
-		cs_tint_sort(view->session, state->layer, (int)(state->sort - CS_ORDER_RED), state->features, state->order);
+		cs_tint_sort(
+			view->session, state->layer, (int)(state->sort - CS_ORDER_RED), state->features, state->order);
 	else if (scan)
 		cs_scan_sort(scan, state->layer, state->sort, state->order);
 	state->sorted = cs_ui_clock();

@@ -58,9 +58,9 @@ static bool find_columns(const struct cs_result *result, struct columns *c)
 	c->mean = cs_result_column(result, "mean");
 	c->low = cs_result_column(result, "low");
 	c->high = cs_result_column(result, "high");
-	return c->kind && c->kind->texts && c->level && c->level->numbers && c->layer && c->layer->texts && c->measure &&
-		c->measure->texts && c->mean && c->mean->numbers && c->low && c->low->numbers && c->high &&
-		c->high->numbers;
+	return c->kind && c->kind->texts && c->level && c->level->numbers && c->layer && c->layer->texts &&
+		c->measure && c->measure->texts && c->mean && c->mean->numbers && c->low && c->low->numbers &&
+		c->high && c->high->numbers;
 }
 
 /* Kinds of damage that have a level; what the natural quality of pictures does is none. */
@@ -147,7 +147,8 @@ static void make_figure(struct noise *state, const struct cs_result *result, con
 		bool clean = strcmp(c->kind->texts[i], "none") == 0;
 		struct line *line;
 
-		if (strcmp(c->measure->texts[i], measures[which]) != 0 || (!clean && strcmp(c->kind->texts[i], kind) != 0))
+		if (strcmp(c->measure->texts[i], measures[which]) != 0 ||
+			(!clean && strcmp(c->kind->texts[i], kind) != 0))
 			continue;
 		line = line_of(figure, c->layer->texts[i], result->rows);
 		if (!line)
@@ -277,13 +278,15 @@ static void draw_noise(struct cs_view *view)
 
 	used = 1 + cs_screen_put(screen, 0, 1, -1, CS_STYLE_TITLE, "noise");
 	if (!result) {
-		cs_screen_put(screen, 0, used + 2, -1, CS_STYLE_TEXT, "accuracy, drift and reconstructions by level and layer");
+		cs_screen_put(screen, 0, used + 2, -1, CS_STYLE_TEXT,
+			"accuracy, drift and reconstructions by level and layer");
 		cs_analyses_invite(session, "noise", state->reading, 2);
 		return;
 	}
 	cs_analyses_origin(session, "noise", state->reading, 1);
 	if (state->kind_count == 0) {
-		cs_screen_put(screen, 2, 1, -1, CS_STYLE_WARN, "this result has no levels of noise: [r] runs the analysis anew");
+		cs_screen_put(screen, 2, 1, -1, CS_STYLE_WARN,
+			"this result has no levels of noise: [r] runs the analysis anew");
 		return;
 	}
 	for (int i = 0; i < state->kind_count; i++)
@@ -322,7 +325,8 @@ static bool act_noise(struct cs_view *view, enum cs_action action, int argument)
 		return true;
 	}
 	if (action == CS_ACTION_LEFT || action == CS_ACTION_RIGHT) {
-		state->kind = (state->kind + (action == CS_ACTION_RIGHT ? 1 : state->kind_count - 1)) % state->kind_count;
+		state->kind =
+			(state->kind + (action == CS_ACTION_RIGHT ? 1 : state->kind_count - 1)) % state->kind_count;
 		make_figures(view);
 		return true;
 	}

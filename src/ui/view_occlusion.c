@@ -175,7 +175,8 @@ static void draw_panel(struct cs_view *view, int which, const struct cs_exhibit 
 		cs_screen_put(screen, area.row - 1, area.column, area.columns, CS_STYLE_TITLE, "input");
 	else if (which == 1)
 		cs_screen_put(screen, area.row - 1, area.column, area.columns, CS_STYLE_TITLE, "%s",
-			answer->class < 0 ? "no class" : cs_opened_class(session->opened, answer->class, name, sizeof name));
+			answer->class < 0 ? "no class"
+					  : cs_opened_class(session->opened, answer->class, name, sizeof name));
 	else
 		cs_screen_put(screen, area.row - 1, area.column, area.columns, CS_STYLE_TITLE, "%s %s%" PRId64,
 			cs_session_network(session)->layers[layer_of(view)].spec.name,
@@ -187,8 +188,8 @@ static void draw_panel(struct cs_view *view, int which, const struct cs_exhibit 
 	if (exhibit->limit > 0)
 		cs_legend_show(session, row, area.column, area.columns, cs_colormap_find("diverging"),
 			-(double)exhibit->limit, (double)exhibit->limit);
-	cs_screen_put(screen, row + 1, area.column, area.columns, CS_STYLE_DIM, which == 1 ? "lost of %s" : "lost of %s",
-		cs_words_value((double)exhibit->value, value, sizeof value));
+	cs_screen_put(screen, row + 1, area.column, area.columns, CS_STYLE_DIM,
+		which == 1 ? "lost of %s" : "lost of %s", cs_words_value((double)exhibit->value, value, sizeof value));
 }
 
 static void draw_image(struct cs_view *view)
@@ -203,11 +204,11 @@ static void draw_image(struct cs_view *view)
 	for (int i = 0; i < across && rows > 0; i++) {
 		int which = across == 1 ? 1 : i; /* the map matters most */
 
-		draw_panel(view, which, &exhibits[which],
-			(struct cs_area){HEAD + 1, 1 + i * (width + 2), rows, width});
+		draw_panel(view, which, &exhibits[which], (struct cs_area){HEAD + 1, 1 + i * (width + 2), rows, width});
 	}
 	cs_screen_put(&session->screen, 1, 1, -1, CS_STYLE_DIM,
-		"warm where hiding a place costs, cold where it helps%s", session->screen.columns > 70 ? "; Tab: the whole data set" : "");
+		"warm where hiding a place costs, cold where it helps%s",
+		session->screen.columns > 70 ? "; Tab: the whole data set" : "");
 	for (int i = 0; i < PANELS; i++)
 		cs_picture_fini(&exhibits[i].picture);
 }
@@ -232,8 +233,8 @@ static void draw_summary(struct cs_view *view)
 	for (int i = 0; i < result->note_count && row < session->body_rows - 6; i++)
 		cs_screen_put(screen, row++, 1, -1, CS_STYLE_TEXT, "%s", result->notes[i]);
 	row += row + 6 < session->body_rows;
-	cs_grid_draw(session, &state->grid,
-		(struct cs_area){row, 1, session->body_rows - row, screen->columns - 2}, true);
+	cs_grid_draw(
+		session, &state->grid, (struct cs_area){row, 1, session->body_rows - row, screen->columns - 2}, true);
 }
 
 static void draw_occlusion(struct cs_view *view)
@@ -266,7 +267,8 @@ static int64_t image_of_row(const struct occlusion *state)
 	const struct cs_result_column *column = cs_result_column(state->grid.result, "image");
 	int64_t row = cs_grid_row(&state->grid);
 
-	return column && column->numbers && row >= 0 && !isnan(column->numbers[row]) ? (int64_t)column->numbers[row] : -1;
+	return column && column->numbers && row >= 0 && !isnan(column->numbers[row]) ? (int64_t)column->numbers[row]
+										     : -1;
 }
 
 static bool act_summary(struct cs_view *view, enum cs_action action)
@@ -365,8 +367,8 @@ static void find_occlusion(struct cs_view *view, const char *text, int step)
 	} else if (*end == '\0' && !feature && cs_opened_position(view->session->opened, number) >= 0) {
 		go(view, cs_opened_position(view->session->opened, number));
 	} else {
-		cs_session_say(view->session, CS_STYLE_WARN, "expected the number of an image, or f0 to f%" PRId64 " for a feature",
-			most - 1);
+		cs_session_say(view->session, CS_STYLE_WARN,
+			"expected the number of an image, or f0 to f%" PRId64 " for a feature", most - 1);
 	}
 }
 

@@ -123,8 +123,8 @@ static void draw_title(struct cs_view *view)
 	cs_screen_put(screen, 0, used + 2, screen->columns - used - 2 - (count > 1 ? 26 : 2), CS_STYLE_TEXT, "%s",
 		result->title);
 	if (count > 1)
-		cs_screen_put_right(screen, 0, screen->columns - 1, CS_STYLE_DIM, "%.30s %d/%d", what, state->part + 1,
-			count);
+		cs_screen_put_right(
+			screen, 0, screen->columns - 1, CS_STYLE_DIM, "%.30s %d/%d", what, state->part + 1, count);
 }
 
 /* Lines of a sentence, broken between words. Returns rows. */
@@ -302,7 +302,8 @@ static void draw_figure(struct cs_view *view, const struct cs_result_figure *fig
 	}
 	if (state->zoom > 0 && figure->kind != CS_RESULT_MOSAIC)
 		cs_screen_put_right(&view->session->screen, area.row - 1, area.column + area.columns, CS_STYLE_DIM,
-			"%d× around %.0f %%, %.0f %%", 1 << state->zoom, 100 * state->centre[0], 100 * state->centre[1]);
+			"%d× around %.0f %%, %.0f %%", 1 << state->zoom, 100 * state->centre[0],
+			100 * state->centre[1]);
 }
 
 static void draw_result(struct cs_view *view)
@@ -338,7 +339,8 @@ static void draw_result(struct cs_view *view)
 		if (session->screen.columns >= WIDE && result->column_count > 0) {
 			int half = area.columns * 2 / 5;
 
-			cs_grid_draw(session, &state->grid, (struct cs_area){area.row, area.column, area.rows, half}, false);
+			cs_grid_draw(
+				session, &state->grid, (struct cs_area){area.row, area.column, area.rows, half}, false);
 			area.column += half + 2;
 			area.columns -= half + 2;
 		}

@@ -55,16 +55,18 @@ static const char mine[] =
 	"    for i = 1, opt.rows do result:add(opt.word .. i, i * i) end\n"
 	"    result:note('a sentence about ' .. opt.word)\n"
 	"    result:plot('curve', cs.plot { title = 'my curve', series = { { name = 'up', y = { 1, 2, 4, 8 } } } })\n"
-	"    result:plot('bars', cs.plot { title = 'my bars', categories = { 'left', 'right' }, series = { { kind = 'bars', y = { 3, 5 } } } })\n"
+	"    result:plot('bars', cs.plot { title = 'my bars', categories = { 'left', 'right' }, series = { { kind = "
+	"'bars', y = { 3, 5 } } } })\n"
 	"    result:plot('heat', cs.plot { title = 'my heat', cells = cs.tensor { { 0, 1 }, { 2, 9 } } })\n"
 	"    result:mosaic('tiles', cs.tensor({ 6, 8, 8, 3 }, 0.5))\n"
 	"    return result\n"
 	"  end }\n";
 
-static const char endless[] = "return { title = 'it never ends', options = {}, run = function(job)\n"
-			      "  local n = 0\n"
-			      "  while true do n = n + 1 if n % 100000 == 0 then job:progress(0.25, 'a quarter') end end\n"
-			      "end }\n";
+static const char endless[] =
+	"return { title = 'it never ends', options = {}, run = function(job)\n"
+	"  local n = 0\n"
+	"  while true do n = n + 1 if n % 100000 == 0 then job:progress(0.25, 'a quarter') end end\n"
+	"end }\n";
 
 static int set_up(void **state)
 {
@@ -98,7 +100,8 @@ static void the_list_holds_ours_and_the_users_own(void **state)
 
 static void an_analysis_runs_and_its_result_is_drawn(void **state)
 {
-	struct terminal_kind kinds[] = {{0}, {.sixel = true, .rows = 30, .columns = 100}, {.no_utf8 = true, .term = "vt100"}};
+	struct terminal_kind kinds[] = {
+		{0}, {.sixel = true, .rows = 30, .columns = 100}, {.no_utf8 = true, .term = "vt100"}};
 
 	(void)state;
 	for (int i = 0; i < 3; i++) {

@@ -50,7 +50,8 @@ static int count_all(void)
 		cs_trace_new(model->network, CS_TRACE_OUTPUT, 64, NULL, &trace, NULL))
 		return -1;
 	images = (int)data->split[CS_SPLIT_TEST].count;
-	if (images > 64 || cs_loader_read(data, data->split[CS_SPLIT_TEST].images, images, 3, &model->preprocess, &batch, NULL))
+	if (images > 64 ||
+		cs_loader_read(data, data->split[CS_SPLIT_TEST].images, images, 3, &model->preprocess, &batch, NULL))
 		return -1;
 	cs_network_forward(trace, &batch.images);
 	for (int i = 0; i < images; i++)
@@ -177,7 +178,8 @@ static void export_writes_the_matrix(void **state)
 		assert_non_null(fgets(line, sizeof line, file));
 		if (row < 0)
 			continue;
-		snprintf(wanted, sizeof wanted, "\",%d,%d,%d,%d\n", counts[row][0], counts[row][1], counts[row][2], counts[row][3]);
+		snprintf(wanted, sizeof wanted, "\",%d,%d,%d,%d\n", counts[row][0], counts[row][1], counts[row][2],
+			counts[row][3]);
 		assert_non_null(strstr(line, wanted));
 	}
 	fclose(file);

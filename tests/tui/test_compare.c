@@ -17,7 +17,8 @@
 #define ESC "\033"
 
 static struct harness h;
-static struct cs_agreement agreement; /* of runs/short (first) and runs/tiny, as the models answer outside of the browser */
+static struct cs_agreement
+	agreement; /* of runs/short (first) and runs/tiny, as the models answer outside of the browser */
 
 static void quit(void)
 {
@@ -99,8 +100,8 @@ static void the_numbers_are_those_of_the_models(void **state)
 
 	(void)state;
 	start((struct terminal_kind){.columns = 120});
-	snprintf(wanted, sizeof wanted, "32 of 32 test images: A %.1f %%, B %.1f %%", 100 * cs_agreement_first(&agreement),
-		100 * cs_agreement_second(&agreement));
+	snprintf(wanted, sizeof wanted, "32 of 32 test images: A %.1f %%, B %.1f %%",
+		100 * cs_agreement_first(&agreement), 100 * cs_agreement_second(&agreement));
 	expect(wanted);
 	snprintf(wanted, sizeof wanted, "McNemar p = %.2g: %s · both %d, A alone %d, B alone %d, neither %d",
 		cs_agreement_p(&agreement), cs_agreement_p(&agreement) < 0.05 ? "more than chance" : "could be chance",

@@ -152,7 +152,8 @@ static void the_data_sets_summary_is_made_and_its_pictures_opened(void **state)
 
 static void noise_is_drawn_by_level_and_layer(void **state)
 {
-	struct terminal_kind kinds[] = {{.columns = 132, .rows = 36}, {0}, {.sixel = true, .columns = 100}, {.no_utf8 = true, .term = "vt100"}};
+	struct terminal_kind kinds[] = {
+		{.columns = 132, .rows = 36}, {0}, {.sixel = true, .columns = 100}, {.no_utf8 = true, .term = "vt100"}};
 
 	(void)state;
 	for (int i = 0; i < 4; i++) {

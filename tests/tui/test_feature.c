@@ -38,7 +38,8 @@ static void quit(void)
 
 static void a_feature_is_looked_at_closely_once_it_stays(void **state)
 {
-	struct terminal_kind kinds[] = {{.columns = 130, .rows = 36}, {.sixel = true, .columns = 120, .rows = 36}, {.no_utf8 = true, .term = "vt100"}};
+	struct terminal_kind kinds[] = {{.columns = 130, .rows = 36}, {.sixel = true, .columns = 120, .rows = 36},
+		{.no_utf8 = true, .term = "vt100"}};
 
 	(void)state;
 	for (int i = 0; i < 3; i++) {
@@ -104,7 +105,8 @@ static struct cs_opened *open_tiny(void)
 	return opened;
 }
 
-static struct cs_close_answer ask(struct cs_works *works, struct cs_opened *opened, const struct cs_close_question *question)
+static struct cs_close_answer ask(
+	struct cs_works *works, struct cs_opened *opened, const struct cs_close_question *question)
 {
 	struct cs_close_answer answer = {0};
 	struct cs_closeup *closeup;
