@@ -166,7 +166,9 @@ static void a_running_analysis_shows_progress_and_is_cancelled(void **state)
 	start((struct terminal_kind){0});
 	harness_keys(&h, "a");
 	expect("options of aaa-mine");
-	harness_keys(&h, "jr");
+	harness_keys(&h, "/bbb\r");
+	expect("options of bbb-endless");
+	harness_keys(&h, "r");
 	expect("25 %");
 	expect("bbb-endless: a quarter");
 	harness_keys(&h, "2"); /* something else meanwhile */
