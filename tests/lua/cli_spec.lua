@@ -21,7 +21,7 @@ describe("the program", function()
   it("names the choices for a command that is not there, and tells usage errors apart", function()
     local code, out, err = run "evaluate"
     assert.same({ 1, "" }, { code, out })
-    assert.matches("^convscope: no command 'evaluate': there are analyze, .*train\n$", err)
+    assert.matches("^convscope: no command 'evaluate': there are analyze, .*tune\n$", err)
     code, out, err = run "eval"
     assert.same({ 2, "" }, { code, out })
     assert.matches("^convscope: missing argument 'model'\nUsage: convscope eval", err)

@@ -1,0 +1,138 @@
+-- compare: two models on the same images: who knows more, what was gained and what was lost, and what each sees.
+local cs = require "convscope"
+local cli = require "convscope.commandline"
+local common = require "convscope.common"
+local looking = require "convscope.looking"
+
+local function load(name, args)
+  local one = {}
+  for key, value in pairs(args) do one[key] = value end
+  one.model = name
+  return common.load_model(one)
+end
+
+-- Projections of a layer of both networks for some pictures: a row of pictures, a row a network, on one scale.
+local function views(nets, images, words, feature)
+  local parts, shown = {}, {}
+  for k, net in ipairs(nets) do
+    local layers = looking.layers(net, words ~= "last" and words or nil)
+    local layer = layers[#layers]
+    if feature and feature >= layer.features then
+      looking.fail("argument", "feature %d is out of range: %s has features 0 to %d", feature, layer.name, layer.features - 1)
+    end
+    local trace <close> = looking.must(net:trace(images))
+    local targets = {}
+    for i = 0, images.count - 1 do targets[i + 1] = { image = i, feature = feature, at = feature and "max" or nil } end
+    parts[k], shown[k] = looking.must(cs.project(trace, layer.index, { targets = targets })), layer.name
+  end
+  return parts, shown
+end
+
+-- Positions where `a` holds and `b` does not.
+local function only(a, b)
+  local out = {}
+  for i = 0, a.count - 1 do
+    if a[i] > 0 and b[i] == 0 then out[#out + 1] = i end
+  end
+  return out
+end
+
+return {
+  summary = "two models on the same images: McNemar's test, pictures gained and lost, both projections",
+  description = "Evaluates two models on the same test images: accuracies, their difference with McNemar's exact test, and class by class which pictures the second knows and "
+    .. "the first does not, and the other way round; and projects a layer of both for pictures that were gained and lost. With -o writes compare.csv, "
+    .. "compare.hdf5 and pictures: does a change that helps some pictures harm others?",
+  arguments = function(parser)
+    parser:argument("first", "A model."):argname "FIRST"
+    parser:argument("second", "Another, of the same classes."):argname "SECOND"
+    common.model_options(parser)
+    common.data_option(parser)
+    common.split_option(parser)
+    parser:option("--images", "At most so many of them, chosen at random by --seed.", nil, common.integer(1)):argname "N"
+    parser:option("--seed", "For --images.", "0", common.integer(0)):argname "S"
+    parser:option("-l --layer", "The layer to project (the last convolution)."):argname "LAYER"
+    parser:option("-f --feature", "One feature of it (unless said the whole layer).", nil, common.integer(0)):argname "F"
+    parser:option("-o --output", "Directory for the result."):argname "DIR"
+    common.json(parser)
+    common.threads(parser)
+  end,
+  run = function(args)
+    local nets = { load(args.first, args), load(args.second, args) }
+    local data = common.open_data(args, nets[1])
+    for k, net in ipairs(nets) do
+      if net.classes ~= data.classes then
+        cli.fail("%s tells %d classes apart, %s has %d", k == 1 and args.first or args.second, net.classes, data.spec, data.classes)
+      end
+    end
+    local sets = { common.choose_split(args, data) }
+    sets[2] = sets[1]
+    if common.shape(nets[1].input) ~= common.shape(nets[2].input) then -- the same pictures in the other network's size
+      local other = cli.check(cs.dataset(data.spec, common.data_settings(args, { height = nets[2].input[1], width = nets[2].input[2] })))
+      sets[2] = common.choose_split(args, other)
+    end
+    local right, labels = {}, sets[1]:labels()
+    for k, net in ipairs(nets) do right[k] = looking.correct(cli.check(net:predict(sets[k])), labels) end
+    local test = cs.statistics.mcnemar(right[1], right[2])
+    local result = cs.result { "class", "images", "first", "second", "gained", "lost", "p", "q" }
+    local classes, p, rows = {}, {}, {}
+    for i, label in ipairs(labels) do
+      if label >= 0 then
+        classes[label] = classes[label] or { {}, {} }
+        for k = 1, 2 do table.insert(classes[label][k], right[k][i - 1]) end
+      end
+    end
+    for class = 0, data.classes - 1 do
+      local one = classes[class]
+      if one then
+        local found = cs.statistics.mcnemar(one[1], one[2])
+        local n = #one[1]
+        rows[#rows + 1], p[#p + 1] = { data:class_name(class), n, (found.both + found.first) / n, (found.both + found.second) / n, found.second, found.first, found.p },
+          found.p
+      end
+    end
+    local q, better, worse = cs.statistics.fdr(p), 0, 0
+    for k, row in ipairs(rows) do
+      row[8] = q[k]
+      result:add(table.unpack(row, 1, 8))
+      if q[k] < 0.05 then
+        if row[5] > row[6] then better = better + 1 else worse = worse + 1 end
+      end
+    end
+    local n = sets[1].count
+    result:note(("first  %s: %.2f %% of %d images"):format(args.first, 100 * right[1]:mean(), n))
+    result:note(("second %s: %.2f %%, %+.2f points [%.2f, %.2f], McNemar p = %.3g"):format(args.second, 100 * right[2]:mean(), 100 * test.difference, 100 * test.low,
+      100 * test.high, test.p))
+    result:note(("%d pictures gained, %d lost, %d known to both, %d to neither; %d classes better and %d worse (FDR 5 %%)"):format(test.second, test.first, test.both,
+      test.neither, better, worse))
+    local listed = { gained = only(right[2], right[1]), lost = only(right[1], right[2]) }
+    for _, what in ipairs { "gained", "lost" } do
+      local positions = table.move(listed[what], 1, math.min(6, #listed[what]), 1, {})
+      local numbers = {}
+      for _, i in ipairs(listed[what]) do numbers[#numbers + 1] = sets[1]:number(i) end
+      if #positions > 0 then
+        result:tensor(what, cs.tensor(numbers))
+        local parts, shown = cli.check(looking.guarded(function()
+          local a, b = views(nets, sets[1]:choose(positions), args.layer or "last", args.feature)
+          return a, b
+        end))
+        result:picture(what .. " pictures", cs.mosaic(sets[1]:choose(positions):pixels(), { columns = #positions, photo = true, zoom = 2 }))
+        for k in ipairs(parts) do
+          result:tensor(("%s, seen by %s"):format(what, k == 1 and "first" or "second"), parts[k])
+        end
+        if common.shape(parts[1].shape) == common.shape(parts[2].shape) then
+          result:picture(("%s, %s of the first above, %s of the second below"):format(what, shown[1], shown[2]),
+            cs.mosaic(cs.concat(parts), { columns = #positions, shared = true, zoom = 2 }))
+        end
+      end
+    end
+    local paths = args.output and cli.check(result:save(args.output, "compare")) or {}
+    if args.json then
+      local document = result:data()
+      document.first, document.second, document.dataset, document.files = args.first, args.second, data.spec, paths
+      document.test = test
+      return cli.json(document, { "first", "second", "dataset", "test", "columns", "rows", "notes", "files" })
+    end
+    cli.print(result:text(data.classes <= 20 and data.classes or 20))
+    for _, path in ipairs(paths) do cli.print("wrote " .. path) end
+  end,
+}

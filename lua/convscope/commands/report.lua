@@ -1,0 +1,138 @@
+-- report: one HTML page about a model: curves, confusion, all analyses, pictures inline; nothing is fetched when it is opened.
+local cs = require "convscope"
+local cli = require "convscope.commandline"
+local common = require "convscope.common"
+local files = require "convscope.files"
+local page = require "convscope.page"
+
+-- Learning curves of a run directory.
+local function curves(out, directory)
+  local history = cs.history(directory)
+  if not history or #history.epochs == 0 then return end
+  out:heading "Learning curves"
+  for _, what in ipairs { "accuracy", "loss" } do
+    local series = {}
+    for _, split in ipairs { "train", "val" } do
+      local x, y = {}, {}
+      for _, epoch in ipairs(history.epochs) do
+        local value = epoch[split][what]
+        if value then x[#x + 1], y[#y + 1] = epoch.number, value end
+      end
+      if #x > 0 then series[#series + 1] = { name = split == "val" and "validation" or "training", x = x, y = y } end
+    end
+    out:plot(what, cs.plot { title = what, x_label = "epoch", y_label = what, series = series })
+  end
+  local state, last = cs.run_state(directory), history.epochs[#history.epochs]
+  out:text(("%d of %d epochs; best validation accuracy %s in epoch %s; last rate %.3g, %.0f images a second."):format(#history.epochs, state and state.epochs or 0,
+    state and state.best_val_accuracy and common.percent(state.best_val_accuracy) or "unknown", tostring(state and state.best_epoch or "?"), last.rate or 0,
+    last.images_per_second or 0))
+end
+
+local function layers(out, net)
+  out:heading "The network"
+  local rows = {}
+  for k, layer in ipairs(net.layers) do
+    rows[k] = { layer.name, layer.description, common.shape(layer.output), common.grouped(layer.parameters), common.grouped(layer.macs),
+      common.shape(layer.receptive_field) }
+  end
+  out:table({ "layer", "kind", "output", "parameters", "multiply-adds", "sees" }, rows)
+  out:text(("%s parameters, %s multiply-adds an image."):format(common.grouped(net.parameters), common.grouped(net.macs)))
+end
+
+local function accuracy(out, net, data, split, images)
+  local result = cli.check(net:evaluate(images))
+  out:heading("Accuracy on the " .. split .. " images")
+  out:text(("%s of %d images; top 5 %s; loss %.4f."):format(common.percent(result.accuracy), result.images, common.percent(result.top5_accuracy), result.loss))
+  local shares, worst = result.confusion:copy(), {}
+  for r = 0, data.classes - 1 do
+    local row, sum = result.confusion[r]:tolist(), shares[r]:sum()
+    if sum > 0 then shares[r] = shares[r] / sum end
+    for c, n in ipairs(row) do
+      if c - 1 ~= r and n > 0 then worst[#worst + 1] = { data:class_name(r), data:class_name(c - 1), math.tointeger(n), r, c } end
+    end
+  end
+  out:plot("confusion", cs.plot { title = "confusion, each true class as shares", y_label = "true class", x_label = "predicted class", cells = shares, map = "heat" },
+    { width = 800, height = 760 })
+  table.sort(worst, function(a, b)
+    if a[3] ~= b[3] then return a[3] > b[3] end
+    return a[4] < b[4] or a[4] == b[4] and a[5] < b[5]
+  end)
+  for k = #worst, 16, -1 do worst[k] = nil end
+  for k, row in ipairs(worst) do worst[k] = { row[1], row[2], row[3] } end
+  out:table({ "true class", "taken for", "images" }, worst)
+  return result
+end
+
+local function analysis(out, name, title, net, data, options)
+  out:heading(name)
+  out:text(title, "about")
+  local result, message = cs.analysis(name, net, data, options)
+  if not result then return out:text("Not done: " .. message, "note") end
+  for _, note in ipairs(result.notes) do out:text(note, "note") end
+  for _, entry in ipairs(result.plots) do out:plot(entry.name, entry.plot) end
+  for _, entry in ipairs(result.pictures) do out:picture(entry.name, entry.picture) end
+  out:details(("%d rows"):format(#result.rows), result.columns, result.rows, 400)
+end
+
+return {
+  summary = "one HTML page about a model: curves, confusion, all analyses, pictures inline",
+  description = "Runs every analysis there is on a model and writes one page that needs nothing beside it. An analysis that cannot be done on this data set is said to be "
+    .. "left out, and why.",
+  arguments = function(parser)
+    parser:argument("model", "A run directory (its best), a model file, or an installed model."):argname "RUN|MODEL"
+    common.model_options(parser)
+    common.data_option(parser)
+    parser:option("-o --output", "The page (MODEL-report.html)."):argname "PAGE.html"
+    parser:option("--analyses", "Only these, with commas between (all)."):argname "NAMES"
+    parser:option("--split", "Images that accuracy and confusion are of.", "test"):argname "SPLIT"
+    common.set_option(parser, "An option of an analysis, as noise.images=200.")
+    parser:flag("--force", "Replace a page that is there already.")
+    common.threads(parser)
+  end,
+  run = function(args)
+    local net = common.load_model(args)
+    local data = common.open_data(args, net)
+    local path = args.output or args.model:gsub("/+$", ""):gsub("%.%w+$", "") .. "-report.html"
+    if cs.engine.system.exists(path) and not args.force then cli.fail("'%s' is there already; --force replaces it", path) end
+    local wanted, list, settings = {}, {}, {}
+    for word in (args.analyses or ""):gmatch "[^,%s]+" do wanted[word] = true end
+    for _, file in ipairs(files.all "analyses") do
+      if not args.analyses or wanted[file.name] then
+        list[#list + 1] = file
+        wanted[file.name] = nil
+      end
+    end
+    if args.analyses and next(wanted) then cli.fail("no analysis '%s'; convscope analyze lists them", (next(wanted))) end
+    for key, value in pairs(common.settings(args.set)) do
+      local name, option = key:match "^([^.]+)%.(.+)$"
+      if not name then cli.usage("--set %s: expected ANALYSIS.OPTION=VALUE, as noise.images=200", key) end
+      settings[name] = settings[name] or {}
+      settings[name][option] = value
+    end
+    local out = page.new(("%s on %s"):format(net.name ~= "" and net.name or args.model, data.spec))
+    out:text(("convscope %s, %s; %d training, %d validation and %d test images of %d classes."):format(cs.version, os.date "%Y-%m-%d", data.train.count,
+      data.val.count, data.test.count, data.classes))
+    curves(out, args.model)
+    layers(out, net)
+    if net.classes == data.classes then
+      accuracy(out, net, data, args.split, common.choose_split(args, data))
+    else
+      out:text(("The network tells %d classes apart and %s has %d: no accuracy."):format(net.classes, data.spec, data.classes), "note")
+    end
+    for k, file in ipairs(list) do
+      if file.name ~= "confusion" then
+        local ok, found = pcall(dofile, file.path)
+        if ok and type(found) == "table" then
+          cli.say("%d of %d: %s", k, #list, file.name)
+          analysis(out, file.name, found.title or "", net, data, settings[file.name])
+        else
+          out:heading(file.name)
+          out:text("Cannot be loaded: " .. tostring(found), "note")
+        end
+      end
+    end
+    cs.progress()
+    cli.check(cs.write_file(path, cli.check(out:html())))
+    cli.print("wrote " .. path)
+  end,
+}

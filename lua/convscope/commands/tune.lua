@@ -1,0 +1,263 @@
+-- tune: a search over a table of choices: random candidates with matched seeds, the worst dropped after a third of the epochs, and again (successive halving).
+local cs = require "convscope"
+local cli = require "convscope.commandline"
+local common = require "convscope.common"
+local trials = require "convscope.trials"
+
+-- "0.001..0.1" (log-uniform), "2:9" (whole numbers), "a,b,c" (one of them) as a choice; a space file gives the same as tables.
+local function choice(text)
+  local low, high = text:match "^(.-)%.%.(.+)$"
+  if low and tonumber(low) and tonumber(high) then
+    if tonumber(low) <= 0 or tonumber(high) < tonumber(low) then cli.usage("--vary %s: expected LOW..HIGH with 0 < LOW <= HIGH", text) end
+    return { low = tonumber(low), high = tonumber(high), log = true }
+  end
+  low, high = text:match "^(%-?%d+):(%-?%d+)$"
+  if low then return { low = math.tointeger(low), high = math.tointeger(high), whole = true } end
+  local list = {}
+  for word in text:gmatch "[^,]+" do
+    local value = math.tointeger(tonumber(word)) or tonumber(word)
+    if value == nil then value = word end
+    if word == "true" or word == "false" then value = word == "true" end
+    list[#list + 1] = value
+  end
+  return list
+end
+
+-- The space: key -> choice, in alphabetical order so that every machine draws alike.
+local function read_space(args)
+  local space = {}
+  if args.space then
+    local chunk, message = loadfile(args.space, "t")
+    if not chunk then cli.fail("%s", message) end
+    local found = chunk()
+    if type(found) ~= "table" then cli.fail("%s must return a table: { rate = { low = 0.001, high = 0.1, log = true }, dropout = { 0, 0.5 } }", args.space) end
+    for key, value in pairs(found) do space[key] = type(value) == "table" and value or { value } end
+  end
+  for _, word in ipairs(args.vary) do
+    local key, value = word:match "^([%w_.]+)=(.+)$"
+    if not key then cli.usage("--vary %s: expected KEY=CHOICES", word) end
+    space[key] = choice(value)
+  end
+  local keys = {}
+  for key in pairs(space) do keys[#keys + 1] = key end
+  table.sort(keys)
+  return space, keys
+end
+
+local function draw(space, keys, random)
+  local out = {}
+  for _, key in ipairs(keys) do
+    local one = space[key]
+    if one.low then
+      local x = random:uniform()
+      local value = one.log and one.low * (one.high / one.low) ^ x or one.low + (one.high - one.low) * x
+      out[key] = one.whole and one.low + random:below(one.high - one.low + 1) or tonumber(("%.3g"):format(value))
+    else
+      out[key] = one[random:below(#one) + 1]
+    end
+  end
+  return out
+end
+
+local function described(settings, keys)
+  local words = {}
+  for _, key in ipairs(keys) do
+    if settings[key] ~= nil then words[#words + 1] = ("%s=%s"):format(key, tostring(settings[key])) end
+  end
+  return #words > 0 and table.concat(words, " ") or "as it is"
+end
+
+-- A candidate's settings split into what the network takes and what the training takes.
+local function split(settings, preset)
+  local network, training = {}, {}
+  for key, value in pairs(settings) do
+    if (preset.options or {})[key] ~= nil then network[key] = value else training[key] = value end
+  end
+  return network, training
+end
+
+local optimizer = { rate = true, momentum = true, weight_decay = true, clip_norm = true, average = true, beta1 = true, beta2 = true }
+local augment = { flip = true, flip_vertical = true, shift = true, rotate = true, crop = true, brightness = true, contrast = true, saturation = true,
+  hue = true, cutout = true }
+local plain = { smoothing = true, batch = true, warmup = true, schedule = true }
+
+local function training_options(preset, settings, epochs, seed)
+  local out = { optimizer = {}, augment = {} }
+  for key, value in pairs(preset.training or {}) do
+    if type(value) == "table" then
+      out[key] = {}
+      for k, v in pairs(value) do out[key][k] = v end
+    else
+      out[key] = value
+    end
+  end
+  if not out.optimizer.kind then out.optimizer = { kind = "sgd", momentum = 0.9 } end
+  for key, value in pairs(settings) do
+    if optimizer[key] then out.optimizer[key] = value
+    elseif augment[key] then out.augment[key] = value
+    elseif plain[key] then out[key] = value
+    else
+      local names = {}
+      for _, keys in ipairs { optimizer, augment, plain, preset.options or {} } do for name in pairs(keys) do names[#names + 1] = name end end
+      table.sort(names)
+      cli.fail("nothing is called '%s' here: there are %s", key, table.concat(names, ", "))
+    end
+  end
+  out.epochs, out.seed, out.patience = epochs, seed, 0
+  return out
+end
+
+-- What `spectrum` makes of a trained model, as candidates: the layer's step and kernel made smaller where it found aliasing.
+local function advice(model, data)
+  local net = cli.check(cs.load(model))
+  local result = cli.check(cs.analysis("spectrum", net, data))
+  local candidates = {}
+  for _, note in ipairs(result.notes) do
+    local name = note:match "^(%S+):.*reduce the stride" or note:match "^(%S+):.*reduce the pooling"
+    local layer = name and net:layer(name)
+    if layer then
+      while layer and layer.type ~= "conv" and layer.index > 0 do layer = net:layer(layer.index - 1) end
+      local pooling = note:find "reduce the pooling" ~= nil
+      local index = layer.index
+      if pooling then
+        index = index - 1
+        while index >= 0 and not net.layers[index + 1].type:find "pool" do index = index - 1 end
+      end
+      if index >= 0 then
+        local list = {}
+        for i, one in ipairs(net.layers) do list[i] = one.spec end
+        local spec = list[index + 1]
+        local key = pooling and "window" or "stride"
+        spec[key] = { math.max(1, spec[key][1] - 1), math.max(1, spec[key][2] - 1) }
+        if pooling then spec.stride = nil end
+        candidates[#candidates + 1] = { name = ("%s: %s %d"):format(net.layers[index + 1].name, key, spec[key][1]), layers = list, why = note }
+      end
+    end
+  end
+  local whole = {}
+  for i, one in ipairs(net.layers) do whole[i] = one.spec end
+  table.insert(candidates, 1, { name = "as it is", layers = whole, why = "the control" })
+  return net, candidates
+end
+
+return {
+  summary = "search for better settings or architectures: random candidates, successive halving, matched seeds",
+  description = "Draws candidates from choices (--vary, or a Lua file that returns a table), trains each with the same seeds and drops the worse ones early: with --halving 3 "
+    .. "all are trained for a ninth of the epochs, the best third of them for a third, the best ninth to the end. The schedule is that of the whole training all along. "
+    .. "--advice takes what the analysis `spectrum` says of a trained model as the candidates and tests each against the model as it is. Everything stands in the directory of "
+    .. "-o; interrupted, the same command goes on where it stopped. Choices: rate=0.001..0.05 (log-uniform), width=2:9 (whole numbers), dropout=0,0.25,0.5.",
+  arguments = function(parser)
+    parser:argument("space", "A Lua file that returns the choices."):argname("SPACE.lua"):args "?"
+    parser:option("-m --model", "A preset, or a file that returns one (demo)."):argname "PRESET|FILE.lua"
+    common.data_option(parser, "Data set (shapes).")
+    parser:option("-o --output", "Directory for the runs and the result (runs/tune)."):argname "DIR"
+    parser:option("--vary", "A setting of the network or the training, and its choices."):argname("KEY=CHOICES"):count "*"
+    parser:option("--advice", "Take the candidates from what `spectrum` says of this model."):argname "MODEL"
+    parser:option("--candidates", "How many are drawn.", "9", common.integer(1, 100000)):argname "N"
+    parser:option("--seeds", "Trainings of each candidate, from different seeds.", "1", common.integer(1, 1000)):argname "N"
+    parser:option("--epochs", "Of a whole training (the preset's).", nil, common.integer(1)):argname "N"
+    parser:option("--halving", "Keep one in so many at each round (1: train all to the end).", "3", common.integer(1, 1000)):argname "N"
+    parser:option("--seed", "Of the draws.", "0", common.integer(0)):argname "S"
+    common.json(parser)
+    common.threads(parser)
+  end,
+  run = function(args)
+    local directory = args.output or "runs/tune"
+    local spec, name = args.data or "shapes", args.model or "demo"
+    local space, keys = read_space(args)
+    local _, preset = cli.check(cs.preset(name))
+    local source = args.advice and cli.check(cs.load(args.advice))
+    local size = source and { height = source.input[1], width = source.input[2] } or { size = preset.size or 64 }
+    local data = cli.check(cs.dataset(spec, common.data_settings(args, size)))
+    if data.val.count == 0 then cli.fail("%s has no validation images to choose by", data.spec) end
+    local candidates = {}
+    if args.advice then
+      if #keys > 0 then cli.usage "either --advice or choices" end
+      source, candidates = advice(args.advice, data)
+      if #candidates == 1 then return cli.print(("spectrum has nothing to say against %s: there is nothing to test"):format(args.advice)) end
+      for _, one in ipairs(candidates) do one.settings = {} end
+    else
+      if #keys == 0 then cli.usage "nothing varies: name choices with --vary, or a file of them" end
+      local random, seen = cs.random(args.seed), {}
+      for _ = 1, args.candidates * 20 do
+        if #candidates == args.candidates then break end
+        local settings = draw(space, keys, random)
+        local text = described(settings, keys)
+        if not seen[text] then
+          seen[text] = true
+          candidates[#candidates + 1] = { name = text, settings = settings }
+        end
+      end
+    end
+    local epochs = args.epochs or preset.training and preset.training.epochs or 40
+    local rungs = { epochs }
+    while args.halving > 1 and #rungs < 8 and rungs[1] // args.halving >= 1 and args.halving ^ #rungs <= #candidates do
+      table.insert(rungs, 1, rungs[1] // args.halving)
+    end
+    local alive = {}
+    for k, one in ipairs(candidates) do
+      one.number, one.place = k, ("%s/%03d"):format(directory, k)
+      alive[k] = one
+    end
+    for r, limit in ipairs(rungs) do
+      for k, one in ipairs(alive) do
+        one.scores, one.reached = {}, limit
+        for seed = 0, args.seeds - 1 do
+          local network, training = split(one.settings, preset)
+          local _, summary, code = trials.train {
+            directory = ("%s-seed%d"):format(one.place, seed), data = data, until_epoch = limit,
+            make = function()
+              if one.layers then return cs.network { input = source.input, layers = one.layers, seed = seed, name = source.name } end
+              network.classes, network.seed, network.size = data.classes, seed, data.height
+              return cs.preset(name, network)
+            end,
+            options = training_options(preset, training, epochs, seed),
+            tell = function(text)
+              cs.progress(((r - 1) + (k - 1) / #alive) / #rungs, ("round %d of %d, candidate %d (%s): %s"):format(r, #rungs, one.number, one.name, text))
+            end,
+          }
+          if type(summary) == "table" then
+            one.scores[#one.scores + 1] = summary.accuracy or 0
+          elseif code == "cancelled" then
+            cli.fail("%s; the same command goes on", summary)
+          else -- a candidate that does not fit or does not learn is an answer, too
+            one.failed, one.scores[#one.scores + 1] = summary, 0
+            break
+          end
+        end
+        one.mean, one.low, one.high = trials.interval(one.scores)
+      end
+      table.sort(alive, function(a, b)
+        if a.mean ~= b.mean then return a.mean > b.mean end
+        return a.number < b.number
+      end)
+      if r < #rungs then
+        for k = #alive, math.max(1, math.ceil(#alive / args.halving)) + 1, -1 do
+          if not (args.advice and alive[k].number == 1) then table.remove(alive, k) end -- the control stays
+        end
+      end
+    end
+    cs.progress()
+    table.sort(candidates, function(a, b)
+      if a.reached ~= b.reached then return a.reached > b.reached end
+      if a.mean ~= b.mean then return a.mean > b.mean end
+      return a.number < b.number
+    end)
+    local result = cs.result { "candidate", "settings", "epochs", "seeds", "validation accuracy", "low", "high", "run" }
+    for _, one in ipairs(candidates) do
+      result:add(one.number, one.name, one.reached, #one.scores, one.mean, one.low, one.high, one.place .. "-seed0")
+      if one.failed then result:note(("candidate %d (%s) failed: %s"):format(one.number, one.name, one.failed)) end
+      if one.why and one.number > 1 then result:note(("candidate %d stands for: %s"):format(one.number, one.why)) end
+    end
+    local best = candidates[1]
+    result:note(("best: candidate %d (%s), %.2f %% of the validation images after %d epochs"):format(best.number, best.name, 100 * best.mean, best.reached))
+    local paths = cli.check(result:save(directory, "tune"))
+    if args.json then
+      local document = result:data()
+      document.files = paths
+      return cli.json(document, { "columns", "rows", "notes", "files" })
+    end
+    cli.print(result:text())
+    for _, path in ipairs(paths) do cli.print("wrote " .. path) end
+  end,
+}

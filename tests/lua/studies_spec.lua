@@ -1,0 +1,123 @@
+-- studies_spec.lua: the commands that ask a question of several trainings or models: transfer, evolution, tune, compare, report.
+local cs = require "convscope"
+local helper = require "helper"
+
+local run, ok, json = helper.run, helper.ok, helper.json
+
+-- Two small models of one data set, one of them barely trained; made once.
+local spec, made = "shapes:count=400,size=24,cause=colour", nil
+local function models()
+  if made then return made end
+  local directory = helper.directory()
+  local data = assert(cs.dataset(spec))
+  made = { directory = directory, good = directory .. "/good", poor = directory .. "/poor" }
+  for name, epochs in pairs { good = 5, poor = 1 } do
+    local net = helper.network(cs, 3)
+    assert(cs.train(net, data, { epochs = epochs, batch = 16, seed = 2, optimizer = cs.adam { rate = name == "good" and 0.005 or 0.0002 }, out = made[name] }))
+  end
+  return made
+end
+
+local function read_csv(path)
+  local rows = {}
+  for line in helper.read(path):gmatch "[^\n]+" do rows[#rows + 1] = line end
+  return rows
+end
+
+describe("studies", function()
+  teardown(helper.clean)
+
+  it("transfer: three networks from the same seeds, one of them frozen; the same command again trains nothing", function()
+    local out = helper.directory() .. "/t"
+    local words = { "transfer", models().good, "-d", "shapes:count=240,size=24,classes=3", "--epochs", "2", "-o", out, "--json" }
+    local first = json(table.unpack(words))
+    assert.equal(3, #first.rows)
+    local before, frozen = cs.load(models().good), cs.load(out .. "/frozen-seed0")
+    local tuned, scratch = cs.load(out .. "/tuned-seed0"), cs.load(out .. "/scratch-seed0")
+    assert.equal(0, (before:weights "conv2" - frozen:weights "conv2"):abs():max())
+    assert.is_true((before:weights "conv2" - tuned:weights "conv2"):abs():max() > 0)
+    assert.is_true((before:weights "conv1" - scratch:weights "conv1"):abs():max() > 0.01)
+    assert.same({ 3 }, frozen.output)
+    local when = helper.read(out .. "/tuned-seed0/log.txt")
+    assert.same(first.rows, json(table.unpack(words)).rows)
+    assert.equal(when, helper.read(out .. "/tuned-seed0/log.txt"))
+    local code, _, err = run("transfer", models().good)
+    assert.equal(2, code)
+    assert.matches("which data set", err)
+  end)
+
+  it("evolution: begins with what random weights see and ends like itself", function()
+    local out = helper.directory() .. "/e"
+    local found = json("evolution", "-m", "demo", "-d", "shapes:count=200", "--epochs", "2", "-l", "conv1,conv2", "-f", "0-2", "--images", "8", "-o", out, "--json")
+    assert.equal(2 * 3, #found.rows) -- before training and after two epochs, for two layers
+    local last = found.rows[3]
+    assert.same({ "conv1", 1 }, { last[1], last[2] })
+    assert.is_true(last[3] > 0.3 and last[6] == 1)
+    assert.is_true(helper.exists(out .. "/best.hdf5") and helper.exists(out .. "/analyses/evolution-conv2.png"))
+    local code, _, err = run("evolution", "-m", "demo", "-d", "shapes:count=200", "-f", "999", "-o", out .. "2")
+    assert.equal(1, code)
+    assert.matches("feature 999 is out of range: conv1 has features 0 to", err)
+  end)
+
+  it("tune: the better rate is found, the worse dropped early, seeds are matched, and nothing is trained twice", function()
+    local out = helper.directory() .. "/u"
+    local space = helper.write(helper.directory() .. "/space.lua", "return { rate = { 0.003, 1e-7, 2e-7 } }")
+    local words = { "tune", space, "-m", "demo", "-d", "shapes:count=600,size=24,classes=2,cause=colour", "--epochs", "3", "--candidates", "3", "-o", out, "--json" }
+    local found = json(table.unpack(words))
+    assert.equal(3, #found.rows)
+    assert.equal("rate=0.003", found.rows[1][2])
+    assert.equal(3, found.rows[1][3])
+    assert.equal(1, found.rows[3][3]) -- dropped after a third
+    local log = helper.read(out .. "/001-seed0/log.txt")
+    assert.same(found.rows, json(table.unpack(words)).rows)
+    assert.equal(log, helper.read(out .. "/001-seed0/log.txt"))
+    assert.matches("nothing varies", select(3, run("tune", "-o", out .. "2")))
+    assert.matches("nothing is called 'rat' here: there are .*rate", select(3, run("tune", "--vary", "rat=1,2", "-o", out .. "3")))
+  end)
+
+  it("tune takes the advice of spectrum as candidates, against the model as it is", function()
+    local data = assert(cs.dataset "shapes:count=400,size=32,classes=2,cause=colour")
+    local net = assert(cs.network { input = { 32, 32, 3 }, seed = 3, name = "coarse", cs.conv { 6, 3, 4, activation = "relu" },
+      cs.dense { 2, activation = "softmax" } })
+    local place = helper.directory()
+    assert(cs.train(net, data, { epochs = 2, optimizer = cs.adam { rate = 0.003 }, out = place .. "/coarse" }))
+    local found = json("tune", "--advice", place .. "/coarse", "-d", "shapes:count=400,size=32,classes=2,cause=colour", "--epochs", "2", "-o", place .. "/t", "--json")
+    assert.equal(2, #found.rows)
+    local names = { [found.rows[1][2]] = true, [found.rows[2][2]] = true }
+    assert.is_true(names["as it is"] and names["conv1: stride 3"])
+  end)
+
+  it("compare: a model against itself gains and loses nothing; the better one of two is told, picture by picture", function()
+    local m = models()
+    local same = json("compare", m.good, m.good, "-d", spec, "--split", "all", "--json")
+    assert.same({ 0, 0, 1 }, { same.test.first, same.test.second, same.test.p })
+    local out = helper.directory()
+    local found = json("compare", m.poor, m.good, "-d", spec, "--split", "all", "-o", out, "--json")
+    assert.is_true(found.test.second > found.test.first and found.test.p < 1e-6 and found.test.low > 0)
+    local gained = 0
+    for _, row in ipairs(found.rows) do gained = gained + row[5] end
+    assert.equal(found.test.second, gained)
+    assert.is_true(#read_csv(out .. "/compare.csv") == #found.rows + 1)
+    assert.is_true(helper.exists(out .. "/compare-gained-pictures.png"))
+    local code, _, err = run("compare", m.good, m.poor, "-d", "shapes:count=100,classes=3")
+    assert.equal(1, code)
+    assert.matches("tells 8 classes apart, shapes:count=100,classes=3 has 3", err)
+  end)
+
+  it("report: one page that needs nothing beside it", function()
+    local path = helper.directory() .. "/page.html"
+    ok("report", models().good, "-d", spec, "-o", path, "--analyses", "noise,spectrum", "--set", "noise.images=16", "--set", "noise.projected=4")
+    local page = helper.read(path)
+    for _, word in ipairs { "Learning curves", "Accuracy on the test images", "noise", "spectrum", "conv2", "</html>" } do assert.truthy(page:find(word, 1, true), word) end
+    local pictures = 0
+    for data in page:gmatch 'src="([^"]*)"' do
+      pictures = pictures + 1
+      assert.equal("data:image/png;base64,iVBORw0KGgo", data:sub(1, 33))
+    end
+    assert.is_true(pictures >= 5)
+    assert.falsy(page:find "https?://")
+    local code, _, err = run("report", models().good, "-d", spec, "-o", path)
+    assert.equal(1, code)
+    assert.matches("is there already; %-%-force replaces it", err)
+  end)
+end)
