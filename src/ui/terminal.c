@@ -338,6 +338,7 @@ void cs_terminal_refresh(bool line_by_line)
 void cs_terminal_repaint(void)
 {
 	endwin();
+	reset_prog_mode(); /* now, not with the next drawing: answers and keys until then would be echoed */
 	cs_terminal_resize();
 	clearok(curscr, TRUE);
 	follow_mouse(true);
