@@ -82,6 +82,12 @@ bool cs_conv_sparse_suits(const struct cs_layer *conv, const struct cs_layer *po
 void cs_conv_sparse_plan_backward(const struct cs_layer *conv, const struct cs_layer *pool, struct cs_need *need);
 void cs_conv_sparse_backward(const struct cs_layer *conv, struct cs_pass *pass);
 
+/* Its weight gradient alone, for few channels and where most cells live: from pass->d_next_out, through the derivative already, to
+ * d_params[0], in memory[] of as many floats as the plan returns. */
+bool cs_conv_cells_suits(const struct cs_layer *conv);
+int64_t cs_conv_cells_plan(const struct cs_layer *conv, const struct cs_layer *pool, struct cs_need *need);
+void cs_conv_cells_backward(const struct cs_layer *conv, struct cs_pass *pass, float *memory);
+
 /* Raise *need to so many floats. */
 static inline void cs_conv_raise(size_t *need, int64_t floats)
 {

@@ -45,6 +45,7 @@ struct planes {
 	struct cs_bands bands;
 	int64_t gap; /* floats from one block's products to the next's */
 	int64_t splits;
+	bool few; /* lines: so few channels that they have products of their own */
 	bool pools; /* lines: tiles are the pool's windows, and pooled as they are transformed back */
 };
 
@@ -69,7 +70,8 @@ static struct planes measure(const struct cs_layer *conv, const struct cs_layer 
 
 	p.lanes = p.blocked->lanes;
 	p.step = c < p.lanes ? 1 : p.lanes;
-	p.wide = f > p.lanes ? 2 : 1;
+	p.few = lines && p.step == 1 && (kernel[0] == 3 || kernel[0] == 5);
+	p.wide = f > p.lanes && !p.few ? 2 : 1;
 	p.blocks = cs_divide_up(c, p.step);
 	p.width = p.blocks * p.step;
 	p.phases[0] = p.phases[1] = 1;
@@ -325,6 +327,52 @@ static void pool_products(
 	}
 }
 
+/* A band's products of one feature group, all points of them: n positions. */
+static void multiply(
+	const struct job *job, int64_t group, const struct cs_band *band, int64_t n, const float *v, float *products)
+{
+	const struct planes *p = &job->p;
+	const float *a = v + band->top * p->columns * p->step, *bias = job->bias + group * p->wide * p->lanes;
+	const float *weights = job->weights + group * p->points * p->weights;
+
+	if (p->few) {
+		struct cs_lines lines = {
+			.taps = (int)job->conv->spec.kernel[0],
+			.points = (int)p->points,
+			.channels = p->blocks,
+			.rows = band->bottom - band->top,
+			.tiles = p->columns,
+			.a = a,
+			.b = weights,
+			.point = p->point,
+			.plane = p->plane,
+			.start = bias,
+			.out = products,
+			.gap = p->gap,
+		};
+
+		p->blocked->lines(&lines);
+		return;
+	}
+	for (int64_t point = 0; point < p->points; point++) {
+		struct cs_product product = {
+			.rows = n,
+			.step = p->step,
+			.terms = p->terms,
+			.a = a + point * p->point,
+			.offsets = job->offsets,
+			.b = weights + point * p->weights,
+			.start = !p->lines || point == 1 ? bias : NULL,
+			.out = products + point * p->wide * p->gap,
+			.row = p->lanes,
+			.gap = p->gap,
+			.wide = (int)p->wide,
+		};
+
+		p->blocked->product(&product);
+	}
+}
+
 static void image_task(void *context, int task, int worker)
 {
 	const struct job *job = context;
@@ -342,23 +390,7 @@ static void image_task(void *context, int task, int worker)
 			int64_t n = (band.bottom - band.top - 1) * p->columns +
 				(p->lines ? p->columns : job->conv->out.dim[1]);
 
-			for (int64_t point = 0; point < p->points; point++) {
-				struct cs_product product = {
-					.rows = n,
-					.step = p->step,
-					.terms = p->terms,
-					.a = v + point * p->point + band.top * p->columns * p->step,
-					.offsets = job->offsets,
-					.b = job->weights + (group * p->points + point) * p->weights,
-					.start = !p->lines || point == 1 ? job->bias + group * width : NULL,
-					.out = products + point * p->wide * p->gap,
-					.row = p->lanes,
-					.gap = p->gap,
-					.wide = (int)p->wide,
-				};
-
-				p->blocked->product(&product);
-			}
+			multiply(job, group, &band, n, v, products);
 			for (int64_t w = 0; w < p->wide && group * width + w * p->lanes < f; w++) {
 				float *block = products + w * p->gap;
 

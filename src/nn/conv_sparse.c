@@ -10,8 +10,8 @@
  * No sum is shared between tasks. With fewer channels than lanes, the pixels of one kernel row stand in for channels: they lie
  * together in memory, and only the kernel's rows remain as taps ("folded"). Strides cost nothing: they are in the offsets.
  *
- * Where so many cells are live that listing them costs more than it saves, and no data gradient asks for the lists, a feature block's cells
- * are walked as they stand, zeros included: each image decides by its own count.
+ * Where so many cells of a batch are live that listing them costs more than it saves, and no data gradient asks for the
+ * lists, conv_cells.c takes the weights' gradient instead.
  *
  * Lists take room for the worst case, so images go through in groups that bound it. Entries are listed in an order that
  * keeps neighbouring windows apart: they would otherwise wait for each other's sums on their way through memory.
@@ -88,16 +88,16 @@ bool cs_conv_sparse_suits(const struct cs_layer *conv, const struct cs_layer *po
 
 /* What lies in the layer's shared memory, in floats; end is its size. */
 struct layout {
-	int64_t order, base, within, heads, dense, lists, bias, inputs, kernel, gradient, end;
+	int64_t order, base, within, heads, live, lists, bias, inputs, kernel, gradient, end;
 };
 
 static struct layout lay_out(const struct sparse *s, int count)
 {
 	struct layout at = {0};
-	int64_t size[] = {s->cells, s->cells, s->window, s->images * (s->f + 1), s->images * s->feature_blocks,
+	int64_t size[] = {s->cells, s->cells, s->window, s->images * (s->f + 1), 2 * count,
 		2 * s->images * s->cells * s->f, count * s->f, s->folded ? s->images * s->plane : 0,
 		s->blocks * s->f * s->taps, s->blocks * s->f * s->taps};
-	int64_t *to[] = {&at.order, &at.base, &at.within, &at.heads, &at.dense, &at.lists, &at.bias, &at.inputs,
+	int64_t *to[] = {&at.order, &at.base, &at.within, &at.heads, &at.live, &at.lists, &at.bias, &at.inputs,
 		&at.kernel, &at.gradient};
 
 	for (size_t i = 0; i < sizeof size / sizeof *size; i++) {
@@ -110,10 +110,12 @@ static struct layout lay_out(const struct sparse *s, int count)
 void cs_conv_sparse_plan_backward(const struct cs_layer *conv, const struct cs_layer *pool, struct cs_need *need)
 {
 	struct sparse s = measure(conv, pool, need->batch);
+	int64_t end = lay_out(&s, need->batch).end;
 
-	cs_conv_raise(&need->shared, lay_out(&s, need->batch).end);
-	/* a plane of channels, or a feature block as it stands: values and offsets */
-	cs_conv_raise(&need->per_worker, cs_most(s.plane, s.folded ? 2 * s.cells * s.lanes : 0));
+	if (cs_conv_cells_suits(conv))
+		end += cs_conv_cells_plan(conv, pool, need);
+	cs_conv_raise(&need->shared, end);
+	cs_conv_raise(&need->per_worker, s.plane);
 }
 
 struct job {
@@ -123,6 +125,7 @@ struct job {
 	float *memory;
 	int64_t first, images; /* of the group at work */
 	int64_t weight_tasks;
+	bool derived; /* through the activation, and the bias gradient taken */
 };
 
 static float *scratch(const struct job *job, int worker)
@@ -194,7 +197,42 @@ static void fill_plane(const struct sparse *s, const float *in, int64_t block, f
 	}
 }
 
-/* One image of the group: derivative of the activation, bias gradient, lists; folded: its padded input. */
+/* One image: derivative of the activation, bias gradient. */
+static void derive(const struct job *job, int64_t image)
+{
+	const struct sparse *s = &job->s;
+	int64_t pooled = image * s->cells * s->f;
+	float *gradient = job->pass->d_next_out + pooled;
+
+	s->kernels->derive(s->conv->spec.activation, s->conv->spec.alpha, job->pass->next_out + pooled, gradient,
+		s->cells * s->f);
+	s->kernels->column_sums(s->cells, s->f, gradient, job->memory + job->at.bias + image * s->f);
+}
+
+static void derive_task(void *context, int image, int worker)
+{
+	const struct job *job = context;
+	int64_t *live = (int64_t *)(job->memory + job->at.live), n = job->s.cells * job->s.f;
+
+	(void)worker;
+	derive(job, image);
+	live[image] = job->s.blocked->live_total(job->pass->d_next_out + image * n, n);
+}
+
+/* Do most of the batch's cells live? Takes the derivative of all of them. */
+static bool most_live(struct job *job)
+{
+	const int64_t *live = (const int64_t *)(job->memory + job->at.live);
+	int64_t count = job->pass->count, total = 0;
+
+	cs_workers_run(job->pass->workers, (int)count, derive_task, job);
+	job->derived = true;
+	for (int64_t i = 0; i < count; i++)
+		total += live[i];
+	return total * 100 >= count * job->s.cells * job->s.f * DENSE;
+}
+
+/* One image of the group: derivative and bias gradient, lists; folded: its padded input. */
 static void prepare_task(void *context, int task, int worker)
 {
 	struct job *job = context;
@@ -205,30 +243,19 @@ static void prepare_task(void *context, int task, int worker)
 	uint32_t *heads = (uint32_t *)(job->memory + job->at.heads) + task * (s->f + 1);
 	struct cs_live *lists = (struct cs_live *)(job->memory + job->at.lists) + task * s->cells * s->f;
 
-	uint32_t *dense = (uint32_t *)(job->memory + job->at.dense) + task * s->feature_blocks;
-	bool may_be_dense = s->folded && !pass->d_in;
-
 	(void)worker;
-	s->kernels->derive(
-		s->conv->spec.activation, s->conv->spec.alpha, pass->next_out + pooled, gradient, s->cells * s->f);
-	s->kernels->column_sums(s->cells, s->f, gradient, job->memory + job->at.bias + image * s->f);
+	if (!job->derived)
+		derive(job, image);
 	heads[0] = 0;
 	for (int64_t k = 0; k < s->f; k += s->lanes) {
 		int64_t valid = cs_least(s->lanes, s->f - k);
 		struct cs_live *to[16];
-		int64_t live;
 
 		s->blocked->live_count(gradient + k, s->cells, s->f, valid, heads + k + 1);
-		live = 0;
-		for (int64_t i = k; i < k + valid; i++)
-			live += heads[i + 1];
-		dense[k / s->lanes] = may_be_dense && live * 100 >= s->cells * valid * DENSE;
 		for (int64_t i = k; i < k + valid; i++) {
-			heads[i + 1] = heads[i] + (dense[k / s->lanes] ? 0 : heads[i + 1]);
+			heads[i + 1] += heads[i];
 			to[i - k] = lists + heads[i];
 		}
-		if (dense[k / s->lanes])
-			continue;
 		s->blocked->live_list(gradient + k, pass->next_switches + pooled + k, s->cells, s->f, valid,
 			(const uint32_t *)(job->memory + job->at.order), (const int32_t *)(job->memory + job->at.base),
 			(const int32_t *)(job->memory + job->at.within), to);
@@ -260,28 +287,6 @@ static bool next_piece(const struct sparse *s, struct piece *piece)
 	return piece->r < s->rows;
 }
 
-/* Features k .. k + valid of the group's image i, which hardly rest: without lists. */
-static void collect_dense(
-	const struct job *job, int64_t i, int64_t k, int64_t valid, const float *plane, float *gradient, int worker)
-{
-	const struct sparse *s = &job->s;
-	int64_t pooled = (job->first + i) * s->cells * s->f + k;
-	float *values = scratch(job, worker);
-	int32_t *offsets = (int32_t *)(values + s->cells * s->lanes);
-
-	s->blocked->live_block(job->pass->d_next_out + pooled, job->pass->next_switches + pooled, s->cells, s->f, valid,
-		(const int32_t *)(job->memory + job->at.base), (const int32_t *)(job->memory + job->at.within), values,
-		offsets);
-	for (int64_t lane = 0; lane < valid; lane++) {
-		struct piece p = {0};
-
-		while (next_piece(s, &p))
-			s->blocked->collect_block(values + lane, offsets + lane, s->cells, (int)p.rows, (int)p.columns,
-				gradient + lane * s->taps + (p.r * s->columns + p.c) * s->lanes, s->columns * s->lanes,
-				plane + p.r * s->row + p.c * s->lanes, s->row);
-	}
-}
-
 static void collect_listed(const struct job *job, int64_t i, int64_t k, const float *plane, float *gradient)
 {
 	const struct sparse *s = &job->s;
@@ -306,7 +311,6 @@ static void weights_task(const struct job *job, int64_t task, int worker)
 	if (job->first == 0)
 		memset(gradient, 0, (size_t)((end - first) * s->taps) * sizeof *gradient);
 	for (int64_t i = 0; i < job->images; i++) {
-		const uint32_t *dense = (const uint32_t *)(job->memory + job->at.dense) + i * s->feature_blocks;
 		const float *plane = job->memory + job->at.inputs + i * s->plane;
 
 		if (!s->folded) {
@@ -314,17 +318,8 @@ static void weights_task(const struct job *job, int64_t task, int worker)
 				scratch(job, worker));
 			plane = scratch(job, worker);
 		}
-		for (int64_t k = first; k < end; k += s->lanes) {
-			int64_t valid = cs_least(s->lanes, s->f - k);
-			float *taps = gradient + (k - first) * s->taps;
-
-			if (dense[k / s->lanes]) {
-				collect_dense(job, i, k, valid, plane, taps, worker);
-				continue;
-			}
-			for (int64_t lane = 0; lane < valid; lane++)
-				collect_listed(job, i, k + lane, plane, taps + lane * s->taps);
-		}
+		for (int64_t k = first; k < end; k++)
+			collect_listed(job, i, k, plane, gradient + (k - first) * s->taps);
 	}
 }
 
@@ -439,6 +434,25 @@ static void unpack_task(void *context, int task, int worker)
 	}
 }
 
+/* Group by group: lists, then what they feed. */
+static void by_lists(struct job *job)
+{
+	const struct sparse *s = &job->s;
+	struct cs_pass *pass = job->pass;
+
+	fill_tables(job);
+	if (pass->d_in)
+		cs_workers_run(pass->workers, (int)(s->blocks * s->rows), pack_task, job);
+	for (job->first = 0; job->first < pass->count; job->first += s->images) {
+		job->images = cs_least(s->images, pass->count - job->first);
+		cs_workers_run(pass->workers, (int)job->images, prepare_task, job);
+		cs_workers_run(pass->workers, (int)(job->weight_tasks + (pass->d_in ? s->blocks * job->images : 0)),
+			group_task, job);
+	}
+	if (pass->d_params[0])
+		cs_workers_run(pass->workers, (int)(s->blocks * s->rows), unpack_task, job);
+}
+
 void cs_conv_sparse_backward(const struct cs_layer *conv, struct cs_pass *pass)
 {
 	struct job job = {.s = measure(conv, pass->next, pass->count), .pass = pass, .memory = (float *)pass->shared};
@@ -446,17 +460,10 @@ void cs_conv_sparse_backward(const struct cs_layer *conv, struct cs_pass *pass)
 
 	job.at = lay_out(s, pass->count);
 	job.weight_tasks = pass->d_params[0] ? s->blocks * s->ranges : 0;
-	fill_tables(&job);
-	if (pass->d_in)
-		cs_workers_run(pass->workers, (int)(s->blocks * s->rows), pack_task, &job);
-	for (job.first = 0; job.first < pass->count; job.first += s->images) {
-		job.images = cs_least(s->images, pass->count - job.first);
-		cs_workers_run(pass->workers, (int)job.images, prepare_task, &job);
-		cs_workers_run(pass->workers, (int)(job.weight_tasks + (pass->d_in ? s->blocks * job.images : 0)),
-			group_task, &job);
-	}
-	if (pass->d_params[0])
-		cs_workers_run(pass->workers, (int)(s->blocks * s->rows), unpack_task, &job);
+	if (pass->d_params[0] && !pass->d_in && cs_conv_cells_suits(conv) && most_live(&job))
+		cs_conv_cells_backward(conv, pass, job.memory + job.at.end);
+	else
+		by_lists(&job);
 	if (conv->spec.bias && pass->d_params[1])
 		s->kernels->column_sums(pass->count, s->f, job.memory + job.at.bias, pass->d_params[1]);
 }

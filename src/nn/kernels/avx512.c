@@ -7,11 +7,12 @@
 
 #if defined(__x86_64__)
 
-#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma")
+#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,popcnt")
 
 #include "nn/kernels/affine_body.h"
 #include "nn/kernels/basic_body.h"
 #include "nn/kernels/filtering.h"
+#include "nn/kernels/lines_body.h"
 #include "nn/kernels/plane_body.h"
 #include "nn/kernels/product_body.h"
 #include "nn/kernels/sparse_body.h"
@@ -19,6 +20,7 @@
 static const struct cs_blocked blocked = {
 	.lanes = LANES,
 	.product = product,
+	.lines = lines,
 	.lines_in = lines_in,
 	.lines_out = lines_out,
 	.lines_pool = lines_pool,
@@ -34,12 +36,13 @@ static const struct cs_blocked blocked = {
 	.unblock = unblock,
 	.block = block,
 	.maxpool_block = maxpool_block,
+	.live_total = live_total,
 	.live_count = live_count,
 	.live_list = live_list,
 	.scatter = scatter,
 	.collect = collect,
-	.live_block = live_block,
-	.collect_block = collect_block,
+	.widen = widen,
+	.collect_cells = collect_cells,
 };
 
 const struct cs_kernels cs_kernels_avx512 = {

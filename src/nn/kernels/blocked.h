@@ -25,6 +25,19 @@ struct cs_product {
 	int wide;
 };
 
+/* The products of filtered lines of few channels, all points of one feature block: for each point p, row r and tile t
+ *   out[p * gap + (r * tiles + t) * lanes + n] = (start[n], at point 1) + sum over channels c and taps k < 3 or 5 of
+ *     a[p * point + c * plane + (r + k) * tiles + t] * b[((p * channels + c) * taps + k) * lanes + n] */
+struct cs_lines {
+	int taps, points;
+	int64_t channels, rows, tiles;
+	const float *a, *b;
+	int64_t point, plane;
+	const float *start; /* [lanes] or NULL */
+	float *out;
+	int64_t gap;
+};
+
 /* One entry of the gradient that came back through a max-pool: where in the (padded) input its window begins, and how much. */
 struct cs_live {
 	uint32_t offset; /* in floats */
@@ -45,6 +58,8 @@ struct cs_blocked {
 	int lanes;
 
 	void (*product)(const struct cs_product *product);
+
+	void (*lines)(const struct cs_lines *lines);
 
 	/* One row of pixels[., width] through the input transform, for tiles that begin `outputs` pixels apart: point p of tile t,
 	 * channel block b (of `step` channels) goes to out[p * point + b * plane + t * step]. width is a multiple of step. */
@@ -115,6 +130,9 @@ struct cs_blocked {
 	void (*maxpool_block)(const struct cs_layer *pool, const float *cells, int64_t pitch, int64_t top,
 		int64_t first, int64_t end, bool rectified, int64_t valid, float *out, cs_switch *switches);
 
+	/* How many of n numbers are not zero. */
+	int64_t (*live_total)(const float *gradient, int64_t n);
+
 	/* How many of gradient[cells][features] are not zero, for features first .. first + valid - 1: counts[valid]. */
 	void (*live_count)(const float *gradient, int64_t cells, int64_t features, int64_t valid, uint32_t *counts);
 
@@ -133,14 +151,16 @@ struct cs_blocked {
 	void (*collect)(const struct cs_live *live, int64_t n, int rows, int columns, float *taps, int64_t tap_row,
 		const float *map, int64_t row);
 
-	/* Where nearly every cell is live, without lists: one block's gradient to values[cells][lanes] and the places of its cells,
-	 * base[q] + within[switch], to offsets[cells][lanes]; lanes beyond `valid` mean nothing. */
-	void (*live_block)(const float *gradient, const cs_switch *switches, int64_t cells, int64_t features,
-		int64_t valid, const int32_t *base, const int32_t *within, float *values, int32_t *offsets);
+	/* A row of n outputs `step` floats apart, of which each sees `width` floats, to whole vectors: zeros behind them. */
+	void (*widen)(const float *row, int64_t step, int64_t n, int64_t width, float *out);
 
-	/* collect() of one lane of such a block: n entries values[0], values[lanes], ... */
-	void (*collect_block)(const float *values, const int32_t *offsets, int64_t n, int rows, int columns,
-		float *taps, int64_t tap_row, const float *map, int64_t row);
+	/* Where most cells are live, without lists. For one row of `cells` pooled cells and the first `valid` features of a block, and
+	 * for every kernel row r and vector v of a widened map:
+	 *   sums[feature][r][v] += gradient[cell][feature] * map[columns[cell] + within[switch] + r * row + v * lanes]
+	 * `within` has `window` entries, and is readable for `lanes`. */
+	void (*collect_cells)(const float *gradient, const cs_switch *switches, int64_t cells, int64_t features,
+		int64_t valid, const int32_t *columns, const int32_t *within, int64_t window, int rows, int vectors,
+		const float *map, int64_t row, float *sums);
 };
 
 #endif

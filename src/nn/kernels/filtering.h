@@ -18,24 +18,28 @@
 enum { MOST_OUTPUTS = 3, MOST_TAPS = 5, MOST_POINTS = 7 };
 
 struct filtering {
+	int pairs; /* of opposite points: 1 and 2, 3 and 4 */
 	float a[MOST_OUTPUTS][MOST_POINTS];
 	float b[MOST_POINTS][MOST_POINTS];
 	float g[MOST_POINTS][MOST_TAPS];
 };
 
 static const struct filtering f2_3 = {
+	.pairs = 1,
 	.a = {{1, 1, 1, 0}, {0, 1, -1, 1}},
 	.b = {{-1, 0, 1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, -1, 0, 1}},
 	.g = {{-1, 0, 0}, {.5f, .5f, .5f}, {.5f, -.5f, .5f}, {0, 0, 1}},
 };
 
 static const struct filtering f3_3 = {
+	.pairs = 1,
 	.a = {{1, 1, 1, 1, 0}, {0, 1, -1, .5f, 0}, {0, 1, 1, .25f, 1}},
 	.b = {{1, -2, -1, 2, 0}, {0, -1, 1, 2, 0}, {0, 1, -3, 2, 0}, {0, -1, 0, 1, 0}, {0, 1, -2, -1, 2}},
 	.g = {{1, 0, 0}, {.5f, .5f, .5f}, {-1 / 6.f, 1 / 6.f, -1 / 6.f}, {-8 / 3.f, -4 / 3.f, -2 / 3.f}, {0, 0, .5f}},
 };
 
 static const struct filtering f3_5 = {
+	.pairs = 2,
 	.a = {{1, 1, 1, 1, 1, 1, 0}, {0, 1, -1, 2, -2, .5f, 0}, {0, 1, 1, 4, 4, .25f, 1}},
 	.b = {{-4, 8, 5, -10, -1, 2, 0}, {0, 4, -4, -9, 1, 2, 0}, {0, -4, 12, -7, -3, 2, 0}, {0, 2, -3, -4, 3, 2, 0},
 		{0, -2, 5, 0, -5, 2, 0}, {0, 4, 0, -5, 0, 1, 0}, {0, -4, 8, 5, -10, -1, 2}},
@@ -71,6 +75,35 @@ INLINE vec combine(const float *row, int n, const vec *x, int step)
 		begun = 1;
 	}
 	return sum;
+}
+
+/* Points back to m outputs y[0], y[step], ... Even powers of opposite points are equal and odd ones opposite: sums and differences
+ * of a pair serve all rows. */
+INLINE void outputs(const struct filtering *f, int m, int points, const vec *q, int from_step, vec *y, int step)
+{
+	vec pair[2][2]; /* sum, difference */
+
+#pragma GCC unroll 2
+	for (int i = 0; i < f->pairs; i++) {
+		pair[i][0] = q[(2 * i + 1) * from_step] + q[(2 * i + 2) * from_step];
+		pair[i][1] = q[(2 * i + 1) * from_step] - q[(2 * i + 2) * from_step];
+	}
+#pragma GCC unroll 4
+	for (int row = 0; row < m; row++) {
+		vec sum = f->a[row][1] * pair[0][row % 2];
+
+#pragma GCC unroll 2
+		for (int i = 1; i < f->pairs; i++)
+			sum += f->a[row][2 * i + 1] * pair[i][row % 2];
+#pragma GCC unroll 8
+		for (int j = 2 * f->pairs + 1; j < points; j++) {
+			if (f->a[row][j] != 0)
+				sum += f->a[row][j] * q[j * from_step];
+		}
+		if (f->a[row][0] != 0)
+			sum += q[0];
+		y[row * step] = sum;
+	}
 }
 
 INLINE float combine_one(const float *row, int n, const float *x, int64_t step)
@@ -128,14 +161,15 @@ INLINE void lines_out_one(
 	const struct filtering *f, int m, int points, const float *in, int64_t point, int64_t n, float *out)
 {
 	for (int64_t i = 0; i < n; i++, in += LANES, out += m * LANES) {
-		vec q[MOST_POINTS];
+		vec q[MOST_POINTS], y[MOST_OUTPUTS];
 
 #pragma GCC unroll 8
 		for (int p = 0; p < points; p++)
 			q[p] = vload(in + p * point);
+		outputs(f, m, points, q, 1, y, 1);
 #pragma GCC unroll 4
-		for (int y = 0; y < m; y++)
-			vstore(out + y * LANES, combine(f->a[y], points, q, 1));
+		for (int x = 0; x < m; x++)
+			vstore(out + x * LANES, y[x]);
 	}
 }
 
@@ -149,8 +183,8 @@ static void lines_out(enum cs_filtering f, const float *in, int64_t point, int64
 		lines_out_one(&f2_3, 2, 4, in, point, n, out);
 }
 
-INLINE void lines_pool_one(const struct filtering *f, int m, int points, const float *in, int64_t point, int64_t pitch,
-	int64_t rows, int64_t n, const int normed, const float *const norm[3], bool rectified, int64_t valid,
+INLINE void lines_pool_rows(const struct filtering *f, int m, int points, const float *in, int64_t point, int64_t pitch,
+	const int rows, int64_t n, const int normed, const float *const norm[3], bool rectified, int64_t valid,
 	float *out, cs_switch *switches, int64_t channels)
 {
 	vec mean = vset(0), factor = vset(1), offset = vset(0);
@@ -164,26 +198,27 @@ INLINE void lines_pool_one(const struct filtering *f, int m, int points, const f
 		vec best = vset(0);
 		vcell cell = vcell_set(0);
 
-		for (int64_t r = 0; r < rows; r++) {
-			vec q[MOST_POINTS];
+#pragma GCC unroll 4
+		for (int r = 0; r < rows; r++) {
+			vec q[MOST_POINTS], y[MOST_OUTPUTS];
 
 #pragma GCC unroll 8
 			for (int p = 0; p < points; p++)
 				q[p] = vload(in + p * point + r * pitch * LANES);
+			outputs(f, m, points, q, 1, y, 1);
 #pragma GCC unroll 4
-			for (int y = 0; y < m; y++) {
-				vec value = combine(f->a[y], points, q, 1);
+			for (int x = 0; x < m; x++) {
 				vmask wins;
 
 				if (normed)
-					value = (value - mean) * factor + offset;
-				wins = vwins(value, best);
-				if (y == 0 && r == 0) {
-					best = value;
+					y[x] = (y[x] - mean) * factor + offset;
+				wins = vwins(y[x], best);
+				if (x == 0 && r == 0) {
+					best = y[0];
 					continue;
 				}
-				best = vchoose(wins, value, best);
-				cell = vcell_choose(wins, vcell_set((int)(r * m + y)), cell);
+				best = vchoose(wins, y[x], best);
+				cell = vcell_choose(wins, vcell_set(r * m + x), cell);
 			}
 		}
 		if (rectified) {
@@ -194,6 +229,19 @@ INLINE void lines_pool_one(const struct filtering *f, int m, int points, const f
 		if (switches)
 			vcell_store(switches + i * channels, cell, valid);
 	}
+}
+
+/* Square windows have their loop unrolled. */
+INLINE void lines_pool_one(const struct filtering *f, int m, int points, const float *in, int64_t point, int64_t pitch,
+	int64_t rows, int64_t n, const int normed, const float *const norm[3], bool rectified, int64_t valid,
+	float *out, cs_switch *switches, int64_t channels)
+{
+	if (rows == m)
+		lines_pool_rows(f, m, points, in, point, pitch, m, n, normed, norm, rectified, valid, out, switches,
+			channels);
+	else
+		lines_pool_rows(f, m, points, in, point, pitch, (int)rows, n, normed, norm, rectified, valid, out,
+			switches, channels);
 }
 
 INLINE void lines_pool_all(enum cs_filtering f, const float *in, int64_t point, int64_t pitch, int64_t rows, int64_t n,
@@ -473,16 +521,16 @@ INLINE void tile_out(
 	for (int p = 0; p < points * points; p++)
 		d[p] = vload(in + p * point);
 #pragma GCC unroll 8
-	for (int q = 0; q < points; q++) {
-#pragma GCC unroll 4
-		for (int y = 0; y < m; y++)
-			e[y * points + q] = combine(f->a[y], points, d + q, points);
-	}
+	for (int q = 0; q < points; q++)
+		outputs(f, m, points, d + q, points, e + q, points);
 #pragma GCC unroll 4
 	for (int y = 0; y < m; y++) {
+		vec row[MOST_OUTPUTS];
+
+		outputs(f, m, points, e + y * points, 1, row, 1);
 #pragma GCC unroll 4
 		for (int x = 0; x < m; x++)
-			vstore(out + (y * pitch + x) * LANES, combine(f->a[x], points, e + y * points, 1));
+			vstore(out + (y * pitch + x) * LANES, row[x]);
 	}
 }
 

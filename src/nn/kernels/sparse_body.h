@@ -11,9 +11,6 @@
 
 #include <string.h>
 
-/* Cells of one block lie a whole cell of channels apart, too far for the processor to foresee: so many are asked for ahead. */
-enum { AHEAD = 16 };
-
 static void live_count(const float *gradient, int64_t cells, int64_t features, int64_t valid, uint32_t *counts)
 {
 	vcell count = vcell_set(0);
@@ -23,6 +20,17 @@ static void live_count(const float *gradient, int64_t cells, int64_t features, i
 		count = vcell_count(count, vload_part(gradient + q * features, valid));
 	memcpy(all, &count, sizeof all);
 	memcpy(counts, all, (size_t)valid * sizeof *counts);
+}
+
+static int64_t live_total(const float *gradient, int64_t n)
+{
+	int64_t live = 0, i = 0;
+
+	for (; i + LANES <= n; i += LANES)
+		live += __builtin_popcount(vlive(vload(gradient + i)));
+	if (i < n)
+		live += __builtin_popcount(vlive(vload_part(gradient + i, n - i)));
+	return live;
 }
 
 static void live_list(const float *gradient, const cs_switch *switches, int64_t cells, int64_t features, int64_t valid,
@@ -101,47 +109,6 @@ INLINE void collect_one(const int rows, const int columns, const struct cs_live 
 	}
 }
 
-static void live_block(const float *gradient, const cs_switch *switches, int64_t cells, int64_t features, int64_t valid,
-	const int32_t *base, const int32_t *within, float *values, int32_t *offsets)
-{
-	for (int64_t q = 0; q < cells; q++, values += LANES, offsets += LANES) {
-		__builtin_prefetch(gradient + (q + AHEAD) * features);
-		__builtin_prefetch(switches + (q + AHEAD) * features);
-		vstore(values, vload_part(gradient + q * features, valid));
-		vcell_places(within, vcell_load(switches + q * features, valid), base[q], offsets);
-	}
-}
-
-INLINE void collect_block_one(const int rows, const int columns, const float *values, const int32_t *offsets, int64_t n,
-	float *taps, int64_t tap_row, const float *map, int64_t row)
-{
-	vec sum[16];
-
-#pragma GCC unroll 5
-	for (int r = 0; r < rows; r++) {
-#pragma GCC unroll 3
-		for (int c = 0; c < columns; c++)
-			sum[r * columns + c] = vload(taps + r * tap_row + c * LANES);
-	}
-	for (int64_t i = 0; i < n; i++) {
-		vec value = vset(values[i * LANES]);
-		const float *from = map + offsets[i * LANES];
-
-#pragma GCC unroll 5
-		for (int r = 0; r < rows; r++) {
-#pragma GCC unroll 3
-			for (int c = 0; c < columns; c++)
-				sum[r * columns + c] += value * vload(from + r * row + c * LANES);
-		}
-	}
-#pragma GCC unroll 5
-	for (int r = 0; r < rows; r++) {
-#pragma GCC unroll 3
-		for (int c = 0; c < columns; c++)
-			vstore(taps + r * tap_row + c * LANES, sum[r * columns + c]);
-	}
-}
-
 #define SIZES(call) \
 	switch (columns * 8 + rows) { \
 	case 8 + 1: \
@@ -195,12 +162,98 @@ static void collect(const struct cs_live *live, int64_t n, int rows, int columns
 #undef CALL
 }
 
-static void collect_block(const float *values, const int32_t *offsets, int64_t n, int rows, int columns, float *taps,
-	int64_t tap_row, const float *map, int64_t row)
+static void widen(const float *row, int64_t step, int64_t n, int64_t width, float *out)
 {
-#define CALL(r, c) collect_block_one(r, c, values, offsets, n, taps, tap_row, map, row)
-	SIZES(CALL)
-#undef CALL
+	for (int64_t i = 0; i < n; i++, row += step) {
+		for (int64_t k = 0; k < width; k += LANES, out += LANES)
+			vstore(out, vload_part(row + k, width - k < LANES ? width - k : LANES));
+	}
+}
+
+/* n cells of `lanes` neighbouring features, `rows` rows of one vector. */
+INLINE void cells_piece(const int rows, const int lanes, const float *values, const int32_t *places, int64_t n,
+	const float *map, int64_t row, float *sums, int64_t feature, int64_t tap_row)
+{
+	vec sum[2][5];
+
+#pragma GCC unroll 2
+	for (int l = 0; l < lanes; l++) {
+#pragma GCC unroll 5
+		for (int r = 0; r < rows; r++)
+			sum[l][r] = vload(sums + l * feature + r * tap_row);
+	}
+	for (int64_t i = 0; i < n; i++, values += LANES, places += LANES) {
+#pragma GCC unroll 2
+		for (int l = 0; l < lanes; l++) {
+			vec value = vset(values[l]);
+			const float *from = map + places[l];
+
+#pragma GCC unroll 5
+			for (int r = 0; r < rows; r++)
+				sum[l][r] += value * vload(from + r * row);
+		}
+	}
+#pragma GCC unroll 2
+	for (int l = 0; l < lanes; l++) {
+#pragma GCC unroll 5
+		for (int r = 0; r < rows; r++)
+			vstore(sums + l * feature + r * tap_row, sum[l][r]);
+	}
+}
+
+INLINE void cells_rows(const int lanes, int rows, const float *values, const int32_t *places, int64_t n,
+	const float *map, int64_t row, float *sums, int64_t feature, int64_t tap_row)
+{
+	for (; rows > 0; rows -= 5, map += 5 * row, sums += 5 * tap_row) {
+		switch (rows) {
+		case 1:
+			cells_piece(1, lanes, values, places, n, map, row, sums, feature, tap_row);
+			break;
+		case 2:
+			cells_piece(2, lanes, values, places, n, map, row, sums, feature, tap_row);
+			break;
+		case 3:
+			cells_piece(3, lanes, values, places, n, map, row, sums, feature, tap_row);
+			break;
+		case 4:
+			cells_piece(4, lanes, values, places, n, map, row, sums, feature, tap_row);
+			break;
+		default:
+			cells_piece(5, lanes, values, places, n, map, row, sums, feature, tap_row);
+		}
+	}
+}
+
+static void collect_cells(const float *gradient, const cs_switch *switches, int64_t cells, int64_t features,
+	int64_t valid, const int32_t *columns, const int32_t *within, int64_t window, int rows, int vectors,
+	const float *map, int64_t row, float *sums)
+{
+	enum { AT_ONCE = 32 };
+	float values[AT_ONCE * LANES];
+	int32_t places[AT_ONCE * LANES];
+	int64_t tap_row = vectors * LANES, feature = rows * tap_row;
+
+	for (int64_t first = 0; first < cells; first += AT_ONCE) {
+		int64_t n = cells - first < AT_ONCE ? cells - first : AT_ONCE;
+
+		for (int64_t q = 0; q < n; q++) {
+			int64_t at = (first + q) * features;
+
+			vstore(values + q * LANES, vload_part(gradient + at, valid));
+			vcell_places(within, window, vcell_load(switches + at, valid), columns[first + q],
+				places + q * LANES);
+		}
+		for (int64_t v = 0; v < vectors; v++) {
+			int64_t lane = 0;
+
+			for (; lane + 2 <= valid; lane += 2)
+				cells_rows(2, rows, values + lane, places + lane, n, map + v * LANES, row,
+					sums + lane * feature + v * LANES, feature, tap_row);
+			if (lane < valid)
+				cells_rows(1, rows, values + lane, places + lane, n, map + v * LANES, row,
+					sums + lane * feature + v * LANES, feature, tap_row);
+		}
+	}
 }
 
 #endif

@@ -98,10 +98,13 @@ INLINE vmask vcell_is(vcell cells, int cell)
 	return _mm512_cmpeq_epi32_mask(cells, _mm512_set1_epi32(cell));
 }
 
-/* table[cell] + base of every lane. */
-INLINE void vcell_places(const int32_t *table, vcell cells, int32_t base, int32_t *out)
+/* table[cell] + base of every lane; the table has n entries and can be read for LANES. */
+INLINE void vcell_places(const int32_t *table, int64_t n, vcell cells, int32_t base, int32_t *out)
 {
-	_mm512_storeu_si512(out, _mm512_add_epi32(_mm512_i32gather_epi32(cells, table, 4), _mm512_set1_epi32(base)));
+	__m512i places = n <= LANES ? _mm512_permutexvar_epi32(cells, _mm512_loadu_si512(table))
+				    : _mm512_i32gather_epi32(cells, table, 4);
+
+	_mm512_storeu_si512(out, _mm512_add_epi32(places, _mm512_set1_epi32(base)));
 }
 
 /* One more where x is not zero. */
@@ -192,10 +195,12 @@ INLINE vmask vcell_is(vcell cells, int cell)
 	return _mm256_castsi256_ps(_mm256_cmpeq_epi32(cells, _mm256_set1_epi32(cell)));
 }
 
-INLINE void vcell_places(const int32_t *table, vcell cells, int32_t base, int32_t *out)
+INLINE void vcell_places(const int32_t *table, int64_t n, vcell cells, int32_t base, int32_t *out)
 {
-	_mm256_storeu_si256(
-		(__m256i *)out, _mm256_add_epi32(_mm256_i32gather_epi32(table, cells, 4), _mm256_set1_epi32(base)));
+	__m256i places = n <= LANES ? _mm256_permutevar8x32_epi32(_mm256_loadu_si256((const __m256i *)table), cells)
+				    : _mm256_i32gather_epi32(table, cells, 4);
+
+	_mm256_storeu_si256((__m256i *)out, _mm256_add_epi32(places, _mm256_set1_epi32(base)));
 }
 
 INLINE vcell vcell_count(vcell count, vec x)
