@@ -26,7 +26,6 @@ enum {
 	LIST_BYTES = 16 << 20, /* all lists of a group of images, at worst */
 	WEIGHT_TASKS = 16, /* at least, where features allow it */
 	DENSE = 40, /* percent of cells that live, from which on they are not listed */
-	ROWS_AT_ONCE = 5, /* taps of a list that stay in registers: 5x1 or 3x3 */
 };
 
 struct sparse {
@@ -133,14 +132,19 @@ static float *scratch(const struct job *job, int worker)
 	return (float *)(job->pass->worker_scratch + (size_t)worker * job->pass->worker_stride);
 }
 
-/* The list of feature k of the group's image i. */
-static const struct cs_live *list_of(const struct job *job, int64_t i, int64_t k, int64_t *n)
+/* The lists of features first .. end - 1 of the group's image i. */
+static struct cs_lists lists_of(const struct job *job, int64_t i, int64_t first, int64_t end)
 {
-	const uint32_t *heads = (const uint32_t *)(job->memory + job->at.heads) + i * (job->s.f + 1);
-	const struct cs_live *lists = (const struct cs_live *)(job->memory + job->at.lists);
+	const struct sparse *s = &job->s;
 
-	*n = heads[k + 1] - heads[k];
-	return lists + i * job->s.cells * job->s.f + heads[k];
+	return (struct cs_lists){
+		.live = (const struct cs_live *)(job->memory + job->at.lists) + i * s->cells * s->f,
+		.heads = (const uint32_t *)(job->memory + job->at.heads) + i * (s->f + 1) + first,
+		.features = end - first,
+		.rows = (int)s->rows,
+		.columns = (int)s->columns,
+		.row = s->row,
+	};
 }
 
 static int64_t common_divisor(int64_t a, int64_t b)
@@ -265,41 +269,6 @@ static void prepare_task(void *context, int task, int worker)
 			job->memory + job->at.inputs + task * s->plane);
 }
 
-/* Taps are walked in pieces that fit the registers: 3x3 where the kernel is wide, 5x1 where it is one column. */
-struct piece {
-	int64_t r, c, rows, columns;
-};
-
-static bool next_piece(const struct sparse *s, struct piece *piece)
-{
-	int64_t most = s->columns == 1 ? ROWS_AT_ONCE : 3;
-
-	if (piece->rows == 0) {
-		*piece = (struct piece){0};
-	} else if (piece->c + piece->columns < s->columns) {
-		piece->c += piece->columns;
-	} else {
-		piece->c = 0;
-		piece->r += piece->rows;
-	}
-	piece->rows = cs_least(most, s->rows - piece->r);
-	piece->columns = cs_least(3, s->columns - piece->c);
-	return piece->r < s->rows;
-}
-
-static void collect_listed(const struct job *job, int64_t i, int64_t k, const float *plane, float *gradient)
-{
-	const struct sparse *s = &job->s;
-	struct piece p = {0};
-	int64_t n;
-	const struct cs_live *live = list_of(job, i, k, &n);
-
-	while (n && next_piece(s, &p))
-		s->blocked->collect(live, n, (int)p.rows, (int)p.columns,
-			gradient + (p.r * s->columns + p.c) * s->lanes, s->columns * s->lanes,
-			plane + p.r * s->row + p.c * s->lanes, s->row);
-}
-
 static void weights_task(const struct job *job, int64_t task, int worker)
 {
 	const struct sparse *s = &job->s;
@@ -312,14 +281,14 @@ static void weights_task(const struct job *job, int64_t task, int worker)
 		memset(gradient, 0, (size_t)((end - first) * s->taps) * sizeof *gradient);
 	for (int64_t i = 0; i < job->images; i++) {
 		const float *plane = job->memory + job->at.inputs + i * s->plane;
+		struct cs_lists lists = lists_of(job, i, first, end);
 
 		if (!s->folded) {
 			fill_plane(s, job->pass->in + (job->first + i) * cs_shape_count(&s->conv->in), block,
 				scratch(job, worker));
 			plane = scratch(job, worker);
 		}
-		for (int64_t k = first; k < end; k++)
-			collect_listed(job, i, k, plane, gradient + (k - first) * s->taps);
+		s->blocked->collect(&lists, gradient, plane);
 	}
 }
 
@@ -351,18 +320,10 @@ static void data_task(const struct job *job, int64_t task, int worker)
 	int64_t block = task / job->images, i = task % job->images;
 	const float *kernel = job->memory + job->at.kernel + block * s->f * s->taps;
 	float *plane = scratch(job, worker);
+	struct cs_lists lists = lists_of(job, i, 0, s->f);
 
 	memset(plane, 0, (size_t)s->plane * sizeof *plane);
-	for (int64_t k = 0; k < s->f; k++) {
-		struct piece p = {0};
-		int64_t n;
-		const struct cs_live *live = list_of(job, i, k, &n);
-
-		while (n && next_piece(s, &p))
-			s->blocked->scatter(live, n, (int)p.rows, (int)p.columns,
-				kernel + k * s->taps + (p.r * s->columns + p.c) * s->lanes, s->columns * s->lanes,
-				plane + p.r * s->row + p.c * s->lanes, s->row);
-	}
+	s->blocked->scatter(&lists, kernel, plane);
 	write_plane(s, plane, block, job->pass->d_in + (job->first + i) * cs_shape_count(&s->conv->in));
 }
 

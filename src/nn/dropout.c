@@ -5,6 +5,7 @@
  * neither on the batch's other images nor on threads. A half below rate * 65536 drops: the rate is met to within
  * 1/131072. The mask is kept, a byte an activation, for the way back.
  */
+#include "nn/kernels/kernels.h"
 #include "nn/layer.h"
 
 #include "core/random.h"
@@ -38,6 +39,7 @@ struct job {
 	struct cs_pass *pass;
 	int64_t count; /* of one image */
 	float factor;
+	const struct cs_kernels *kernels;
 };
 
 static void draw_mask(const struct job *job, int image, uint8_t *keep)
@@ -45,24 +47,9 @@ static void draw_mask(const struct job *job, int image, uint8_t *keep)
 	uint32_t threshold = (uint32_t)lrintf(job->layer->spec.rate * 65536.0f);
 	uint64_t index = (uint64_t)job->layer->index << 32 | (uint32_t)image;
 	struct cs_random random;
-	int64_t i = 0;
 
 	cs_random_init(&random, job->pass->seed, CS_RANDOM_DROPOUT, job->pass->step, index);
-	for (; i + 1 < job->count; i += 2) {
-		uint32_t word = cs_random_u32(&random);
-
-		keep[i] = (word & 0xffff) >= threshold;
-		keep[i + 1] = (word >> 16) >= threshold;
-	}
-	if (i < job->count)
-		keep[i] = (cs_random_u32(&random) & 0xffff) >= threshold;
-}
-
-/* A dropped NaN or infinity is gone too: chosen, not multiplied. */
-static void apply_mask(const uint8_t *keep, float factor, const float *from, float *to, int64_t count)
-{
-	for (int64_t i = 0; i < count; i++)
-		to[i] = keep[i] ? from[i] * factor : 0.0f;
+	job->kernels->dropout_mask(&random, threshold, job->count, keep);
 }
 
 static void forward_image(void *context, int image, int worker)
@@ -72,7 +59,7 @@ static void forward_image(void *context, int image, int worker)
 
 	(void)worker;
 	draw_mask(job, image, keep);
-	apply_mask(
+	job->kernels->dropout(
 		keep, job->factor, job->pass->in + image * job->count, job->pass->out + image * job->count, job->count);
 }
 
@@ -82,13 +69,13 @@ static void backward_image(void *context, int image, int worker)
 	const uint8_t *keep = (const uint8_t *)job->pass->aux + image * job->count;
 
 	(void)worker;
-	apply_mask(keep, job->factor, job->pass->d_out + image * job->count, job->pass->d_in + image * job->count,
-		job->count);
+	job->kernels->dropout(keep, job->factor, job->pass->d_out + image * job->count,
+		job->pass->d_in + image * job->count, job->count);
 }
 
 static void dropout_forward(const struct cs_layer *layer, struct cs_pass *pass)
 {
-	struct job job = {layer, pass, cs_shape_count(&layer->out), 1 / (1 - layer->spec.rate)};
+	struct job job = {layer, pass, cs_shape_count(&layer->out), 1 / (1 - layer->spec.rate), cs_kernels()};
 
 	if (pass->training && layer->spec.rate > 0)
 		cs_workers_run(pass->workers, pass->count, forward_image, &job);
@@ -98,7 +85,7 @@ static void dropout_forward(const struct cs_layer *layer, struct cs_pass *pass)
 
 static void dropout_backward(const struct cs_layer *layer, struct cs_pass *pass)
 {
-	struct job job = {layer, pass, cs_shape_count(&layer->out), 1 / (1 - layer->spec.rate)};
+	struct job job = {layer, pass, cs_shape_count(&layer->out), 1 / (1 - layer->spec.rate), cs_kernels()};
 
 	if (!pass->d_in)
 		return;

@@ -11,6 +11,7 @@
 
 #include "nn/kernels/affine_body.h"
 #include "nn/kernels/basic_body.h"
+#include "nn/kernels/dropout_body.h"
 #include "nn/kernels/filtering.h"
 #include "nn/kernels/lines_body.h"
 #include "nn/kernels/plane_body.h"
@@ -59,6 +60,8 @@ const struct cs_kernels cs_kernels_avx2 = {
 	.axpy = axpy,
 	.column_sums = column_sums,
 	.derive = derive,
+	.dropout_mask = dropout_mask,
+	.dropout = dropout,
 	.blocked = &blocked,
 };
 

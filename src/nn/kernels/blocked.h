@@ -44,6 +44,15 @@ struct cs_live {
 	float value;
 };
 
+/* The lists of several features, one behind the other, and the taps that each entry reaches. */
+struct cs_lists {
+	const struct cs_live *live;
+	const uint32_t *heads; /* [features + 1] into live */
+	int64_t features;
+	int rows, columns; /* of taps: [features][rows][columns][lanes] */
+	int64_t row; /* floats of the map's */
+};
+
 /* Minimal filtering (Winograd 1980; Toom-Cook points): m outputs of a kernel of r taps by m + r - 1 = `points` products. */
 enum cs_filtering { CS_F2_3, CS_F3_3, CS_F3_5, CS_S3_3, CS_FILTERINGS };
 
@@ -142,14 +151,12 @@ struct cs_blocked {
 		int64_t valid, const uint32_t *order, const int32_t *base, const int32_t *within,
 		struct cs_live *const *lists);
 
-	/* For every entry and tap (r,c) of rows x columns: map[offset + r * row + c * lanes] += value * taps[r][c], `lanes` wide;
-	 * taps are [.][columns_all][lanes]. Rows at most 5, columns at most 3. */
-	void (*scatter)(const struct cs_live *live, int64_t n, int rows, int columns, const float *taps,
-		int64_t tap_row, float *map, int64_t row);
+	/* For every entry of every feature's list and each of its taps (r,c):
+	 * map[offset + r * row + c * lanes] += value * taps[feature][r][c], `lanes` wide. */
+	void (*scatter)(const struct cs_lists *lists, const float *taps, float *map);
 
-	/* The transpose: taps[r][c] += sum of value * map[offset + ...]. */
-	void (*collect)(const struct cs_live *live, int64_t n, int rows, int columns, float *taps, int64_t tap_row,
-		const float *map, int64_t row);
+	/* The transpose: taps[feature][r][c] += sum of value * map[offset + ...]. */
+	void (*collect)(const struct cs_lists *lists, float *taps, const float *map);
 
 	/* A row of n outputs `step` floats apart, of which each sees `width` floats, to whole vectors: zeros behind them. */
 	void (*widen)(const float *row, int64_t step, int64_t n, int64_t width, float *out);

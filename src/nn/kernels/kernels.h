@@ -8,6 +8,7 @@
 #define CS_NN_KERNELS_H
 
 #include "core/cpu.h"
+#include "core/random.h"
 #include "nn/layer.h"
 
 struct cs_blocked;
@@ -52,6 +53,13 @@ struct cs_kernels {
 
 	/* gradient[n] *= the activation's derivative, from its outputs[n] (all kinds but softmax). */
 	void (*derive)(enum cs_activation activation, float alpha, const float *outputs, float *gradient, int64_t n);
+
+	/* Dropout's mask from a stream just opened: keep[i] = 1 where the next 16 bits (a word's lower half first) are not below
+	 * threshold, else 0. Every table gives the same bits. */
+	void (*dropout_mask)(const struct cs_random *stream, uint32_t threshold, int64_t n, uint8_t *keep);
+
+	/* to[n] = from[n] * factor where it is kept, else 0, a NaN dropped too; from may be to. */
+	void (*dropout)(const uint8_t *keep, float factor, const float *from, float *to, int64_t n);
 
 	/* The loops of the fast convolutions (blocked.h); NULL where there are none. */
 	const struct cs_blocked *blocked;

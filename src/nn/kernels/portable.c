@@ -275,6 +275,27 @@ void cs_portable_derive(enum cs_activation activation, float alpha, const float 
 	cs_activate_backward(activation, alpha, outputs, gradient, 1, n);
 }
 
+void cs_portable_dropout_mask(const struct cs_random *stream, uint32_t threshold, int64_t n, uint8_t *keep)
+{
+	struct cs_random random = *stream;
+	int64_t i = 0;
+
+	for (; i + 1 < n; i += 2) {
+		uint32_t word = cs_random_u32(&random);
+
+		keep[i] = (word & 0xffff) >= threshold;
+		keep[i + 1] = (word >> 16) >= threshold;
+	}
+	if (i < n)
+		keep[i] = (cs_random_u32(&random) & 0xffff) >= threshold;
+}
+
+void cs_portable_dropout(const uint8_t *keep, float factor, const float *from, float *to, int64_t n)
+{
+	for (int64_t i = 0; i < n; i++)
+		to[i] = keep[i] ? from[i] * factor : 0.0f;
+}
+
 const struct cs_kernels cs_kernels_portable = {
 	.isa = CS_ISA_PORTABLE,
 	.im2col = cs_portable_im2col,
@@ -289,4 +310,6 @@ const struct cs_kernels cs_kernels_portable = {
 	.axpy = cs_portable_axpy,
 	.column_sums = cs_portable_column_sums,
 	.derive = cs_portable_derive,
+	.dropout_mask = cs_portable_dropout_mask,
+	.dropout = cs_portable_dropout,
 };

@@ -20,6 +20,8 @@ void cs_portable_add(int64_t n, const float *x, float *y);
 void cs_portable_axpy(int64_t n, float a, const float *x, float *y);
 void cs_portable_column_sums(int64_t n, int64_t width, const float *rows, float *out);
 void cs_portable_derive(enum cs_activation activation, float alpha, const float *outputs, float *gradient, int64_t n);
+void cs_portable_dropout_mask(const struct cs_random *stream, uint32_t threshold, int64_t n, uint8_t *keep);
+void cs_portable_dropout(const uint8_t *keep, float factor, const float *from, float *to, int64_t n);
 
 /* Do the pool's windows, separate and without gaps, reach every cell of the map? Then its backward writes every cell, and nothing has
  * to be zeroed first. */

@@ -54,8 +54,8 @@ static void live_list(const float *gradient, const cs_switch *switches, int64_t 
 	}
 }
 
-INLINE void scatter_one(const int rows, const int columns, const struct cs_live *live, int64_t n, const float *taps,
-	int64_t tap_row, float *map, int64_t row)
+INLINE void scatter_one(const int rows, const int columns, const struct cs_live *live, const struct cs_live *end,
+	const float *taps, int64_t tap_row, float *map, int64_t row)
 {
 	vec w[16];
 
@@ -65,7 +65,7 @@ INLINE void scatter_one(const int rows, const int columns, const struct cs_live 
 		for (int c = 0; c < columns; c++)
 			w[r * columns + c] = vload(taps + r * tap_row + c * LANES);
 	}
-	for (const struct cs_live *end = live + n; live < end; live++) {
+	for (; live < end; live++) {
 		vec value = vset(live->value);
 		float *to = map + live->offset;
 
@@ -79,8 +79,8 @@ INLINE void scatter_one(const int rows, const int columns, const struct cs_live 
 	}
 }
 
-INLINE void collect_one(const int rows, const int columns, const struct cs_live *live, int64_t n, float *taps,
-	int64_t tap_row, const float *map, int64_t row)
+INLINE void collect_one(const int rows, const int columns, const struct cs_live *live, const struct cs_live *end,
+	float *taps, int64_t tap_row, const float *map, int64_t row)
 {
 	vec sum[16];
 
@@ -90,7 +90,7 @@ INLINE void collect_one(const int rows, const int columns, const struct cs_live 
 		for (int c = 0; c < columns; c++)
 			sum[r * columns + c] = vload(taps + r * tap_row + c * LANES);
 	}
-	for (const struct cs_live *end = live + n; live < end; live++) {
+	for (; live < end; live++) {
 		vec value = vset(live->value);
 		const float *from = map + live->offset;
 
@@ -109,58 +109,89 @@ INLINE void collect_one(const int rows, const int columns, const struct cs_live 
 	}
 }
 
-#define SIZES(call) \
-	switch (columns * 8 + rows) { \
-	case 8 + 1: \
-		call(1, 1); \
-		break; \
-	case 8 + 2: \
-		call(2, 1); \
-		break; \
-	case 8 + 3: \
-		call(3, 1); \
-		break; \
-	case 8 + 4: \
-		call(4, 1); \
-		break; \
-	case 8 + 5: \
-		call(5, 1); \
-		break; \
-	case 16 + 1: \
-		call(1, 2); \
-		break; \
-	case 16 + 2: \
-		call(2, 2); \
-		break; \
-	case 16 + 3: \
-		call(3, 2); \
-		break; \
-	case 24 + 1: \
-		call(1, 3); \
-		break; \
-	case 24 + 2: \
-		call(2, 3); \
-		break; \
-	case 24 + 3: \
-		call(3, 3); \
-		break; \
+/* A piece of the taps for all features, where a feature's list is not empty. */
+INLINE void scatter_piece(const struct cs_lists *l, const int rows, const int columns, const float *taps, float *map)
+{
+	int64_t size = (int64_t)l->rows * l->columns * LANES, tap_row = l->columns * LANES, row = l->row;
+
+	for (int64_t k = 0; k < l->features; k++, taps += size) {
+		const struct cs_live *live = l->live + l->heads[k], *end = l->live + l->heads[k + 1];
+
+		if (live < end)
+			scatter_one(rows, columns, live, end, taps, tap_row, map, row);
+	}
+}
+
+INLINE void collect_piece(const struct cs_lists *l, const int rows, const int columns, float *taps, const float *map)
+{
+	int64_t size = (int64_t)l->rows * l->columns * LANES, tap_row = l->columns * LANES, row = l->row;
+
+	for (int64_t k = 0; k < l->features; k++, taps += size) {
+		const struct cs_live *live = l->live + l->heads[k], *end = l->live + l->heads[k + 1];
+
+		if (live < end)
+			collect_one(rows, columns, live, end, taps, tap_row, map, row);
+	}
+}
+
+/* Pieces of the taps that fit the registers: 3x3 where the kernel is wide, 5x1 where it is one column. */
+#define PIECES(piece) \
+	int most = l->columns == 1 ? 5 : 3; \
+\
+	for (int r = 0; r < l->rows; r += most) { \
+		for (int c = 0; c < l->columns; c += 3) { \
+			int rows = l->rows - r < most ? l->rows - r : most; \
+			int columns = l->columns - c < 3 ? l->columns - c : 3; \
+			int64_t tap = ((int64_t)r * l->columns + c) * LANES, cell = r * l->row + c * LANES; \
+\
+			switch (columns * 8 + rows) { \
+			case 8 + 1: \
+				piece(l, 1, 1, taps + tap, map + cell); \
+				break; \
+			case 8 + 2: \
+				piece(l, 2, 1, taps + tap, map + cell); \
+				break; \
+			case 8 + 3: \
+				piece(l, 3, 1, taps + tap, map + cell); \
+				break; \
+			case 8 + 4: \
+				piece(l, 4, 1, taps + tap, map + cell); \
+				break; \
+			case 8 + 5: \
+				piece(l, 5, 1, taps + tap, map + cell); \
+				break; \
+			case 16 + 1: \
+				piece(l, 1, 2, taps + tap, map + cell); \
+				break; \
+			case 16 + 2: \
+				piece(l, 2, 2, taps + tap, map + cell); \
+				break; \
+			case 16 + 3: \
+				piece(l, 3, 2, taps + tap, map + cell); \
+				break; \
+			case 24 + 1: \
+				piece(l, 1, 3, taps + tap, map + cell); \
+				break; \
+			case 24 + 2: \
+				piece(l, 2, 3, taps + tap, map + cell); \
+				break; \
+			default: \
+				piece(l, 3, 3, taps + tap, map + cell); \
+			} \
+		} \
 	}
 
-static void scatter(const struct cs_live *live, int64_t n, int rows, int columns, const float *taps, int64_t tap_row,
-	float *map, int64_t row)
+static void scatter(const struct cs_lists *l, const float *taps, float *map)
 {
-#define CALL(r, c) scatter_one(r, c, live, n, taps, tap_row, map, row)
-	SIZES(CALL)
-#undef CALL
+	PIECES(scatter_piece)
 }
 
-static void collect(const struct cs_live *live, int64_t n, int rows, int columns, float *taps, int64_t tap_row,
-	const float *map, int64_t row)
+static void collect(const struct cs_lists *l, float *taps, const float *map)
 {
-#define CALL(r, c) collect_one(r, c, live, n, taps, tap_row, map, row)
-	SIZES(CALL)
-#undef CALL
+	PIECES(collect_piece)
 }
+
+#undef PIECES
 
 static void widen(const float *row, int64_t step, int64_t n, int64_t width, float *out)
 {

@@ -107,6 +107,22 @@ INLINE void vcell_places(const int32_t *table, int64_t n, vcell cells, int32_t b
 	_mm512_storeu_si512(out, _mm512_add_epi32(places, _mm512_set1_epi32(base)));
 }
 
+typedef uint64_t vlong __attribute__((vector_size(64), may_alias));
+
+/* The lower halves of the lanes times y, in full. */
+INLINE vlong vlong_times(vlong x, uint32_t y)
+{
+	return (vlong)_mm512_mul_epu32((__m512i)x, _mm512_set1_epi64((int64_t)y));
+}
+
+/* Where a byte is not zero. */
+INLINE vmask vkept(const uint8_t *p)
+{
+	__m128i bytes = _mm_loadu_si128((const __m128i *)p);
+
+	return _mm_test_epi8_mask(bytes, bytes);
+}
+
 /* One more where x is not zero. */
 INLINE vcell vcell_count(vcell count, vec x)
 {
@@ -201,6 +217,20 @@ INLINE void vcell_places(const int32_t *table, int64_t n, vcell cells, int32_t b
 				    : _mm256_i32gather_epi32(table, cells, 4);
 
 	_mm256_storeu_si256((__m256i *)out, _mm256_add_epi32(places, _mm256_set1_epi32(base)));
+}
+
+typedef uint64_t vlong __attribute__((vector_size(32), may_alias));
+
+INLINE vlong vlong_times(vlong x, uint32_t y)
+{
+	return (vlong)_mm256_mul_epu32((__m256i)x, _mm256_set1_epi64x((int64_t)y));
+}
+
+INLINE vmask vkept(const uint8_t *p)
+{
+	__m256i bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
+
+	return _mm256_castsi256_ps(_mm256_cmpgt_epi32(bytes, _mm256_setzero_si256()));
 }
 
 INLINE vcell vcell_count(vcell count, vec x)
