@@ -18,9 +18,30 @@
 #include "nn/kernels/product_body.h"
 #include "nn/kernels/sparse_body.h"
 
+void cs_product_12x2_avx512(const float *a, const int64_t *offsets, int64_t terms, const float *b, float *out,
+	int64_t row, int64_t gap, const float *start);
+
+/* Twelve rows at a time by product_avx512.S where they are many; the rest, and other forms, as compiled. */
+static void product_scheduled(const struct cs_product *p)
+{
+	struct cs_product rest = *p;
+
+	if (p->wide == 2 && p->step == LANES && !p->add) {
+		/* five rows or fewer share a tile with twelve others, evenly */
+		for (; rest.rows >= 18 || rest.rows == 12; rest.rows -= 12) {
+			cs_product_12x2_avx512(rest.a, p->offsets, p->terms, p->b, rest.out,
+				p->row * (int64_t)sizeof(float), p->gap * (int64_t)sizeof(float), p->start);
+			rest.a += 12 * LANES;
+			rest.out += 12 * p->row;
+		}
+	}
+	if (rest.rows > 0)
+		product(&rest);
+}
+
 static const struct cs_blocked blocked = {
 	.lanes = LANES,
-	.product = product,
+	.product = product_scheduled,
 	.lines = lines,
 	.lines_in = lines_in,
 	.lines_out = lines_out,
