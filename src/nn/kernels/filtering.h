@@ -51,6 +51,7 @@ static const struct filtering f3_5 = {
 
 /* Stride 2: points 0, 1, -1 and infinity of the even pixels, and the odd ones as they are. */
 static const struct filtering s3_3 = {
+	.pairs = 1,
 	.a = {{1, 1, 1, 0, 1, 0, 0}, {0, 1, -1, 0, 0, 1, 0}, {0, 1, 1, 1, 0, 0, 1}},
 	.b = {{1, 0, 0, 0, -1, 0, 0}, {0, 0, 1, 0, 1, 0, 0}, {0, 0, -1, 0, 1, 0, 0}, {0, 0, -1, 0, 0, 0, 1},
 		{0, 1, 0, 0, 0, 0, 0}, {0, 0, 0, 1, 0, 0, 0}, {0, 0, 0, 0, 0, 1, 0}},
@@ -291,10 +292,16 @@ static void lines_weights(enum cs_filtering f, const float *g, int64_t stride, i
 		lines_weights_one(&f2_3, 3, 4, g, stride, n, out, point);
 }
 
+/* What tile_in() will want soon and the processor does not foresee, both being spread over many pages: the same pixels of the block
+ * after the next, and where tiles to come go. */
+enum { TILES_AHEAD = 8, BLOCKS_AHEAD = 2 };
+
 /* One tile, in at its cell (0,0), which may lie outside the map: channels first .. end - 1. */
 INLINE void tile_in(const struct filtering *f, int points, const float *in, const struct cs_shape *shape, int64_t first,
 	int64_t end, int64_t y, int64_t x, float *out, int64_t point, int64_t plane)
 {
+	int one_block = end - first <= LANES;
+
 	int64_t h = shape->dim[0], w = shape->dim[1], c = shape->dim[2];
 	int inside = y >= 0 && x >= 0 && y + points <= h && x + points <= w;
 
@@ -310,6 +317,16 @@ INLINE void tile_in(const struct filtering *f, int points, const float *in, cons
 #pragma GCC unroll 8
 				for (int j = 0; j < points; j++)
 					d[i * points + j] = vload(from + (i * w + j) * c);
+			}
+			if (one_block && k + BLOCKS_AHEAD * LANES < c) {
+				/* each pixel once: those that the tiles to the right and below do not share */
+#pragma GCC unroll 8
+				for (int i = 0; i < points - 2; i++) {
+#pragma GCC unroll 8
+					for (int j = 0; j < points - 2; j++)
+						__builtin_prefetch(from + ((i + 1) * w + j + 1) * c + BLOCKS_AHEAD * LANES, 0,
+							2);
+				}
 			}
 		} else {
 #pragma GCC unroll 8
@@ -332,8 +349,13 @@ INLINE void tile_in(const struct filtering *f, int points, const float *in, cons
 #pragma GCC unroll 8
 		for (int p = 0; p < points; p++) {
 #pragma GCC unroll 8
-			for (int q = 0; q < points; q++)
-				vstore(out + (p * points + q) * point, combine(f->b[q], points, e + p * points, 1));
+			for (int q = 0; q < points; q++) {
+				float *to = out + (p * points + q) * point;
+
+				vstore(to, combine(f->b[q], points, e + p * points, 1));
+				if (one_block)
+					__builtin_prefetch(to + TILES_AHEAD * LANES, 1, 2);
+			}
 		}
 	}
 }
