@@ -214,7 +214,8 @@ static void out_task(void *context, int task, int worker)
 
 	for (int64_t b = blocks * split / OUT_SPLITS; b < blocks * (split + 1) / OUT_SPLITS; b++) {
 		g->blocked->tiles_out(
-			g->filtering, job->m + b * g->m_plane + image * g->tiles * g->lanes, g->m_point, tiles, plane);
+			g->filtering, job->m + b * g->m_plane + image * g->tiles * g->lanes, g->m_point, tiles,
+			NULL, plane);
 		cs_conv_emit(&job->bands, &band, g->blocked, job->pass, job->first + image, b * g->lanes,
 			plane + band.top * g->columns * g->m * g->lanes, g->columns * g->m);
 	}

@@ -2,13 +2,13 @@
  *
  * The map is cut into tiles of m x m outputs. Tiles, with the rim their outputs see, and kernels are transformed; at each of
  * the (m + 2)^2 points the convolution is then a plain product [tiles, channels] * [channels, features], whose result is transformed
- * back: 9 m^2 multiplications become (m + 2)^2, a saving of 2.25 for m = 2 and 3.24 for m = 3. The m that leaves the least
+ * back: 9 m^2 multiplications become (m + 2)^2, a saving of 2.25 for m = 2, 3.24 for m = 3 and 4 for m = 4. The m that leaves the least
  * work, with the tiles that stick out, is taken.
  *
  * A task takes one band of rows of one image, or several whole images where maps are small, so that a point's weights are
  * read once for many tiles. Layouts: V[point][channel block][tile][lanes], U[point][feature group][channel][lanes of the
  * group], M[point][feature block][tile][lanes]. Points are an odd number of cache lines apart, or all of them would fall into
- * the same lines of the first-level cache.
+ * the same lines of the caches.
  */
 #include "nn/conv.h"
 #include "nn/conv_bands.h"
@@ -45,7 +45,11 @@ int64_t cs_conv_filtering_cost(const struct cs_layer *conv, enum cs_filtering f)
 
 static enum cs_filtering filtering_of(const struct cs_layer *conv)
 {
-	return cs_conv_filtering_cost(conv, CS_F3_3) <= cs_conv_filtering_cost(conv, CS_F2_3) ? CS_F3_3 : CS_F2_3;
+	enum cs_filtering best =
+		cs_conv_filtering_cost(conv, CS_F3_3) <= cs_conv_filtering_cost(conv, CS_F2_3) ? CS_F3_3 : CS_F2_3;
+
+	/* more points are more weights to read: a little less work is not enough */
+	return cs_conv_filtering_cost(conv, CS_F4_3) * 10 <= cs_conv_filtering_cost(conv, best) * 9 ? CS_F4_3 : best;
 }
 
 static struct grid measure(
@@ -74,7 +78,7 @@ static struct grid measure(
 	g.v_point = g.channel_blocks * g.v_plane + g.lanes * (g.channel_blocks * g.images * tiles % 2 == 0);
 	g.m_plane = g.v_plane;
 	g.m_point = g.groups * g.wide * g.m_plane + g.lanes * (g.groups * g.wide * g.images * tiles % 2 == 0);
-	g.u_point = g.groups * g.channel_blocks * g.lanes * g.wide * g.lanes;
+	g.u_point = g.groups * g.channel_blocks * g.lanes * g.wide * g.lanes + g.lanes;
 	return g;
 }
 
@@ -139,27 +143,25 @@ static void weights_task(void *context, int group, int worker)
 	const struct job *job = context;
 	const struct grid *g = &job->g;
 	const struct cs_layer *conv = job->conv;
-	int64_t c = conv->in.dim[2], f = conv->out.dim[2], width = g->wide * g->lanes;
+	int64_t c = conv->in.dim[2], f = conv->out.dim[2], width = g->wide * g->lanes, first = group * width;
 	float *to = job->weights + group * g->channel_blocks * g->lanes * width;
 
 	(void)worker;
-	for (int64_t w = 0; w < g->wide; w++) {
-		int64_t feature = group * width + w * g->lanes, valid = cs_most(0, cs_least(g->lanes, f - feature));
-		float *bias = job->bias + feature;
+	for (int64_t i = first; i < first + width; i++)
+		job->bias[i] = conv->spec.bias && i < f ? conv->params[1].value.data[i] : 0;
+	for (int64_t k = 0; k < g->channel_blocks * g->lanes; k++, to += width) {
+		const float *taps = conv->params[0].value.data + k * f + first;
 
-		for (int64_t i = 0; i < g->lanes; i++)
-			bias[i] = conv->spec.bias && i < valid ? conv->params[1].value.data[feature + i] : 0;
-		for (int64_t k = 0; k < g->channel_blocks * g->lanes; k++) {
-			const float *taps = conv->params[0].value.data + k * f + feature;
+		for (int64_t w = 0; w < width; w += g->lanes) {
+			int64_t valid = cs_least(g->lanes, f - first - w);
 
 			if (k < c && valid > 0) {
-				g->blocked->tiles_weights(g->filtering, taps, 3 * c * f, c * f, valid,
-					to + k * width + w * g->lanes, g->u_point);
+				g->blocked->tiles_weights(
+					g->filtering, taps + w, 3 * c * f, c * f, valid, to + w, g->u_point);
 				continue;
 			}
 			for (int64_t p = 0; p < g->points; p++)
-				memset(to + p * g->u_point + k * width + w * g->lanes, 0,
-					(size_t)g->lanes * sizeof *to);
+				memset(to + w + p * g->u_point, 0, (size_t)g->lanes * sizeof *to);
 		}
 	}
 }
@@ -183,9 +185,6 @@ static void tiles_task(void *context, int task, int worker)
 		g->blocked->tiles_in(g->filtering, job->pass->in + (image + i) * cs_shape_count(&conv->in), &conv->in,
 			before, tiles, v + i * n * g->lanes, g->v_point, g->v_plane, g->lanes);
 	for (int64_t p = 0; p < g->points; p++) {
-		/* what is added at point (1,1) reaches every output */
-		bool biased = p == cs_filtering_sizes[g->filtering].points + 1;
-
 		for (int64_t k = group; k < end; k++) {
 			struct cs_product product = {
 				.rows = images * n,
@@ -194,7 +193,6 @@ static void tiles_task(void *context, int task, int worker)
 				.a = v + p * g->v_point,
 				.offsets = job->offsets,
 				.b = job->weights + p * g->u_point + k * g->channel_blocks * g->lanes * width,
-				.start = biased ? job->bias + k * width : NULL,
 				.out = products + p * g->m_point + k * g->wide * g->m_plane,
 				.row = g->lanes,
 				.gap = g->m_plane,
@@ -207,7 +205,8 @@ static void tiles_task(void *context, int task, int worker)
 	for (int64_t i = 0; i < images; i++) {
 		for (int64_t b = group * g->wide; b < end * g->wide && b * g->lanes < conv->out.dim[2]; b++) {
 			g->blocked->tiles_out(
-				g->filtering, products + b * g->m_plane + i * n * g->lanes, g->m_point, tiles, plane);
+				g->filtering, products + b * g->m_plane + i * n * g->lanes, g->m_point, tiles,
+				job->bias + b * g->lanes, plane);
 			cs_conv_emit(&g->bands, &band, g->blocked, job->pass, image + i, b * g->lanes,
 				plane + (band.top - first * g->m) * g->columns * g->m * g->lanes, g->columns * g->m);
 		}

@@ -54,7 +54,7 @@ struct cs_lists {
 };
 
 /* Minimal filtering (Winograd 1980; Toom-Cook points): m outputs of a kernel of r taps by m + r - 1 = `points` products. */
-enum cs_filtering { CS_F2_3, CS_F3_3, CS_F3_5, CS_S3_3, CS_FILTERINGS };
+enum cs_filtering { CS_F2_3, CS_F3_3, CS_F4_3, CS_F3_5, CS_S3_3, CS_FILTERINGS };
 
 /* CS_S3_3 has a stride of 2: its taps fall on even pixels and odd ones by turns, two on the one and one on the other, and each of
  * the two is filtered by itself: 7 products for 9. A tile of it sees 7 pixels, and the next begins 6 further on. */
@@ -110,8 +110,9 @@ struct cs_blocked {
 		int64_t column);
 
 	/* The 2-D tiles of one feature block, in[points * points][tiles][lanes], back to a plane
-	 * out[tiles[0] * outputs][tiles[1] * outputs][lanes]. */
-	void (*tiles_out)(enum cs_filtering f, const float *in, int64_t point, const int64_t tiles[2], float *out);
+	 * out[tiles[0] * outputs][tiles[1] * outputs][lanes], with bias[lanes] added where it is not NULL. */
+	void (*tiles_out)(enum cs_filtering f, const float *in, int64_t point, const int64_t tiles[2], const float *bias,
+		float *out);
 
 	/* As lines_weights for taps x taps; rows of the kernel are `row` floats apart, columns `column`. */
 	void (*tiles_weights)(enum cs_filtering f, const float *taps, int64_t row, int64_t column, int64_t n,

@@ -6,8 +6,8 @@
  * over that product at a_j. Rows of B are scaled to whole numbers and G's by the inverse. Points stay small, because
  * errors grow with their powers: 0, 1, -1 | 1/2 | 2, -2.
  *
- * Point 1 (index 1 in every set) has A[i][1] = 1: what is added to its products is added to every output, which is how a
- * bias comes in for nothing. Two dimensions are the same along rows and then columns; there it is index (1,1).
+ * Where point 1 is among them (index 1) it has A[i][1] = 1: what is added to its products is added to every output, which is
+ * how a bias can come in for nothing. Two dimensions are the same along rows and then columns; there it is index (1,1).
  */
 #ifndef CS_NN_KERNELS_FILTERING_H
 #define CS_NN_KERNELS_FILTERING_H
@@ -15,7 +15,7 @@
 #include "nn/kernels/blocked.h"
 #include "nn/kernels/vector.h"
 
-enum { MOST_OUTPUTS = 3, MOST_TAPS = 5, MOST_POINTS = 7 };
+enum { MOST_OUTPUTS = 4, MOST_TAPS = 5, MOST_POINTS = 7 };
 
 struct filtering {
 	int pairs; /* of opposite points: 1 and 2, 3 and 4 */
@@ -47,6 +47,18 @@ static const struct filtering f3_5 = {
 		{1 / 18.f, -1 / 18.f, 1 / 18.f, -1 / 18.f, 1 / 18.f}, {1 / 72.f, 1 / 36.f, 1 / 18.f, 1 / 9.f, 2 / 9.f},
 		{-1 / 120.f, 1 / 60.f, -1 / 30.f, 1 / 15.f, -2 / 15.f},
 		{32 / 45.f, 16 / 45.f, 8 / 45.f, 4 / 45.f, 2 / 45.f}, {0, 0, 0, 0, .5f}},
+};
+
+/* Points 0, 3/4, -3/4, 3/2, -3/2: two pairs whose powers stay near 1 lose a third of the digits that 1 and 2 do. */
+static const struct filtering f4_3 = {
+	.pairs = 2,
+	.a = {{1, 1, 1, 1, 1, 0}, {0, .75f, -.75f, 1.5f, -1.5f, 0}, {0, .5625f, .5625f, 2.25f, 2.25f, 0},
+		{0, .421875f, -.421875f, 3.375f, -3.375f, 1}},
+	.b = {{1.265625f, 0, -2.8125f, 0, 1, 0}, {0, -1.6875f, -2.25f, .75f, 1, 0}, {0, 1.6875f, -2.25f, -.75f, 1, 0},
+		{0, -.84375f, -.5625f, 1.5f, 1, 0}, {0, .84375f, -.5625f, -1.5f, 1, 0},
+		{0, 1.265625f, 0, -2.8125f, 0, 1}},
+	.g = {{64 / 81.f, 0, 0}, {-128 / 243.f, -32 / 81.f, -8 / 27.f}, {-128 / 243.f, 32 / 81.f, -8 / 27.f},
+		{32 / 243.f, 16 / 81.f, 8 / 27.f}, {32 / 243.f, -16 / 81.f, 8 / 27.f}, {0, 0, 1}},
 };
 
 /* Stride 2: points 0, 1, -1 and infinity of the even pixels, and the odd ones as they are. */
@@ -377,6 +389,9 @@ static void tiles_in(enum cs_filtering f, const float *in, const struct cs_shape
 			if (f == CS_F3_3)
 				tile_in(&f3_3, 5, in, shape, k, end, row * 3 - before[0], column * 3 - before[1], to,
 					point, plane);
+			else if (f == CS_F4_3)
+				tile_in(&f4_3, 6, in, shape, k, end, row * 4 - before[0], column * 4 - before[1], to,
+					point, plane);
 			else if (f == CS_S3_3)
 				tile_in(&s3_3, 7, in, shape, k, end, row * 6 - before[0], column * 6 - before[1], to,
 					point, plane);
@@ -534,8 +549,8 @@ static void tiles_collect(
 		tiles_collect_one(&f2_3, 3, 4, in, point, n, taps, row, column);
 }
 
-INLINE void tile_out(
-	const struct filtering *f, int m, int points, const float *in, int64_t point, float *out, int64_t pitch)
+INLINE void tile_out(const struct filtering *f, int m, int points, const float *in, int64_t point, vec bias, float *out,
+	int64_t pitch)
 {
 	vec d[MOST_POINTS * MOST_POINTS], e[MOST_OUTPUTS * MOST_POINTS];
 
@@ -552,24 +567,28 @@ INLINE void tile_out(
 		outputs(f, m, points, e + y * points, 1, row, 1);
 #pragma GCC unroll 4
 		for (int x = 0; x < m; x++)
-			vstore(out + (y * pitch + x) * LANES, row[x]);
+			vstore(out + (y * pitch + x) * LANES, row[x] + bias);
 	}
 }
 
-static void tiles_out(enum cs_filtering f, const float *in, int64_t point, const int64_t tiles[2], float *out)
+static void tiles_out(enum cs_filtering f, const float *in, int64_t point, const int64_t tiles[2], const float *bias,
+	float *out)
 {
-	int64_t m = cs_filtering_sizes[f].outputs;
+	int64_t m = cs_filtering_sizes[f].outputs, pitch = tiles[1] * m;
+	vec added = bias ? vload(bias) : vset(0);
 
 	for (int64_t row = 0; row < tiles[0]; row++) {
 		for (int64_t column = 0; column < tiles[1]; column++, in += LANES) {
-			float *to = out + (row * m * tiles[1] + column) * m * LANES;
+			float *to = out + (row * pitch + column) * m * LANES;
 
 			if (f == CS_F3_3)
-				tile_out(&f3_3, 3, 5, in, point, to, tiles[1] * m);
+				tile_out(&f3_3, 3, 5, in, point, added, to, pitch);
+			else if (f == CS_F4_3)
+				tile_out(&f4_3, 4, 6, in, point, added, to, pitch);
 			else if (f == CS_S3_3)
-				tile_out(&s3_3, 3, 7, in, point, to, tiles[1] * m);
+				tile_out(&s3_3, 3, 7, in, point, added, to, pitch);
 			else
-				tile_out(&f2_3, 2, 4, in, point, to, tiles[1] * m);
+				tile_out(&f2_3, 2, 4, in, point, added, to, pitch);
 		}
 	}
 }
@@ -604,6 +623,8 @@ static void tiles_weights(
 {
 	if (f == CS_F3_3)
 		tiles_weights_one(&f3_3, 3, 5, g, row, column, n, out, point);
+	else if (f == CS_F4_3)
+		tiles_weights_one(&f4_3, 3, 6, g, row, column, n, out, point);
 	else if (f == CS_S3_3)
 		tiles_weights_one(&s3_3, 3, 7, g, row, column, n, out, point);
 	else

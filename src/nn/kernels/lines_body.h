@@ -10,10 +10,12 @@
 #include "nn/kernels/blocked.h"
 #include "nn/kernels/vector.h"
 
+#include <stddef.h>
+
 enum { ROWS = 3, TILES_AT_ONCE = LANES == 16 ? 4 : 3 };
 
 INLINE void lines_tile(const struct cs_lines *l, const int64_t channels, const int taps, const int rows, const int tiles,
-	const float *a, const float *b, vec start, float *out)
+	const float *a, const float *b, const vec *held, vec start, float *out)
 {
 	const int64_t plane = l->plane, pitch = l->tiles;
 	vec sum[ROWS][TILES_AT_ONCE];
@@ -31,7 +33,7 @@ INLINE void lines_tile(const struct cs_lines *l, const int64_t channels, const i
 
 #pragma GCC unroll 5
 		for (int k = 0; k < taps; k++)
-			w[k] = vload(b + k * LANES);
+			w[k] = held ? held[c * taps + k] : vload(b + k * LANES);
 #pragma GCC unroll 7
 		for (int y = 0; y < rows + taps - 1; y++, from += pitch) {
 #pragma GCC unroll 4
@@ -59,23 +61,32 @@ INLINE void lines_rows(const struct cs_lines *l, const int64_t channels, const i
 	const float *b, vec start, float *out)
 {
 	int64_t groups = (l->tiles + TILES_AT_ONCE - 1) / TILES_AT_ONCE;
+	const int holds = LANES == 16 && rows == ROWS && channels == 3; /* registers for all taps of all channels */
+	vec taken[15];
+	const vec *held = holds ? taken : NULL;
+
+	if (holds) {
+#pragma GCC unroll 15
+		for (int k = 0; k < 3 * taps; k++)
+			taken[k] = vload(b + k * LANES);
+	}
 
 	for (int64_t i = 0; i < groups; i++) {
 		int64_t t = l->tiles * i / groups;
 
 		switch (l->tiles * (i + 1) / groups - t) {
 		case 1:
-			lines_tile(l, channels, taps, rows, 1, a + t, b, start, out + t * LANES);
+			lines_tile(l, channels, taps, rows, 1, a + t, b, held, start, out + t * LANES);
 			break;
 		case 2:
-			lines_tile(l, channels, taps, rows, 2, a + t, b, start, out + t * LANES);
+			lines_tile(l, channels, taps, rows, 2, a + t, b, held, start, out + t * LANES);
 			break;
 		case 3:
-			lines_tile(l, channels, taps, rows, 3, a + t, b, start, out + t * LANES);
+			lines_tile(l, channels, taps, rows, 3, a + t, b, held, start, out + t * LANES);
 			break;
 #if defined(__AVX512F__)
 		case 4:
-			lines_tile(l, channels, taps, rows, 4, a + t, b, start, out + t * LANES);
+			lines_tile(l, channels, taps, rows, 4, a + t, b, held, start, out + t * LANES);
 			break;
 #endif
 		}
