@@ -170,7 +170,7 @@ function common.open_data(args, net)
   if not spec then
     spec = net and net.dataset
     if not spec then
-      cli.fail "which data set? name one with -d: shapes, a folder of class folders, tiny-imagenet-200.zip or an .h5 file"
+      cli.fail "which data set? name one with -d: shapes, a folder of class folders, files of CIFAR or MNIST, an .npz or .h5 file, or tiny-imagenet-200.zip"
     end
     if not spec:find "^shapes" and not system.exists(spec) then
       cli.fail("the data set the model was trained on is not here any more: %s; name one with -d", spec)

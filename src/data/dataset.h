@@ -1,6 +1,6 @@
 /* dataset.h: images with labels, split three ways, whatever they were stored as.
  *
- * A data set is opened from one word: `shapes`, `shapes:key=value,...`, a zip, a folder, an .h5 file. After opening, every
+ * A data set is opened from one word: `shapes`, `shapes:key=value,...`, a folder, a zip, a tar, a file of arrays. After opening, every
  * image has the same size, is RGB, and can be read by any thread: decoding, resizing and validation were done once (a
  * cache in the user's cache directory for what is stored compressed). Images, classes, rows and columns count from 0.
  */

@@ -376,7 +376,7 @@ static enum cs_status array_rows(
 /* Lines of a label and the code of its character (letters: of the capital and the small one); the first is the name. */
 static enum cs_status read_mapping(void *file, const char *name, char ***out, int *count, struct cs_error *error)
 {
-	enum { MOST = 256, ROOM = 8 };
+	enum { MOST = 256, ROOM = 16 };
 	struct idx *idx = file;
 	struct cs_blob *blob = NULL;
 	char text[MAX_MAPPING + 1], *save = NULL, **list, *names;

@@ -73,7 +73,7 @@ static H5FD_t *open_descriptor(const char *name, unsigned flags, hid_t access, h
 
 	(void)name;
 	(void)most;
-	if (!given || flags != H5F_ACC_RDONLY || fstat(*given, &info))
+	if (!given || (flags & ~H5F_ACC_SWMR_READ) != H5F_ACC_RDONLY || fstat(*given, &info))
 		return NULL;
 	file = cs_calloc(1, sizeof *file);
 	if (!file)
@@ -93,7 +93,7 @@ static herr_t query(const H5FD_t *file, unsigned long *flags)
 {
 	(void)file;
 	/* Small reads of structure and of data are gathered by the library. */
-	*flags = H5FD_FEAT_ACCUMULATE_METADATA | H5FD_FEAT_DATA_SIEVE;
+	*flags = H5FD_FEAT_ACCUMULATE_METADATA | H5FD_FEAT_DATA_SIEVE | H5FD_FEAT_SUPPORTS_SWMR_IO;
 	return 0;
 }
 
@@ -209,6 +209,12 @@ enum cs_status cs_h5_open_descriptor(int descriptor, const char *name, struct cs
 	access = H5Pcreate(H5P_FILE_ACCESS);
 	H5Pset_fclose_degree(access, H5F_CLOSE_STRONG);
 	file->file = id < 0 || H5Pset_driver(access, id, &descriptor) < 0 ? -1 : H5Fopen(name, H5F_ACC_RDONLY, access);
+	/* What somebody is writing to, or a killed writer left, opens so alone. */
+	if (file->file < 0 && id >= 0) {
+		hid_t growing = H5Fopen(name, H5F_ACC_RDONLY | H5F_ACC_SWMR_READ, access);
+
+		file->file = growing;
+	}
 	if (file->file < 0)
 		status = cs_h5_fail(file, error, CS_ERR_FORMAT, "cannot be opened as HDF5");
 	H5Pclose(access);

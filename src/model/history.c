@@ -269,11 +269,8 @@ static enum cs_status read_h5_table(
 static enum cs_status read_h5(const char *path, double *rows[2], int64_t counts[2], struct cs_error *error)
 {
 	struct cs_h5 *file;
-	enum cs_status status = cs_h5_open(path, CS_H5_READ_SWMR, &file, error);
+	enum cs_status status = cs_h5_open_foreign(path, &file, error); /* also while it is being written */
 
-	/* A file that was closed by an older library, or copied, may refuse SWMR but open plainly. */
-	if (status)
-		status = cs_h5_open(path, CS_H5_READ, &file, error);
 	if (status)
 		return status;
 	for (int i = 0; i < 2 && !status; i++)

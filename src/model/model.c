@@ -334,13 +334,18 @@ enum cs_status cs_model_read(struct cs_h5 *file, const char *path, const struct 
 static enum cs_status recognise(const char *path, struct cs_error *error)
 {
 	unsigned char head[64] = {0};
-	FILE *file = fopen(path, "re");
-	size_t size;
+	int64_t size = 0;
+	int file = -1;
+	enum cs_status status = cs_file_open(path, &file, &size, error); /* a pipe or a device is none */
 
-	if (!file)
-		return cs_fail_errno(error, "cannot open", path);
-	size = fread(head, 1, sizeof head - 1, file);
-	fclose(file);
+	if (status)
+		return status;
+	if (size)
+		status = cs_file_read_at(
+			file, path, 0, head, size < (int64_t)sizeof head ? (size_t)size : sizeof head - 1, error);
+	close(file);
+	if (status)
+		return status;
 	if (size == 0)
 		return cs_fail(error, CS_ERR_FORMAT, "'%s' is empty", path);
 	if (!strncmp((char *)head, "version https://git-lfs", 23))

@@ -151,7 +151,7 @@ bool cs_run_alive(const char *path)
 
 	/* Somebody else's run: asking needs no right to write where a read lock is asked about. */
 	if (fd < 0 && file) {
-		fd = open(file, O_RDONLY | O_CLOEXEC);
+		fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 		lock.l_type = F_RDLCK;
 	}
 	cs_free(file);

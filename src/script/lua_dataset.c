@@ -39,7 +39,7 @@ static enum cs_status open_dataset(struct cs_job *job, void *context, struct cs_
 
 /*** cs.dataset(spec[, options])
  * Open a data set: `shapes` (built in, procedural), `shapes:key=value,...`, `tiny-imagenet-200.zip` or its unpacked folder, a
- * folder of class folders, or an .h5 file made by `convscope data export`. Options: `size` (images are fitted to size x
+ * folder, zip or tar of class folders, files of CIFAR or MNIST, an .npz file, or an .h5 file as `convscope data export` makes it. Options: `size` (images are fitted to size x
  * size; unless said the source's own), or `width` and `height`; `seed` (0) of the split and of procedural sets; `val` and
  * `test` (0.1), the shares held out where the source has no such split; `strict` (a corrupt picture stops instead of being
  * skipped); `fit`, how stored pictures of another shape come to that size: "crop" (the shorter side fits, what stands over is cut

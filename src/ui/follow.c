@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <time.h>
 
 enum { LOG_BYTES = 16 << 10 };
@@ -68,17 +69,17 @@ static struct stamp stamp_of(const char *directory, const char *name)
 static char *end_of_log(const char *directory)
 {
 	char *path = cs_file_join(directory, "log.txt"), *text = NULL;
-	FILE *file = path ? fopen(path, "r") : NULL;
-	size_t size;
+	int64_t size = 0;
+	int file = -1;
 
-	if (file && (text = cs_alloc(LOG_BYTES + 1)) != NULL) {
-		if (fseek(file, -LOG_BYTES, SEEK_END) != 0)
-			rewind(file);
-		size = fread(text, 1, LOG_BYTES, file);
-		text[size] = '\0';
+	if (path && cs_file_open(path, &file, &size, NULL) == CS_OK) {
+		int64_t from = size > LOG_BYTES ? size - LOG_BYTES : 0;
+
+		text = cs_calloc(1, LOG_BYTES + 1);
+		if (text && cs_file_read_at(file, path, from, text, (size_t)(size - from), NULL))
+			text[0] = '\0'; /* it has become shorter: the next look will do */
+		close(file);
 	}
-	if (file)
-		fclose(file);
 	cs_free(path);
 	return text;
 }

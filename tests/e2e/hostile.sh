@@ -1,7 +1,8 @@
 #!/bin/sh
-# hostile.sh: no file that means harm gets further than one line. Every broken model at hand goes through `info`, every odd picture through
-# `predict` and `project`: a status other than a crash, one clear line where it is refused, within 5 seconds and 256 MB (the
-# largest resident set of the program or its helper).
+# hostile.sh: no file that means harm gets further than one line. Every broken model at hand goes through each command that a user would give it
+# to, every odd picture through `predict`, `project` and a data set of them: a status other than a crash, one clear line where it is refused,
+# within 5 seconds and 256 MB (the largest resident set of the program or its helper). And nothing in a run directory is executed, or
+# reaches a terminal.
 #
 # CONVSCOPE names the program (default ./convscope), CS_SHARED_DIR the folder above data/malformed and data/images.
 convscope=${CONVSCOPE:-./convscope}
@@ -59,6 +60,9 @@ try() {
 	fi
 }
 
+# A picture that is nothing out of the ordinary.
+photo=$CS_SHARED_DIR/data/images/p01_rgb8.png
+
 for file in "$CS_SHARED_DIR"/data/malformed/*; do
 	name=$(basename "$file")
 	case $name in
@@ -66,7 +70,66 @@ for file in "$CS_SHARED_DIR"/data/malformed/*; do
 	14_* | 15_* | 17_* | 27_* | 92_* | 137_*) expected=any ;; # may load, says the index
 	*) expected=refuse ;;
 	esac
-	try "$name" $expected info "$file"
+	try "info $name" $expected info "$file"
+	try "predict $name" $expected predict "$file" "$photo"
+	try "project $name" $expected project "$file" "$photo" -l c1 -f 0 -o "$work/out.png"
+	rm -f "$work/out.h5"
+	try "convert $name" $expected convert "$file" "$work/out.h5"
+	if [ $expected = refuse ] && [ -e "$work/out.h5" ]; then
+		fail "convert $name: left a file"
+	fi
+	case $name in
+	*.h5) try "data $name" refuse data info "$file" ;;
+	esac
+done
+
+# In the browser the line stands on the screen, and q still leaves it.
+cat >"$work/browse.py" <<'END'
+import os, pty, select, signal, sys, time
+pid, terminal = pty.fork()
+if pid == 0:
+    os.environ["TERM"] = "xterm-256color"
+    os.execv(sys.argv[1], [sys.argv[1], "browse", sys.argv[2]])
+seen, begin, asked = b"", time.monotonic(), 0
+while time.monotonic() - begin < 30:
+    if select.select([terminal], [], [], 0.2)[0]:
+        try:
+            part = os.read(terminal, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        seen += part
+    # the name is drawn when the file has been read or given up
+    if os.path.basename(sys.argv[2]).encode() in seen and time.monotonic() - begin > asked + 1:
+        asked = time.monotonic() - begin
+        os.write(terminal, b"q")
+else:
+    os.kill(pid, signal.SIGKILL)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+END
+for name in 00_empty.h5 03_trunc_half.h5 14_heap_size_max.h5 17_bitflips_1.h5 42_weight_name_1mb.h5 53_gzip_bomb.h5 \
+	102_external_raw_passwd.h5 120_zip_trunc.keras 134_zip_deep_json.keras; do
+	status=$(python3 "$work/browse.py" "$convscope" "$CS_SHARED_DIR/data/malformed/$name" 2>"$work/err")
+	case $status in
+	0 | 1) echo "ok - browse $name: status $status" ;;
+	*) fail "browse $name: status $status" ;;
+	esac
+done
+
+# Tensors from a file that is none, or keeps them elsewhere.
+for name in 00_empty.h5 03_trunc_half.h5 09_btree_self_child.h5 102_external_raw_passwd.h5 105_soft_link_cycle.h5 152_pickle.h5; do
+	try "--input $name" refuse predict "$CS_SHARED_DIR/data/keras/paper_net.h5" \
+		--input "$CS_SHARED_DIR/data/malformed/$name:/model_weights/c1/c1/kernel:0" --output "$work/out.h5:/y" --scale 1
+done
+
+# What is no file, where one is expected.
+mkfifo "$work/pipe.h5"
+ln -s circle "$work/circle"
+for path in "$work/pipe.h5" "$work" /dev/null /dev/zero "$work/circle"; do
+	try "info of $(basename "$path")" refuse info "$path"
+	try "predict with $(basename "$path")" refuse predict "$CS_SHARED_DIR/data/keras/paper_net.h5" "$path" --scale 1
+	try "a data set of $(basename "$path")" refuse data info "$path"
 done
 
 # A file that keeps its data in /etc/passwd: nobody opens it for the model's sake.
@@ -101,4 +164,63 @@ for file in "$CS_SHARED_DIR"/data/images/*; do
 	try "predict $name" $expected predict "$model" "$file" --scale 0.00392
 	try "project $name" $expected project "$model" "$file" -l "$layer" -f 0 --scale 0.00392 -o "$work/out.png"
 done
+
+# All of them as the classes of one data set: what can be read is taken, what cannot is named.
+XDG_CACHE_HOME=$work/cache
+export XDG_CACHE_HOME
+mkdir -p "$work/set/odd" "$work/set/plain"
+cp "$CS_SHARED_DIR"/data/images/*.[jpgtsb]* "$work/set/odd"
+rm -f "$work"/set/odd/*.npz "$work"/set/odd/*.json
+for i in 1 2 3; do cp "$photo" "$work/set/plain/$i.png"; done
+try "a data set of odd pictures" any data info "$work/set"
+grep -q 'corrupt pictures skipped' "$work/out" || fail "a data set of odd pictures: nothing was skipped"
+
+# A run directory from elsewhere: what it says is shown, and neither run nor sent to the terminal as it is.
+run=$work/run
+mkdir -p "$run"
+escape=$(printf '\033]0;owned\007\033[2J')
+touch_this=$work/executed
+cat >"$run/evil.lua" <<END
+os.execute("touch $touch_this")
+return {}
+END
+cp "$run/evil.lua" "$run/init.lua"
+cp "$run/evil.lua" "$run/config.lua"
+cp "$run/evil.lua" "$run/seed.lua"
+cp "$CS_SHARED_DIR/data/keras/rescaling.h5" "$run/best.hdf5"
+cp "$CS_SHARED_DIR/data/malformed/03_trunc_half.h5" "$run/last.hdf5"
+cp "$CS_SHARED_DIR/data/malformed/09_btree_self_child.h5" "$run/history.hdf5"
+cat >"$run/config.json" <<END
+{"run": {"network": "$run/evil.lua", "dataset": "\$(touch $touch_this); \`touch $touch_this\`", "epochs": 3, "batch": 2, "seed": 1},
+ "options": {"preset": "$run/evil.lua", "model": "./evil.lua", "on_epoch": "os.execute('touch $touch_this')", "data": "|touch $touch_this"},
+ "preset": "$run/evil.lua", "command": ["convscope", "run", "$run/evil.lua"], "name": "\\u001b]0;owned\\u0007\\u001b[2J"}
+END
+printf '{"finished": true, "best_epoch": 1, "message": "%s"}\n' "os.execute([[touch $touch_this]])" >"$run/summary.json"
+printf 'epoch,train_loss,train_accuracy,val_loss,val_accuracy\n0,1,0.5,1,0.5\n%s,1,1,1,1\n' "$escape" >"$run/history.csv"
+mv "$run/best.hdf5" "$run/$escape.hdf5" && cp "$run/$escape.hdf5" "$run/best.hdf5"
+cd "$run" || exit 1
+case $convscope in
+/*) ;;
+*) convscope=$OLDPWD/$convscope ;;
+esac
+try "info of a run with a program in it" any info "$run"
+try "eval of it" any eval "$run" -d shapes:count=64 --scale 1
+try "predict with it" any predict "$run" "$photo" --scale 1
+try "resuming it" refuse train --resume -o "$run"
+try "training on from it" refuse train --from "$run" -d "\$(touch $touch_this)" -o "$work/next"
+try "a model with escapes in its name" any info "$run/$escape.hdf5"
+try "no model with escapes in its name" refuse info "$run/$escape"
+if LC_ALL=C grep -q "$(printf '\033')" "$work/err"; then
+	fail "an escape reached the terminal"
+else
+	echo "ok - no escape reaches the terminal"
+fi
+status=$(python3 "$work/browse.py" "$convscope" "$run" 2>"$work/err")
+echo "ok - browsing it ended with status $status"
+if [ -e "$touch_this" ]; then
+	echo "not ok - something in a run directory was executed"
+	failed=1
+else
+	echo "ok - nothing in a run directory was executed"
+fi
 exit $failed

@@ -64,7 +64,7 @@ return {
     parser:require_command(true)
     parser:command_target "action"
     local function common_arguments(command)
-      command:argument("dataset", "shapes, shapes:key=value,..., a folder, a zip or an .h5 file."):argname "DATASET"
+      command:argument("dataset", "shapes, shapes:key=value,..., a folder, zip or tar, files of CIFAR or MNIST, an .npz or .h5 file."):argname "DATASET"
       command:option("--size", "Fit the images to so many pixels (their own size).", nil, common.integer(1, 4096)):argname "N"
       common.data_settings_options(command)
     end
