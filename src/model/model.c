@@ -408,6 +408,16 @@ static enum cs_status load_zip(
 		limit = (size_t)info.st_size * ZIP_RATIO;
 	config_entry = cs_archive_find(archive, "config.json");
 	weights_entry = cs_archive_find(archive, "model.weights.h5");
+	for (int64_t i = 0; config_entry < 0 && i < cs_archive_count(archive) && i < 64; i++) {
+		const char *name = cs_archive_name(archive, i);
+		size_t length = strlen(name);
+
+		if (length < 8 || strcmp(name + length - 8, "data.pkl"))
+			continue;
+		status = cs_fail(error, CS_ERR_UNSUPPORTED,
+			"'%s' is a PyTorch file, which holds weights without a network: export it with torch.onnx.export()", path);
+		goto out;
+	}
 	if (config_entry < 0 || weights_entry < 0) {
 		status = cs_fail(error, CS_ERR_FORMAT, "'%s' is a zip without %s: not a Keras model", path,
 			config_entry < 0 ? "config.json" : "model.weights.h5");

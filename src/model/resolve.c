@@ -68,6 +68,15 @@ static enum cs_status in_run(const char *directory, char **path, struct cs_error
 		}
 		cs_free(found);
 	}
+	char *saved = cs_file_join(directory, "saved_model.pb");
+	bool tensorflow = saved && cs_file_exists(saved);
+
+	cs_free(saved);
+	if (tensorflow)
+		return cs_fail(error, CS_ERR_UNSUPPORTED,
+			"the directory '%s' is a TensorFlow SavedModel, which convscope cannot read: save it from Keras with "
+			"model.save(\"model.keras\") or model.save(\"model.h5\")",
+			directory);
 	return cs_fail(error, CS_ERR_NOT_FOUND,
 		"the directory '%s' holds no model: expected a run with best.hdf5 or last.hdf5 (a run has its first "
 		"after one "
