@@ -49,6 +49,10 @@ function cli.json(value, order)
   cli.print((require("dkjson").encode(value, { indent = true, keyorder = order })))
 end
 
+-- What is left to do when the command has done its work; nothing where it failed.
+local left_to_do = {}
+function cli.afterwards(f) left_to_do[#left_to_do + 1] = f end
+
 -- The live line, where standard error is a terminal.
 cli.live = system.isatty(2) and os.getenv "TERM" ~= "dumb"
 local line_shown = false
@@ -178,6 +182,7 @@ local function run_command(name, argv)
     if arguments.threads then engine.threads(arguments.threads) end
     command.run(arguments)
   end
+  for _, f in ipairs(left_to_do) do f() end
 end
 
 local function main(argv)

@@ -97,10 +97,11 @@ local function name_classes(net, args)
   net:set_classes(names)
 end
 
--- Remember beside the file what was said of it now, and say so.
+-- Remember beside the file what was said of it now, and say so; what stands there already is not said again.
 local function remember(net, args, said)
-  if #said == 0 then return end
+  local before = net.remembered and system.read(net.remembered)
   local where, message = net:remember()
+  if where and before == system.read(where) then return end
   if where then
     cli.say("remembered of %s: %s (in %s)", args.model, table.concat(said, ", "), where)
   else
@@ -108,9 +109,9 @@ local function remember(net, args, said)
   end
 end
 
--- The network of args.model, with what its options say of it; what they say is remembered. `quiet`: no word on pre-processing that
--- nobody knows.
-function common.load_model(args, quiet)
+-- The network of args.model, with what its options say of it; what they say is remembered once the command has done its work (`at_once`: now). `quiet`: no
+-- word on pre-processing that nobody knows.
+function common.load_model(args, quiet, at_once)
   local net = cli.check(cs.load(args.model, { arch = args.arch, size = args.size }))
   local said = {}
   if args.arch then said[#said + 1] = "its architecture" end
@@ -142,7 +143,8 @@ function common.load_model(args, quiet)
     name_classes(net, args)
     said[#said + 1] = ("the names of %d classes"):format(net.classes)
   end
-  remember(net, args, said)
+  if #said > 0 and at_once then remember(net, args, said) end
+  if #said > 0 and not at_once then cli.afterwards(function() remember(net, args, said) end) end
   if args.precision then cli.check(net:set_precision(args.precision)) end
   return net
 end

@@ -11,7 +11,7 @@ local function summary_of(directory)
   return text and require("dkjson").decode(text) or {}
 end
 
---- trials.train { directory, make, data, options, until_epoch, tell }
+-- trials.train { directory, make, data, options, until_epoch, tell }
 -- A run in `directory`: `make()` gives its network where it begins; where it exists already it goes on, or is left alone when it is finished. With
 -- `until_epoch` it stops, resumable, after so many epochs. `tell(text)` hears what is going on. Returns the best network and a table with `epochs` (done)
 -- and `accuracy` (the best on the validation images); nil, message, code when it was interrupted or could not be done.

@@ -17,7 +17,7 @@ return {
     if args.arch or args.size or args.classes or args.scale or args.mean or args.std or args.bgr then
       if not args.target then cli.usage "which model is that said of? name it" end
       args.model = args.target
-      common.load_model(args) -- what is said is remembered, and so the screen knows it
+      common.load_model(args, false, true) -- what is said is remembered, and so the screen knows it
     end
     system.progress(nil) -- the screen has its own
     cli.check(system.browse(args.target, args.data, args.graphics, args.threads or 0))

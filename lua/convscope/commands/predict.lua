@@ -39,6 +39,7 @@ local function pictures(args, net)
   for _, path in ipairs(args.images) do
     local picture, message = cs.picture(path)
     if not picture then
+      if #args.images == 1 then cli.fail("%s", message) end
       failed = true
       cli.say("%s", message)
     else
