@@ -91,7 +91,7 @@ INLINE vec combine(const float *row, int n, const vec *x, int step)
 }
 
 /* Points back to m outputs y[0], y[step], ... Even powers of opposite points are equal and odd ones opposite: sums and differences
- * of a pair serve all rows. */
+ * of a pair serve all rows. Written out as they are rounded: a pass that pools must have the bits of one that does not. */
 INLINE void outputs(const struct filtering *f, int m, int points, const vec *q, int from_step, vec *y, int step)
 {
 	vec pair[2][2]; /* sum, difference */
@@ -107,11 +107,11 @@ INLINE void outputs(const struct filtering *f, int m, int points, const vec *q, 
 
 #pragma GCC unroll 2
 		for (int i = 1; i < f->pairs; i++)
-			sum += f->a[row][2 * i + 1] * pair[i][row % 2];
+			sum = vfused(vset(f->a[row][2 * i + 1]), pair[i][row % 2], sum);
 #pragma GCC unroll 8
 		for (int j = 2 * f->pairs + 1; j < points; j++) {
 			if (f->a[row][j] != 0)
-				sum += f->a[row][j] * q[j * from_step];
+				sum = vfused(vset(f->a[row][j]), q[j * from_step], sum);
 		}
 		if (f->a[row][0] != 0)
 			sum += q[0];

@@ -51,7 +51,7 @@ INLINE void product_tile(const struct cs_product *p, const int R, const int W, c
 
 #pragma GCC unroll 2
 				for (int w = 0; w < W; w++)
-					sum[r][w] += x * weights[w];
+					sum[r][w] = vfused(x, weights[w], sum[r][w]);
 			}
 		}
 	}

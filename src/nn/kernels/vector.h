@@ -36,6 +36,13 @@ INLINE void vstore_part(float *p, vec x, int64_t n)
 	_mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)x);
 }
 
+/* a * b + c in one rounding, where two forms must agree to the bit: whether, and which, products are contracted is then not left to
+ * the compiler. */
+INLINE vec vfused(vec a, vec b, vec c)
+{
+	return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+}
+
 /* max(x, 0) with NaN passed through. */
 INLINE vec vrectify(vec x)
 {
@@ -154,6 +161,11 @@ INLINE vec vload_part(const float *p, int64_t n)
 INLINE void vstore_part(float *p, vec x, int64_t n)
 {
 	_mm256_maskstore_ps(p, vfirst(n), (__m256)x);
+}
+
+INLINE vec vfused(vec a, vec b, vec c)
+{
+	return (vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
 }
 
 INLINE vec vrectify(vec x)
