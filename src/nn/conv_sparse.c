@@ -93,7 +93,7 @@ struct layout {
 static struct layout lay_out(const struct sparse *s, int count)
 {
 	struct layout at = {0};
-	int64_t size[] = {s->cells, s->cells, s->window, s->images * (s->f + 1), 2 * count,
+	int64_t size[] = {s->cells, s->cells, s->window, s->images * (s->f + 1), (int64_t)2 * count,
 		2 * s->images * s->cells * s->f, count * s->f, s->folded ? s->images * s->plane : 0,
 		s->blocks * s->f * s->taps, s->blocks * s->f * s->taps};
 	int64_t *to[] = {&at.order, &at.base, &at.within, &at.heads, &at.live, &at.lists, &at.bias, &at.inputs,
