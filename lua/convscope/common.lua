@@ -303,9 +303,10 @@ function common.table(rows, right)
   return table.concat(lines, "\n")
 end
 
--- "file.h5:/name" into its parts.
+-- "file.h5:/name" into its parts. A name that begins with a slash may hold colons, as Keras' "/dense/kernel:0" does.
 function common.h5_place(text, option)
-  local path, name = text:match "^(.+):(/?[^:]+)$"
+  local path, name = text:match "^(.-):(/.+)$"
+  if not path then path, name = text:match "^(.+):([^:]+)$" end
   if not path then cli.usage("%s is '%s'; expected FILE.h5:/NAME", option, text) end
   return path, name
 end
