@@ -46,13 +46,4 @@ function surgery.part(net, first, last)
   return surgery.rebuild(net, list, { input = a.input })
 end
 
--- The specifications of all layers up to the last one with weights before the classifier, the classifier left out: what transfer keeps.
-function surgery.body(net)
-  local layers, out = net.layers, {}
-  local last = #layers
-  while last > 0 and layers[last].type ~= "dense" do last = last - 1 end
-  for i = 1, last - 1 do out[i] = layers[i].spec end
-  return out, layers[last]
-end
-
 return surgery

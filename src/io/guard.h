@@ -1,4 +1,4 @@
-/* guard.h: HDF5 files from anywhere, read by a process of their own.
+/* guard.h: HDF5 and ONNX files from anywhere, read by a process of their own.
  *
  * libhdf5 was not made for files that mean harm: some crash it, some send it round in circles, some point outside. So such a file
  * is opened here, read-only, and its descriptor is handed to a small program, convscope-reader (guard_main.c), which runs under limits of
