@@ -318,28 +318,11 @@ enum cs_status cs_guard_open(const char *path, struct cs_guard **out, struct cs_
 	return start(file, path, out, error);
 }
 
-enum cs_status cs_guard_open_image(
-	const void *bytes, size_t size, const char *name, struct cs_guard **out, struct cs_error *error)
+enum cs_status cs_guard_open_descriptor(int descriptor, const char *name, struct cs_guard **out, struct cs_error *error)
 {
-	int file = memfd_create("convscope-file", MFD_CLOEXEC);
-	const char *at = bytes;
+	int file = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
 
-	if (file < 0)
-		return cs_fail_errno(error, "cannot hold in memory", name);
-	while (size) {
-		ssize_t done = write(file, at, size > INT_MAX ? INT_MAX : size);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0) {
-			cs_fail_errno(error, "cannot hold in memory", name);
-			close(file);
-			return CS_ERR_IO;
-		}
-		at += done;
-		size -= (size_t)done;
-	}
-	return start(file, name, out, error);
+	return file < 0 ? cs_fail_errno(error, "cannot read", name) : start(file, name, out, error);
 }
 
 enum cs_status cs_guard_lost(struct cs_guard *guard, struct cs_error *error)

@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,52 +184,6 @@ enum cs_status cs_h5_open(const char *path, enum cs_h5_mode mode, struct cs_h5 *
 	}
 	*out = file;
 	return CS_OK;
-}
-
-enum cs_status cs_h5_open_image(
-	const void *bytes, size_t size, const char *name, struct cs_h5 **out, struct cs_error *error)
-{
-	static atomic_long serial;
-	static const uint8_t signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
-	struct cs_h5 *file;
-	enum cs_status status = CS_OK;
-	char *unique;
-
-	if (size < sizeof signature || memcmp(bytes, signature, sizeof signature) != 0)
-		return cs_fail(error, CS_ERR_FORMAT, "'%s' is not an HDF5 file", name);
-	file = cs_calloc(1, sizeof *file);
-	/* The library takes two images of one name for one file. */
-	unique = cs_format("%s#%ld", name, atomic_fetch_add(&serial, 1));
-	if (file)
-		file->name = cs_strdup(name);
-	if (!file || !file->name || !unique) {
-		status = cs_fail_memory(error, "an HDF5 file");
-		goto out;
-	}
-	file->mode = CS_H5_READ;
-	cs_h5_lock();
-	{
-		hid_t access = access_properties(CS_H5_READ);
-
-		H5Pset_fapl_core(access, 1 << 20, false);
-		if (H5Pset_file_image(access, (void *)(uintptr_t)bytes, size) < 0)
-			file->file = -1;
-		else
-			file->file = H5Fopen(unique, H5F_ACC_RDONLY, access);
-		if (file->file < 0)
-			status = cs_h5_fail(file, error, CS_ERR_FORMAT, "cannot be opened as HDF5");
-		H5Pclose(access);
-	}
-	cs_h5_unlock();
-out:
-	cs_free(unique);
-	if (status == CS_OK) {
-		*out = file;
-	} else if (file) {
-		cs_free(file->name);
-		cs_free(file);
-	}
-	return status;
 }
 
 enum cs_status cs_h5_close(struct cs_h5 *file, struct cs_error *error)

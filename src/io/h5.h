@@ -17,14 +17,13 @@ enum cs_h5_mode { CS_H5_READ, CS_H5_READ_SWMR, CS_H5_CREATE, CS_H5_WRITE, CS_H5_
 /* Open or create (CREATE replaces a file: write to a cs_file_temporary() name and commit). What a killed SWMR writer left opens with
  * READ_SWMR alone. Errors: CS_ERR_NOT_FOUND, CS_ERR_FORMAT ("'x' is not an HDF5 file"), CS_ERR_IO. */
 enum cs_status cs_h5_open(const char *path, enum cs_h5_mode mode, struct cs_h5 **out, struct cs_error *error);
-/* Open an HDF5 file held in memory (copied). */
-enum cs_status cs_h5_open_image(const void *bytes, size_t size, const char *name, struct cs_h5 **out, struct cs_error *error);
 /* Open for reading a file that came from elsewhere, in a process of its own (guard.h): whatever the file does to the HDF5 library, it ends
  * as an error here. Everything below that reads serves such files; what writes refuses. cs_h5_open's errors, and CS_ERR_NOT_FOUND
  * where the helper program is missing. */
 enum cs_status cs_h5_open_foreign(const char *path, struct cs_h5 **out, struct cs_error *error);
-enum cs_status cs_h5_open_foreign_image(
-	const void *bytes, size_t size, const char *name, struct cs_h5 **out, struct cs_error *error);
+/* Likewise an open file, of which a descriptor of its own is kept; `name` is for messages. */
+enum cs_status cs_h5_open_foreign_descriptor(
+	int descriptor, const char *name, struct cs_h5 **out, struct cs_error *error);
 /* How a foreign file was lost (its process died, hung, answered nonsense): the error to report, where a `no` of the questions below was only
  * that. CS_OK otherwise. */
 enum cs_status cs_h5_lost(struct cs_h5 *file, struct cs_error *error);

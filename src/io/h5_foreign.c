@@ -43,11 +43,11 @@ enum cs_status cs_h5_open_foreign(const char *path, struct cs_h5 **out, struct c
 	return status ? status : wrap(guard, path, out, error);
 }
 
-enum cs_status cs_h5_open_foreign_image(
-	const void *bytes, size_t size, const char *name, struct cs_h5 **out, struct cs_error *error)
+enum cs_status cs_h5_open_foreign_descriptor(
+	int descriptor, const char *name, struct cs_h5 **out, struct cs_error *error)
 {
 	struct cs_guard *guard;
-	enum cs_status status = cs_guard_open_image(bytes, size, name, &guard, error);
+	enum cs_status status = cs_guard_open_descriptor(descriptor, name, &guard, error);
 
 	return status ? status : wrap(guard, name, out, error);
 }

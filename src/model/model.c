@@ -27,9 +27,6 @@
 
 enum { PREPROCESS_NUMBERS = 8, RECORD_LIMIT = 1 << 26 };
 
-/* What a .keras file may unpack to: a small file 64 MB, a large one so many times its size. */
-enum { CONFIG_LIMIT = 32 << 20, ZIP_LEAST = 64 << 20, ZIP_RATIO = 64 };
-
 enum cs_status cs_model_new(struct cs_network *network, struct cs_model **out, struct cs_error *error)
 {
 	struct cs_model *model = cs_calloc(1, sizeof *model);
@@ -359,116 +356,56 @@ static enum cs_status recognise(const char *path, struct cs_error *error)
 
 /* Model files come from anywhere, so a process of its own reads them (io/guard.h): convscope-reader, which a build that installs it
  * announces by CS_LIBEXECDIR. Without it the file is read here. */
-static enum cs_status open_weights(
-	const char *path, const void *image, size_t size, struct cs_h5 **out, struct cs_error *error)
+static enum cs_status open_weights(const char *path, int descriptor, struct cs_h5 **out, struct cs_error *error)
 {
 #ifdef CS_LIBEXECDIR
-	return image ? cs_h5_open_foreign_image(image, size, path, out, error) : cs_h5_open_foreign(path, out, error);
+	return descriptor < 0 ? cs_h5_open_foreign(path, out, error)
+			      : cs_h5_open_foreign_descriptor(descriptor, path, out, error);
 #else
-	return image ? cs_h5_open_image(image, size, path, out, error) : cs_h5_open(path, CS_H5_READ, out, error);
+	return descriptor < 0 ? cs_h5_open(path, CS_H5_READ, out, error)
+			      : cs_h5_open_descriptor(descriptor, path, out, error);
 #endif
 }
 
-/* Read the model; where the process that reads it has ended, that is the error, whatever the reader made of it. */
-static enum cs_status read_model(struct cs_h5 *file, const char *path, const struct cs_model_options *options,
-	struct cs_model **out, struct cs_error *error)
+enum cs_status cs_model_load_h5(const char *path, const char *member, int descriptor,
+	const struct cs_model_options *options, struct cs_model **out, struct cs_error *error)
 {
 	struct cs_model *model = NULL;
-	enum cs_status status = cs_model_read(file, path, options, &model, error);
-	enum cs_status lost = cs_h5_lost(file, error);
-
-	if (lost) {
-		cs_model_free(model);
-		return lost;
-	}
-	if (status)
-		cs_error_prefix(error, "%s", path);
-	else
-		*out = model;
-	return status;
-}
-
-/* A .keras file: a zip of config.json and model.weights.h5. */
-static enum cs_status load_zip(
-	const char *path, const struct cs_model_options *given, struct cs_model **out, struct cs_error *error)
-{
-	struct cs_model_options options = given ? *given : (struct cs_model_options){0};
-	struct cs_archive *archive = NULL;
-	char *config = NULL, *weights = NULL;
-	size_t config_capacity = 0, config_size = 0, weights_capacity = 0, weights_size = 0, limit = ZIP_LEAST;
 	struct cs_h5 *file = NULL;
-	int64_t config_entry, weights_entry;
-	struct stat info;
-	char *text = NULL;
-	enum cs_status status = cs_archive_open(path, &archive, error);
+	enum cs_status status = open_weights(member ? member : path, descriptor, &file, error), lost;
 
-	if (status)
+	if (status) {
+		if (member)
+			cs_error_prefix(error, "%s", path);
 		return status;
-	if (!stat(path, &info) && (size_t)info.st_size > limit / ZIP_RATIO)
-		limit = (size_t)info.st_size * ZIP_RATIO;
-	config_entry = cs_archive_find(archive, "config.json");
-	weights_entry = cs_archive_find(archive, "model.weights.h5");
-	for (int64_t i = 0; config_entry < 0 && i < cs_archive_count(archive) && i < 64; i++) {
-		const char *name = cs_archive_name(archive, i);
-		size_t length = strlen(name);
-
-		if (length < 8 || strcmp(name + length - 8, "data.pkl"))
-			continue;
-		status = cs_fail(error, CS_ERR_UNSUPPORTED,
-			"'%s' is a PyTorch file, which holds weights without a network: export it with torch.onnx.export()", path);
-		goto out;
 	}
-	if (config_entry < 0 || weights_entry < 0) {
-		status = cs_fail(error, CS_ERR_FORMAT, "'%s' is a zip without %s: not a Keras model", path,
-			config_entry < 0 ? "config.json" : "model.weights.h5");
-		goto out;
-	}
-	status = cs_archive_read(archive, config_entry, CONFIG_LIMIT, &config, &config_capacity, &config_size, error);
-	if (!status)
-		status = cs_archive_read(
-			archive, weights_entry, limit, &weights, &weights_capacity, &weights_size, error);
-	if (status)
-		goto out;
-	text = cs_strndup(config, config_size);
-	if (!text) {
-		status = cs_fail_memory(error, "a model's architecture");
-		goto out;
-	}
-	options.arch = text;
-	status = open_weights("model.weights.h5", weights, weights_size, &file, error);
+	status = cs_model_read(file, path, options, &model, error);
 	if (status)
 		cs_error_prefix(error, "%s", path);
-	else
-		status = read_model(file, path, &options, out, error);
-out:
-	if (file)
-		cs_h5_close(file, NULL);
-	cs_archive_close(archive);
-	cs_free(config);
-	cs_free(weights);
-	cs_free(text);
-	return status;
+	/* Where the process that reads the file has ended, that is the error, whatever the reader made of it. */
+	lost = cs_h5_lost(file, error);
+	cs_h5_close(file, NULL);
+	if (lost || status) {
+		cs_model_free(model);
+		return lost ? lost : status;
+	}
+	*out = model;
+	return CS_OK;
 }
 
 /* By content, whatever the file is called. */
 static enum cs_status load_file(
 	const char *path, const struct cs_model_options *options, struct cs_model **out, struct cs_error *error)
 {
-	struct cs_h5 *file = NULL;
 	enum cs_status status = recognise(path, error);
 
 	if (status)
 		return status;
 	if (cs_archive_recognise(path))
-		return load_zip(path, options, out, error);
+		return cs_keras_zip_load(path, options, out, error);
 	if (cs_onnx_recognise(path))
 		return cs_onnx_model_load(path, out, error);
-	status = open_weights(path, NULL, 0, &file, error);
-	if (!status)
-		status = read_model(file, path, options, out, error);
-	if (file)
-		cs_h5_close(file, NULL);
-	return status;
+	return cs_model_load_h5(path, NULL, -1, options, out, error);
 }
 
 enum cs_status cs_model_load(

@@ -1,4 +1,4 @@
-/* model_internal.h: what model.c and checkpoint.c share. Inside the model room only. */
+/* model_internal.h: what model.c shares with the forms of model files. Inside the model room only. */
 #ifndef CS_MODEL_MODEL_INTERNAL_H
 #define CS_MODEL_MODEL_INTERNAL_H
 
@@ -18,6 +18,15 @@ enum cs_status cs_model_write_own(const struct cs_model *model, struct cs_h5 *fi
 /* Read the model of an open file that was found at `path`. */
 enum cs_status cs_model_read(struct cs_h5 *file, const char *path, const struct cs_model_options *options,
 	struct cs_model **out, struct cs_error *error);
+
+/* The model of an HDF5 file from anywhere: at `path`, or, where `member` is not NULL, that part of it, which has been unpacked into
+ * `descriptor`; that stays the caller's. */
+enum cs_status cs_model_load_h5(const char *path, const char *member, int descriptor,
+	const struct cs_model_options *options, struct cs_model **out, struct cs_error *error);
+
+/* keras_zip.c: the model of a .keras file. */
+enum cs_status cs_keras_zip_load(const char *path, const struct cs_model_options *options, struct cs_model **out,
+	struct cs_error *error);
 
 /* onnx_model.c: the model of an ONNX file. */
 enum cs_status cs_onnx_model_load(const char *path, struct cs_model **out, struct cs_error *error);

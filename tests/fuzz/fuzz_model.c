@@ -5,13 +5,20 @@
 #include "io/h5.h"
 #include "model/keras_plan.h"
 
+#include <sys/mman.h>
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct cs_network *network = NULL;
 	struct cs_error error = {0};
 	struct cs_h5 *file = NULL;
-	enum cs_status status = cs_h5_open_foreign_image(data, size, "input", &file, &error);
+	int descriptor = memfd_create("input", MFD_CLOEXEC);
+	enum cs_status status;
 
+	if (descriptor < 0 || write(descriptor, data, size) != (ssize_t)size)
+		exit(2);
+	status = cs_h5_open_foreign_descriptor(descriptor, "input", &file, &error);
+	close(descriptor);
 	if (status == CS_ERR_NOT_FOUND) {
 		fprintf(stderr, "%s\n", error.message);
 		exit(2);

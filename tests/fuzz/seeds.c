@@ -308,8 +308,12 @@ static void seed_texts(const char *root)
 	static const char *const replies[] = {"\x07\033[?63;4;22c", "\xff\033[4;480;640t\033[6;16;8t",
 		"\x03\033]11;rgb:1e1e/1e1e/2e2e\033\\", "\x05q\033[A\033P1$r0m\033\\x", "\xff\033[?2;0;1920;1080S"};
 	static const char keys[] = "# a comment\nup k Up C-p\nquit Q\ndown j\r\npage-down PageDown F12 Space\nhelp ?\n";
+	static const char sidecar[] = "{\"convscope\":1,\"scale\":0.25,\"mean\":[1,2,3],\"std\":2,\"bgr\":true,\"classes\":[\"a\",\"b\\u00e9\",\"c\"],"
+				      "\"size\":[224,192],\"architecture\":{\"class_name\":\"Sequential\"}}";
 	char name[16];
 
+	enter(root, "sidecar");
+	put_file(folder, "all", sidecar, sizeof sidecar - 1);
 	enter(root, "annotations");
 	put_file(folder, "tiny", tiny, sizeof tiny - 1);
 	enter(root, "config");

@@ -17,8 +17,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 static struct cs_error error;
 static char directory[] = "/tmp/cs-test-h5-XXXXXX";
@@ -430,24 +431,37 @@ static void hostile_storage_is_refused(void **state)
 	OK(cs_h5_close(ours, &error));
 }
 
-static void files_in_memory_are_read(void **state)
+/* The first bytes of the file at `path`, as a file without a name. */
+static int nameless_copy(size_t most)
+{
+	int copy = memfd_create("copy", MFD_CLOEXEC);
+	char *bytes = NULL;
+	size_t size = 0;
+
+	OK(cs_file_read(path, 1 << 24, &bytes, &size, &error));
+	size = size < most ? size : most;
+	assert_int_equal(write(copy, bytes, size), size);
+	cs_free(bytes);
+	return copy;
+}
+
+static void open_files_are_read_through_their_descriptors(void **state)
 {
 	struct cs_h5 *file = make(), *one, *two;
-	char *bytes = NULL, *text = NULL;
-	size_t size = 0;
+	int first, second, damaged;
+	char *text = NULL;
 
 	(void)state;
 	OK(cs_h5_write_string(file, "/", "who", "one", &error));
 	OK(cs_h5_close(file, &error));
-	OK(cs_file_read(path, 1 << 24, &bytes, &size, &error));
-	OK(cs_h5_open_image(bytes, size, "model.weights.h5", &one, &error));
-	cs_free(bytes);
+	first = nameless_copy(SIZE_MAX);
+	OK(cs_h5_open_descriptor(first, "model.weights.h5", &one, &error));
 	file = make();
 	OK(cs_h5_write_string(file, "/", "who", "two", &error));
 	OK(cs_h5_close(file, &error));
-	OK(cs_file_read(path, 1 << 24, &bytes, &size, &error));
+	second = nameless_copy(SIZE_MAX);
 	/* The same name must not make them one file. */
-	OK(cs_h5_open_image(bytes, size, "model.weights.h5", &two, &error));
+	OK(cs_h5_open_descriptor(second, "model.weights.h5", &two, &error));
 	OK(cs_h5_read_string(one, "/", "who", &text, &error));
 	assert_string_equal(text, "one");
 	cs_free(text);
@@ -456,9 +470,13 @@ static void files_in_memory_are_read(void **state)
 	cs_free(text);
 	OK(cs_h5_close(one, &error));
 	OK(cs_h5_close(two, &error));
-	assert_int_not_equal(cs_h5_open_image(bytes, size / 2, "half", &one, &error), CS_OK);
-	assert_int_equal(cs_h5_open_image("not one", 7, "text", &one, &error), CS_ERR_FORMAT);
-	cs_free(bytes);
+	close(first);
+	close(second);
+	for (size_t i = 0; i < 2; i++) {
+		damaged = nameless_copy(i ? 7 : 512);
+		assert_int_equal(cs_h5_open_descriptor(damaged, "damaged", &one, &error), CS_ERR_FORMAT);
+		close(damaged);
+	}
 }
 
 /* The writer is another process, as when the browser follows a run. */
@@ -726,7 +744,7 @@ int main(void)
 		cmocka_unit_test(foreign_strings_are_read),
 		cmocka_unit_test(numbers_of_every_storage_are_read),
 		cmocka_unit_test(hostile_storage_is_refused),
-		cmocka_unit_test(files_in_memory_are_read),
+		cmocka_unit_test(open_files_are_read_through_their_descriptors),
 		cmocka_unit_test(what_is_no_hdf5_is_said_to_be_none),
 		cmocka_unit_test(failed_allocations_are_errors),
 		cmocka_unit_test(threads_may_share_a_file),
