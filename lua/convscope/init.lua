@@ -86,7 +86,7 @@ end
 
 local plain = {
   "epochs", "batch", "patience", "smoothing", "seed", "threads", "overwrite", "keep_preprocess", "checkpoint_seconds", "resume",
-  "precision", "out", "on_batch", "on_epoch",
+  "precision", "zca", "out", "on_batch", "on_epoch",
 }
 local train_options = { rate = true, optimizer = true, schedule = true, warmup = true, augment = true, about = true }
 for _, name in ipairs(plain) do train_options[name] = true end
@@ -140,9 +140,12 @@ end
 -- `peak_at`, `start`), `warmup` (steps of linear rise first).
 -- `augment`: a table with `flip`, `flip_vertical` (booleans), `shift` (pixels each way), `rotate` (degrees each way; 180: any angle), `crop` (windows
 -- of at least this share of the area fill the picture), `brightness`, `contrast`, `saturation` (factors within 1 - x and 1 + x), `hue` (degrees
--- each way), `cutout` (a grey square of so many pixels a side), `val` (the validation images too). Each copy depends on seed, epoch and image
--- alone.
+-- each way), `cutout` (a grey square of so many pixels a side), `val` (the validation images too: the same copies after every epoch, so that
+-- epochs compare). Each copy depends on seed, epoch and image alone.
 -- `precision` ("fp32", or the network's own; "bf16" is faster and less exact where the processor has tiles: net:set_precision).
+-- `zca` (false): whiten what the network sees (ZCA), fitted to the training images and stored with the model: true, or the epsilon that keeps faint
+-- directions from being amplified, in variances of normalised pixels (0.01). Up to 32x32 pixels the covariance is that of whole images, beyond
+-- that its average over translations: a filter.
 -- `smoothing` (0) of the labels; `threads` (0: all); `keep_preprocess` (false: pixels are normalised by the training images).
 -- `out`: a directory that fills with best.hdf5, last.hdf5, history.hdf5, history.csv, config.json, summary.json and log.txt; without it
 -- nothing is written. `overwrite` (false), `resume` (go on with the run in `out`), `checkpoint_seconds` (600).

@@ -27,8 +27,14 @@ function surgery.rebuild(net, list, options)
   local spec = { input = options.input or net.input, name = options.name or net.name, seed = options.seed, layers = list }
   local out, message, code = cs.network(spec)
   if not out then return nil, message, code end
-  local pre = net.preprocess
-  if pre.known then out:set_preprocess { scale = pre.scale, mean = pre.mean, std = pre.std, bgr = pre.bgr } end
+  if net.preprocess.known then
+    if table.concat(out.input, "x") == table.concat(net.input, "x") then
+      out:take_preprocess(net)
+    else -- a whitening belongs to its shape, and to what a network's first layer sees
+      local pre = net.preprocess
+      out:set_preprocess { scale = pre.scale, mean = pre.mean, std = pre.std, bgr = pre.bgr }
+    end
+  end
   return take_over(out, net)
 end
 

@@ -14,6 +14,9 @@
 void cs_gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
 	const float *b, int64_t ldb, float beta, float *c, int64_t ldc);
 
+/* See that OpenBLAS uses one thread, before anything else of it is called (eigen.c). */
+void cs_gemm_single_thread(void);
+
 /* The name of the kernel that OpenBLAS chose for this processor ("SkylakeX", "Zen"), and its version line. */
 const char *cs_gemm_kernel(void);
 const char *cs_gemm_version(void);

@@ -1,6 +1,9 @@
 /* preprocess.c: pixels to network input and back. See preprocess.h. */
 #include "core/preprocess.h"
 
+#include "core/whitening.h"
+
+#include <assert.h>
 #include <math.h>
 
 struct cs_preprocess cs_preprocess_default(void)
@@ -35,12 +38,21 @@ static void apply_colour(const struct cs_preprocess *pre, const uint8_t *pixels,
 	}
 }
 
-void cs_preprocess_apply(const struct cs_preprocess *pre, const uint8_t *pixels, int64_t count, int channels, float *out)
+void cs_preprocess_pixels(const struct cs_preprocess *pre, const uint8_t *pixels, int64_t count, int channels, float *out)
 {
 	if (channels == 1)
 		apply_grey(pre, pixels, count, out);
 	else
 		apply_colour(pre, pixels, count, out);
+}
+
+void cs_preprocess_apply(const struct cs_preprocess *pre, const uint8_t *pixels, int64_t count, int channels, float *out)
+{
+	cs_preprocess_pixels(pre, pixels, count, channels, out);
+	if (!pre->whitening)
+		return;
+	assert(count == (int64_t)pre->whitening->height * pre->whitening->width && channels == pre->whitening->channels);
+	cs_whitening_apply(pre->whitening, 1, out);
 }
 
 static uint8_t byte(float x)

@@ -11,6 +11,7 @@
 
 #include "core/alloc.h"
 #include "core/random.h"
+#include "core/whitening.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -80,11 +81,13 @@ static enum cs_status fill(
 			return status;
 		if (augmented)
 			cs_augment_apply(&o->augment, o->seed, l->epoch, image, width, height, plain, changed);
-		cs_preprocess_apply(&o->preprocess, augmented ? changed : plain, pixels, o->channels,
+		cs_preprocess_pixels(&o->preprocess, augmented ? changed : plain, pixels, o->channels,
 			batch->images.data + i * pixels * o->channels);
 		batch->labels[i] = cs_dataset_label(l->data, image);
 		batch->index[i] = image;
 	}
+	if (o->preprocess.whitening)
+		cs_whitening_apply(o->preprocess.whitening, batch->count, batch->images.data);
 	return CS_OK;
 }
 
@@ -333,10 +336,12 @@ enum cs_status cs_loader_read(const struct cs_dataset *data, const int64_t *imag
 		status = cs_dataset_pixels(data, images[i], rgb, error);
 		if (status)
 			goto out;
-		cs_preprocess_apply(preprocess, rgb, pixels, channels, batch->images.data + i * pixels * channels);
+		cs_preprocess_pixels(preprocess, rgb, pixels, channels, batch->images.data + i * pixels * channels);
 		batch->labels[i] = cs_dataset_label(data, images[i]);
 		batch->index[i] = images[i];
 	}
+	if (preprocess->whitening)
+		cs_whitening_apply(preprocess->whitening, count, batch->images.data);
 	batch->count = count;
 out:
 	if (status && made)

@@ -4,6 +4,7 @@
  *
  * /convscope                  attributes version, dataset
  * /convscope/preprocess       float32: scale, mean 3, deviation 3, bgr
+ * /convscope/whitening        a group (whitening_file.c)
  * /convscope/class_ids        text
  * /convscope/class_names      text
  * /convscope/training         checkpoints only (checkpoint.c)
@@ -11,6 +12,7 @@
 #include "model/model.h"
 
 #include "core/alloc.h"
+#include "core/whitening.h"
 #include "io/archive.h"
 #include "io/file.h"
 #include "model/keras.h"
@@ -18,6 +20,7 @@
 #include "model/model_internal.h"
 #include "model/onnx.h"
 #include "model/sidecar.h"
+#include "model/whitening_file.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -91,11 +94,28 @@ enum cs_status cs_model_set_dataset(struct cs_model *model, const char *spec, st
 	return CS_OK;
 }
 
+void cs_model_set_whitening(struct cs_model *model, struct cs_whitening *whitening)
+{
+	cs_whitening_free(model->whitening);
+	model->whitening = whitening;
+	model->preprocess.whitening = whitening;
+}
+
+void cs_model_take_preprocess(struct cs_model *model, const struct cs_model *from)
+{
+	struct cs_whitening *share = cs_whitening_share(from->whitening);
+
+	model->preprocess = from->preprocess;
+	model->preprocess_known = from->preprocess_known;
+	cs_model_set_whitening(model, share);
+}
+
 void cs_model_free(struct cs_model *model)
 {
 	if (!model)
 		return;
 	cs_network_free(model->network);
+	cs_whitening_free(model->whitening);
 	free_list(model->class_ids, model->class_count);
 	free_list(model->class_names, model->class_count);
 	cs_free(model->dataset);
@@ -148,6 +168,8 @@ enum cs_status cs_model_write_own(const struct cs_model *model, struct cs_h5 *fi
 	if (!status && model->preprocess_known)
 		status = cs_h5_write_array(
 			file, "/convscope/preprocess", CS_H5_F32, CS_SHAPE(PREPROCESS_NUMBERS), numbers, error);
+	if (!status && model->whitening)
+		status = cs_whitening_write(model->whitening, file, error);
 	for (int i = 0; i < 2 && !status; i++) {
 		if (lists[i].list)
 			status = cs_h5_write_strings(file, lists[i].path, NULL, (const char *const *)lists[i].list,
@@ -258,6 +280,17 @@ static enum cs_status read_preprocess(struct cs_h5 *file, struct cs_model *model
 	return status;
 }
 
+static enum cs_status read_whitening(struct cs_h5 *file, struct cs_model *model, struct cs_error *error)
+{
+	const struct cs_shape *in = &model->network->input;
+	struct cs_whitening *whitening = NULL;
+	enum cs_status status = cs_whitening_read(file, in, &whitening, error);
+
+	if (!status && whitening)
+		cs_model_set_whitening(model, whitening);
+	return status;
+}
+
 static enum cs_status read_own(struct cs_h5 *file, struct cs_model *model, struct cs_error *error)
 {
 	char **ids = NULL, **names = NULL;
@@ -272,6 +305,8 @@ static enum cs_status read_own(struct cs_h5 *file, struct cs_model *model, struc
 			return status;
 	}
 	status = read_preprocess(file, model, error);
+	if (!status)
+		status = read_whitening(file, model, error);
 	if (!status)
 		status = read_record(file, model, error);
 	if (!status)

@@ -7,7 +7,8 @@
 
 struct cs_model {
 	struct cs_network *network; /* owned */
-	struct cs_preprocess preprocess;
+	struct cs_preprocess preprocess; /* its whitening is set by cs_model_set_whitening() alone */
+	struct cs_whitening *whitening; /* a share of its own, or NULL */
 	bool preprocess_known; /* false: the file said nothing, the default is in use */
 	bool preprocess_remembered, classes_remembered; /* said by a person (sidecar.h), not by the file */
 	int class_count;
@@ -31,6 +32,10 @@ struct cs_model_options {
 enum cs_status cs_model_new(struct cs_network *network, struct cs_model **out, struct cs_error *error);
 enum cs_status cs_model_set_classes(
 	struct cs_model *model, int count, char *const *ids, char *const *names, struct cs_error *error);
+/* Takes a share of the whitening (NULL: none any more); it must be of the network's input shape. */
+void cs_model_set_whitening(struct cs_model *model, struct cs_whitening *whitening);
+/* The pre-processing of another model of the same input shape, whitening included. */
+void cs_model_take_preprocess(struct cs_model *model, const struct cs_model *from);
 enum cs_status cs_model_set_dataset(struct cs_model *model, const char *spec, struct cs_error *error);
 void cs_model_free(struct cs_model *model);
 

@@ -406,6 +406,11 @@ enum cs_status cs_onnx_model_save(const struct cs_model *model, const char *path
 	struct export export = {.network = model->network};
 	enum cs_status status;
 
+	if (model->whitening)
+		return cs_fail(error, CS_ERR_UNSUPPORTED,
+			"cannot write '%s': this model whitens its inputs (ZCA), and an .onnx file has no place for a whitening, so that others "
+			"would feed it wrong numbers; .h5, .hdf5 and .keras keep it",
+			path);
 	export.weights = cs_calloc((size_t)model->network->layer_count * CS_MAX_PARAMS, sizeof *export.weights);
 	status = export.weights ? cs_onnx_writer_new(*model->network->name ? model->network->name : "network",
 					  CS_VERSION, OPSET, &export.writer, error)

@@ -24,7 +24,7 @@ struct cs_run_news {
 	const struct cs_epoch *finished; /* the epoch that just ended, or NULL after a batch */
 	bool best; /* it was the best so far */
 	int64_t since_best, patience;
-	const char *phase; /* "training", "validating", "measuring mean" */
+	const char *phase; /* "training", "validating", "measuring mean", "fitting whitening" */
 };
 
 /* Return false to stop as a signal would: saved, resumable. */
@@ -37,6 +37,7 @@ struct cs_run_options {
 	struct cs_schedule schedule;
 	struct cs_augment augment;
 	bool augment_val;
+	float zca; /* epsilon of a ZCA whitening that is fitted to the training split (data/whiten.h); 0: none */
 	float smoothing;
 	uint64_t seed;
 	int threads; /* 0: all */

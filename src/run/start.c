@@ -7,6 +7,7 @@
 #include "run/run_state.h"
 
 #include "core/alloc.h"
+#include "data/whiten.h"
 #include "io/file.h"
 
 #include <inttypes.h>
@@ -42,6 +43,11 @@ static enum cs_status check(const struct cs_run_options *options, const struct c
 			(double)options->smoothing);
 	if (cs_augment_check(&options->augment, error))
 		return error ? error->status : CS_ERR_ARGUMENT;
+	if (options->zca != 0 && cs_whiten_check(options->zca, error))
+		return error ? error->status : CS_ERR_ARGUMENT;
+	if (options->zca != 0 && options->fixed_preprocess)
+		return cs_fail(error, CS_ERR_ARGUMENT,
+			"zca fits a whitening anew, but this network is to keep its pre-processing (keep_preprocess): ask for one of the two");
 	if (data->split[CS_SPLIT_TRAIN].count < 1)
 		return cs_fail(error, CS_ERR_ARGUMENT, "'%s' has no training images", data->spec);
 	if (data->class_count < 2)
@@ -187,6 +193,7 @@ static enum cs_status measure(struct cs_run *run, struct cs_error *error)
 	status = cs_dataset_statistics(run->data, run->job, mean, deviation, error);
 	if (status)
 		return status;
+	cs_model_set_whitening(run->model, NULL);
 	*pre = cs_preprocess_default();
 	if (run->model->network->input.dim[2] == 1) {
 		/* Of the luma: its mean follows from the channels'; its deviation is theirs where they agree, as in grey images. */
@@ -208,6 +215,35 @@ static enum cs_status measure(struct cs_run *run, struct cs_error *error)
 		pre->deviation[k] = deviation[k] > 1e-6f ? deviation[k] : 1;
 	}
 	run->model->preprocess_known = true;
+	return CS_OK;
+}
+
+/* The whitening that was asked for, of pixels as measure() left them. */
+static enum cs_status whiten(struct cs_run *run, struct cs_error *error)
+{
+	const struct cs_shape *in = &run->model->network->input;
+	const struct cs_split *split = &run->data->split[CS_SPLIT_TRAIN];
+	struct cs_whitening *whitening = NULL;
+	struct cs_run_news news = {
+		.epochs = run->options.epochs,
+		.batches = run->batches,
+		.eta = -1,
+		.patience = run->options.patience,
+		.phase = "fitting whitening",
+	};
+	enum cs_status status;
+
+	if (run->options.watch && !run->options.watch(run->options.context, &news))
+		return cs_fail(error, CS_ERR_CANCELLED, "stopped before the first batch");
+	status = cs_whiten_fit(run->data, &run->model->preprocess, (int)in->dim[2], run->options.zca, run->job, &whitening, error);
+	if (status)
+		return status;
+	cs_model_set_whitening(run->model, whitening);
+	if (whitening->kind == CS_WHITENING_WHOLE && split->count < cs_shape_count(in))
+		cs_run_log(&run->directory, true,
+			"ZCA whitening of %" PRId64 " numbers was fitted to %" PRId64
+			" images: what none of them has is amplified %.0fx; more images or a larger zca would amplify less noise",
+			cs_shape_count(in), split->count, 1 / sqrt((double)whitening->epsilon));
 	return CS_OK;
 }
 
@@ -276,6 +312,8 @@ static enum cs_status begin(struct cs_run *run, struct cs_error *error)
 	run->progress = (struct cs_progress){.best_epoch = -1, .best_accuracy = NAN, .best_loss = NAN};
 	if (!run->options.fixed_preprocess)
 		status = measure(run, error);
+	if (!status && run->options.zca > 0)
+		status = whiten(run, error);
 	if (!status)
 		status = cs_model_set_classes(
 			model, run->data->class_count, run->data->class_ids, run->data->class_names, error);

@@ -11,6 +11,7 @@
 #include "script/value.h"
 
 #include "core/alloc.h"
+#include "core/whitening.h"
 #include "deconv/exemplars.h"
 
 #include <inttypes.h>
@@ -358,6 +359,8 @@ static enum cs_status view_places(struct viewing *v, int64_t first, int64_t coun
 
 		if (status)
 			return status;
+		if (v->model->whitening)
+			cs_whitening_undo(v->model->whitening, count, false, out.data);
 	}
 	for (int64_t i = 0; i < count; i++) {
 		const struct place *place = &v->places[first + i];

@@ -3,6 +3,7 @@
 
 #include "core/alloc.h"
 #include "core/random.h"
+#include "core/whitening.h"
 #include "script/picture.h"
 #include "script/rooms.h"
 #include "script/tensor.h"
@@ -412,7 +413,7 @@ enum cs_status cs_lua_images_fit(
 	return CS_OK;
 }
 
-/* As cs_preprocess_apply, for pixels that are not bytes. */
+/* As cs_preprocess_pixels, for pixels that are not bytes. */
 static void preprocess_numbers(
 	const struct cs_preprocess *pre, const float *pixels, int64_t count, int channels, float *out)
 {
@@ -440,6 +441,8 @@ enum cs_status cs_lua_images_read(const struct cs_lua_images *images, int64_t fi
 	if (!images->held.data)
 		return read_batch(images, first, count, channels, &model->preprocess, out, labels, error);
 	preprocess_numbers(&model->preprocess, images->held.data + first * pixels * 3, count * pixels, channels, out);
+	if (model->preprocess.whitening)
+		cs_whitening_apply(model->preprocess.whitening, count, out);
 	if (labels)
 		memcpy(labels, images->labels + first, sizeof *labels * (size_t)count);
 	return CS_OK;

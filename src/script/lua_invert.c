@@ -5,12 +5,14 @@
 #include "script/trace.h"
 #include "script/value.h"
 
+#include "core/whitening.h"
 #include "deconv/invert.h"
 
 struct inverting {
 	const struct cs_trace *trace;
 	int image, layer;
 	struct cs_solver solver;
+	const struct cs_whitening *undo; /* of a whitening network, or NULL */
 	float *out;
 	struct cs_inversion inversion;
 };
@@ -19,7 +21,11 @@ static enum cs_status invert(struct cs_job *job, void *context, struct cs_error 
 {
 	struct inverting *v = context;
 
-	return cs_invert(v->trace, v->image, v->layer, &v->solver, v->out, &v->inversion, job, error);
+	enum cs_status status = cs_invert(v->trace, v->image, v->layer, &v->solver, v->out, &v->inversion, job, error);
+
+	if (!status && v->undo)
+		cs_whitening_undo(v->undo, 1, true, v->out);
+	return status;
 }
 
 /* The layers that were solved, deepest first. */
@@ -52,13 +58,14 @@ static void push_solutions(lua_State *L, const struct inverting *v)
  * "transposed", as projections do.
  * `iterations` (30) at most a layer, `tolerance` (1e-3) of the gradient's norm, `damping` (0): above 0, faint directions of the kernel, which mostly hold
  * noise, are left out the more the larger it is (0.01 is a mild one).
+ * `whitened` (false): of a network that whitens its inputs, what it would have to be given; else the pixels that become that.
  *
  * Also returns a list with a table for each layer with a kernel, deepest first: `layer`, `iterations`, `residual` (the share of what was known
  * that is left unexplained). nil, message, code for a layer that is not there, or one on the way that cannot be inverted.
  */
 static int l_invert(lua_State *L)
 {
-	static const char *const names[] = {"image", "filter", "iterations", "tolerance", "damping", NULL};
+	static const char *const names[] = {"image", "filter", "iterations", "tolerance", "damping", "whitened", NULL};
 	static const char *const filters[] = {"least-squares", "transposed", NULL};
 	struct cs_lua_trace *trace = cs_lua_trace_check(L, 1);
 	struct inverting v = {.trace = trace->trace};
@@ -72,6 +79,7 @@ static int l_invert(lua_State *L)
 	cs_value_options(L, 3, names);
 	v.image = (int)cs_value_integer(L, 3, "image", 0, INT32_MIN, INT32_MAX);
 	cs_value_check_index(L, 3, v.image, trace->trace->count, "image");
+	v.undo = cs_value_boolean(L, 3, "whitened", false) ? NULL : trace->model->whitening;
 	v.solver.iterations = (int)cs_value_integer(L, 3, "iterations", 30, 1, 1 << 20);
 	v.solver.tolerance = cs_value_number(L, 3, "tolerance", 1e-3);
 	v.solver.damping = cs_value_number(L, 3, "damping", 0);

@@ -132,8 +132,7 @@ static int l_copy(lua_State *L)
 	if (cs_network_copy(model->network, &network, &error) || cs_model_new(network, &copy, &error))
 		return cs_value_fail(L, &error);
 	handle->object = copy;
-	copy->preprocess = model->preprocess;
-	copy->preprocess_known = model->preprocess_known;
+	cs_model_take_preprocess(copy, model);
 	if ((model->class_names &&
 		    cs_model_set_classes(copy, model->class_count, model->class_ids, model->class_names, &error)) ||
 		(model->dataset && cs_model_set_dataset(copy, model->dataset, &error)))
@@ -256,78 +255,6 @@ static int l_remember(lua_State *L)
 static int get_remembered(lua_State *L)
 {
 	lua_pushstring(L, cs_lua_network_check(L, 1)->sidecar);
-	return 1;
-}
-
-/*** net.preprocess
- * How pixels become the network's numbers: a table with `scale`, `mean` and `std` (lists of three), `bgr`, `known` (false: nothing
- * was said, pixels are divided by 255) and `remembered` (a person said it, not the file). A pixel p in 0 .. 255 becomes (p * scale - mean) / std.
- */
-static int get_preprocess(lua_State *L)
-{
-	struct cs_model *model = cs_lua_network_check(L, 1);
-
-	lua_createtable(L, 0, 5);
-	lua_pushnumber(L, (lua_Number)model->preprocess.scale);
-	lua_setfield(L, -2, "scale");
-	for (int part = 0; part < 2; part++) {
-		lua_createtable(L, 3, 0);
-		for (int i = 0; i < 3; i++) {
-			lua_pushnumber(L, (lua_Number)(part ? model->preprocess.deviation : model->preprocess.mean)[i]);
-			lua_rawseti(L, -2, i + 1);
-		}
-		lua_setfield(L, -2, part ? "std" : "mean");
-	}
-	lua_pushboolean(L, model->preprocess.bgr);
-	lua_setfield(L, -2, "bgr");
-	lua_pushboolean(L, model->preprocess_known);
-	lua_setfield(L, -2, "known");
-	lua_pushboolean(L, model->preprocess_remembered);
-	lua_setfield(L, -2, "remembered");
-	return 1;
-}
-
-static void read_three(lua_State *L, const char *key, bool divides, float out[3])
-{
-	int type = lua_getfield(L, 2, key);
-
-	for (int i = 0; i < 3 && type != LUA_TNIL; i++) {
-		int ok;
-
-		if (type == LUA_TTABLE)
-			lua_geti(L, -1, i + 1);
-		else
-			lua_pushvalue(L, -1);
-		out[i] = (float)lua_tonumberx(L, -1, &ok);
-		lua_pop(L, 1);
-		if (!ok || !isfinite(out[i]) || (divides && out[i] == 0))
-			luaL_argerror(L, 2,
-				lua_pushfstring(
-					L, "option '%s' must be a number or three%s", key, divides ? ", not 0" : ""));
-	}
-	lua_pop(L, 1);
-}
-
-/*** net:set_preprocess(options)
- * Say how pixels become the network's numbers: `scale`, `mean`, `std` (a number or three), `bgr`. What is not said stays.
- * Returns the network.
- */
-static int l_set_preprocess(lua_State *L)
-{
-	static const char *const names[] = {"scale", "mean", "std", "bgr", "known", "remembered", NULL};
-	struct cs_model *model = cs_lua_network_check(L, 1);
-	struct cs_preprocess pre = model->preprocess;
-
-	luaL_checktype(L, 2, LUA_TTABLE);
-	cs_value_options(L, 2, names);
-	pre.scale = (float)cs_value_number(L, 2, "scale", (double)pre.scale);
-	luaL_argcheck(L, pre.scale != 0 && isfinite(pre.scale), 2, "option 'scale' must not be 0");
-	read_three(L, "mean", false, pre.mean);
-	read_three(L, "std", true, pre.deviation);
-	pre.bgr = cs_value_boolean(L, 2, "bgr", pre.bgr);
-	model->preprocess = pre;
-	model->preprocess_known = model->preprocess_remembered = true;
-	lua_settop(L, 1);
 	return 1;
 }
 
@@ -650,7 +577,9 @@ static const luaL_Reg methods[] = {
 	{"copy", l_copy},
 	{"class_name", l_class_name},
 	{"set_classes", l_set_classes},
-	{"set_preprocess", l_set_preprocess},
+	{"set_preprocess", cs_lua_set_preprocess},
+	{"take_preprocess", cs_lua_take_preprocess},
+	{"unwhiten", cs_lua_unwhiten},
 	{"set_dataset", l_set_dataset},
 	{"predict", l_predict},
 	{"evaluate", l_evaluate},
@@ -661,7 +590,7 @@ static const luaL_Reg getters[] = {
 	{"classes", get_classes},
 	{"class_names", get_class_names},
 	{"class_ids", get_class_ids},
-	{"preprocess", get_preprocess},
+	{"preprocess", cs_lua_get_preprocess},
 	{"dataset", get_dataset},
 	{"path", get_path},
 	{"remembered", get_remembered},

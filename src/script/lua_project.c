@@ -5,8 +5,10 @@
 #include "script/trace.h"
 #include "script/value.h"
 
+#include "core/whitening.h"
 #include "deconv/project.h"
 
+#include <math.h>
 #include <string.h>
 
 /* A number in the table at the top of the stack; `standard` when it is not there. */
@@ -117,15 +119,40 @@ struct projecting {
 	const struct cs_target *targets;
 	int count;
 	struct cs_rule rule;
+	const struct cs_whitening *undo; /* to show pixels of a whitening network, or NULL */
 	struct cs_tensor *out;
 	struct cs_projection *infos;
 };
 
+/* From the whitened space to that of pixels; what is said of a projection's numbers follows. */
+static void unwhiten(struct projecting *p)
+{
+	int64_t size = cs_tensor_count(p->out) / p->count;
+
+	cs_whitening_undo(p->undo, p->count, false, p->out->data);
+	for (int i = 0; i < p->count; i++) {
+		const float *x = p->out->data + i * size;
+		struct cs_projection *info = &p->infos[i];
+		double square = 0;
+
+		info->min = info->max = size > 0 ? x[0] : 0;
+		for (int64_t k = 0; k < size; k++) {
+			info->min = x[k] < info->min ? x[k] : info->min;
+			info->max = x[k] > info->max ? x[k] : info->max;
+			square += (double)x[k] * (double)x[k];
+		}
+		info->norm = sqrt(square);
+	}
+}
+
 static enum cs_status project(struct cs_job *job, void *context, struct cs_error *error)
 {
 	struct projecting *p = context;
+	enum cs_status status = cs_project(p->trace, p->targets, p->count, p->rule, p->out, p->infos, job, error);
 
-	return cs_project(p->trace, p->targets, p->count, p->rule, p->out, p->infos, job, error);
+	if (!status && p->undo)
+		unwhiten(p);
+	return status;
 }
 
 /* How many targets the options at 3 ask for; *list says whether the result is a batch. */
@@ -219,6 +246,8 @@ static void read_targets(
  * `rule` ("deconvnet"): also "gradient", "guided", "none", "m", "s", "r", "mr".
  * `signal` ("value"): the activations themselves, or "one".
  * `targets`: instead of the first three, a list of tables with `image`, `feature`, and `at` or `row` and `column`.
+ * `whitened` (false): of a network that whitens its inputs, the projection as it is in the whitened space; else it is taken back to pixels
+ * (net:unwhiten), where it may reach a little beyond `top` .. `right`.
  *
  * The tables hold `silent` (the feature does not fire there: the projection is empty), `row`, `column`, `value` (the
  * activation), `min`, `max`, `norm` of the projection, and `top`, `left`, `bottom`, `right`: the part of the input it can reach.
@@ -226,7 +255,7 @@ static void read_targets(
  */
 static int l_project(lua_State *L)
 {
-	static const char *const names[] = {"feature", "image", "at", "rule", "signal", "targets", NULL};
+	static const char *const names[] = {"feature", "image", "at", "rule", "signal", "targets", "whitened", NULL};
 	static const char *const signals[] = {"value", "one", NULL};
 	struct cs_lua_trace *trace = cs_lua_trace_check(L, 1);
 	const struct cs_shape *input = &trace->model->network->input;
@@ -250,6 +279,7 @@ static int l_project(lua_State *L)
 	if (cs_rule_parse(cs_value_string(L, 3, "rule", "deconvnet"), &p.rule, &error))
 		return cs_value_fail(L, &error);
 	standard.signal = (enum cs_signal)cs_value_choice(L, 3, "signal", "value", signals);
+	p.undo = cs_value_boolean(L, 3, "whitened", false) ? NULL : trace->model->whitening;
 	standard.image = (int)cs_value_integer(L, 3, "image", 0, INT32_MIN, INT32_MAX);
 	p.count = count_targets(L, &trace->model->network->layers[standard.layer], &list);
 	luaL_argcheck(L, p.count > 0, 3, "nothing to project: the list is empty");

@@ -9,6 +9,7 @@
 #include "script/rooms.h"
 #include "script/value.h"
 
+#include "data/whiten.h"
 #include "run/run.h"
 
 #include <math.h>
@@ -195,6 +196,19 @@ static void read_augment(lua_State *L, int arg, struct cs_run_options *options)
 	lua_pop(L, 1);
 }
 
+/* `zca`: true for the usual epsilon, or the epsilon. */
+static float read_zca(lua_State *L, int arg)
+{
+	float zca = 0;
+
+	if (lua_getfield(L, arg, "zca") == LUA_TBOOLEAN)
+		zca = lua_toboolean(L, -1) ? CS_WHITEN_EPSILON : 0;
+	else
+		zca = (float)cs_value_number(L, arg, "zca", 0);
+	lua_pop(L, 1);
+	return zca;
+}
+
 /* A function, or nil; left on the stack. */
 static int push_callback(lua_State *L, int arg, const char *key)
 {
@@ -235,7 +249,7 @@ static int l_train(lua_State *L)
 {
 	static const char *const names[] = {"out", "epochs", "batch", "patience", "optimizer", "schedule", "augment",
 		"smoothing", "seed", "threads", "overwrite", "keep_preprocess", "checkpoint_seconds", "config",
-		"precision", "resume", "on_batch", "on_epoch", NULL};
+		"precision", "resume", "zca", "on_batch", "on_epoch", NULL};
 	struct cs_model *model = cs_lua_network_check(L, 1);
 	struct cs_dataset *data = cs_handle_check(L, 2, &cs_lua_dataset_type);
 	struct cs_run_options options = cs_run_options_default();
@@ -272,6 +286,7 @@ static int l_train(lua_State *L)
 	read_optimizer(L, 3, &options.optimizer);
 	read_schedule(L, 3, &options.schedule);
 	read_augment(L, 3, &options);
+	options.zca = read_zca(L, 3);
 	watching.on_batch = push_callback(L, 3, "on_batch");
 	watching.on_epoch = push_callback(L, 3, "on_epoch");
 	lua_pushnil(L);

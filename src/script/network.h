@@ -19,6 +19,12 @@ int cs_lua_network_layer(lua_State *L, int arg, const struct cs_model *model, st
 /* The layer of that name or word, or -1 with the names there are. */
 int cs_lua_network_find(const struct cs_network *network, const char *name, struct cs_error *error);
 
+/* Its methods that are about pre-processing (lua_preprocess.c). */
+int cs_lua_get_preprocess(lua_State *L);
+int cs_lua_set_preprocess(lua_State *L);
+int cs_lua_take_preprocess(lua_State *L);
+int cs_lua_unwhiten(lua_State *L);
+
 /* What a network is given: at `arg` images, a tensor [n,h,w,c] (or one image [h,w,c]) in the network's own numbers, a picture
  * or a list of pictures (fitted to the network's size). Becomes `images` or `tensor`. Raises for other values. */
 struct cs_lua_images;

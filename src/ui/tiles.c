@@ -2,6 +2,7 @@
 #include "ui/tiles.h"
 
 #include "core/alloc.h"
+#include "core/whitening.h"
 #include "deconv/patch.h"
 #include "ui/clock.h"
 
@@ -186,6 +187,8 @@ static enum cs_status make_projection(const struct errand *errand, struct cs_til
 		status = cs_tensor_init(&out, CS_SHAPE(1, input->dim[0], input->dim[1], input->dim[2]), &tile->error);
 	if (!status)
 		status = cs_project(pass->trace, &target, 1, rule, &out, &tile->found, job, &tile->error);
+	if (!status && errand->opened->model->whitening)
+		cs_whitening_undo(errand->opened->model->whitening, 1, false, out.data);
 	if (!status)
 		status = crop(errand, tile, out.data);
 	cs_tensor_fini(&out);

@@ -32,6 +32,34 @@ describe("training", function()
     assert.is_true(net.preprocess.known)
   end)
 
+  it("whitens what the network sees, goes on whitened, and shows projections without it", function()
+    local net, out = helper.network(cs), helper.directory() .. "/white"
+    local whole, part = helper.network(cs), nil
+    assert(cs.train(whole, data, { epochs = 2, zca = true }))
+    assert.same({ kind = "whole", epsilon = whole.preprocess.whitening.epsilon }, whole.preprocess.whitening)
+    cs.train(net, data, { epochs = 2, zca = true, out = out, on_epoch = function() return false end })
+    part = assert(cs.load(out .. "/last.hdf5"))
+    assert(cs.train(part, data, { epochs = 2, zca = true, out = out, resume = true }))
+    assert.is_true(part:weights("conv2") == whole:weights("conv2"))
+    local images = data.test:images(0, 4)
+    assert.is_true(part:predict(images) == assert(cs.load(out .. "/last.hdf5")):predict(images))
+    local trace <close> = whole:trace(images)
+    local plain = net:copy():take_preprocess(whole)
+    assert.is_true(plain:trace(images):input() == trace:input())
+    -- back to pixels as they were normalised
+    local pre, pixels = whole.preprocess, images:pixels()
+    local expected = (pixels * pre.scale - cs.tensor(pre.mean)) / cs.tensor(pre.std)
+    assert.is_true((whole:unwhiten(trace:input()) - expected):abs():max() < 0.01)
+    local shown, raw = cs.project(trace, "conv2", { feature = 1 }), cs.project(trace, "conv2", { feature = 1, whitened = true })
+    assert.is_true((whole:unwhiten(raw, { mean = false }) - shown):abs():max() <= 1e-5 * shown:abs():max())
+    assert.is_true((raw - shown):abs():max() > 0)
+    local none, message = cs.train(part, data, { epochs = 1, zca = true, keep_preprocess = true })
+    assert.is_nil(none)
+    assert.matches("keep_preprocess", message)
+    none, message = cs.train(part, data, { epochs = 1, zca = -1 })
+    assert.matches("zca is %-1", message)
+  end)
+
   it("gives the same weights for the same seed, whatever the threads", function()
     local weights = {}
     for i, threads in ipairs { 1, 2, 4 } do

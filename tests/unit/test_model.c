@@ -80,7 +80,7 @@ static void what_a_model_knows_comes_back(void **state)
 	struct cs_error error;
 
 	(void)state;
-	model->preprocess = (struct cs_preprocess){0x1.010102p-8f, {0.1f, 0.2f, 0.3f}, {0.9f, 1.1f, 1.3f}, true};
+	model->preprocess = (struct cs_preprocess){.scale = 0x1.010102p-8f, .mean = {0.1f, 0.2f, 0.3f}, .deviation = {0.9f, 1.1f, 1.3f}, .bgr = true};
 	model->preprocess_known = true;
 	snprintf(model->network->name, sizeof model->network->name, "seed");
 	assert_int_equal(cs_model_set_classes(model, 3, ids, names, &error), CS_OK);

@@ -1163,7 +1163,7 @@ static void a_round_trip_keeps_what_the_model_knows(void **state)
 	made = model_of(CS_SHAPE(4, 5, 3), s, 2);
 	assert_int_equal(cs_model_set_classes(made, 2, ids, names, &error), CS_OK);
 	assert_int_equal(cs_model_set_dataset(made, "shapes:count=5", &error), CS_OK);
-	made->preprocess = (struct cs_preprocess){1 / 255.f, {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}, true};
+	made->preprocess = (struct cs_preprocess){.scale = 1 / 255.f, .mean = {0.485f, 0.456f, 0.406f}, .deviation = {0.229f, 0.224f, 0.225f}, .bgr = true};
 	made->preprocess_known = true;
 	assert_int_equal(cs_model_write(made, path, &error), CS_OK);
 	assert_int_equal(cs_model_load(path, NULL, &back, &error), CS_OK);

@@ -47,7 +47,7 @@ return {
     for rule in opt.rules:gmatch "[^,%s]+" do rules[#rules + 1] = rule end
     looking.batches(images, 16, function(some, first)
       local trace <close> = looking.must(net:trace(some))
-      local picture = cs.measure.standardise(trace:input())
+      local picture = cs.measure.standardise(net:unwhiten(trace:input()))
       for i, layer in ipairs(layers) do
         job:progress((first + some.count * (i - 1) / #layers) / images.count, layer.name)
         local strongest = {} -- in each image the feature that fires most

@@ -39,7 +39,7 @@ end
 local function untrained(net, seed)
   local list = {}
   for i, layer in ipairs(net.layers) do list[i] = layer.spec end
-  return looking.must(cs.network { input = net.input, layers = list, seed = seed + 1 })
+  return looking.must(cs.network { input = net.input, layers = list, seed = seed + 1 }):take_preprocess(net)
 end
 
 -- Pictures that a class score likes: gradient ascent from grey with decay; probabilities reached.
@@ -50,7 +50,7 @@ local function class_models(job, net, classes, opt)
   for step = 1, opt.ascent do
     job:progress(nil, ("class models: step %d of %d"):format(step, opt.ascent))
     local trace <close> = looking.must(net:trace(x))
-    local gradient = looking.must(cs.project(trace, last.index, { targets = targets, rule = "gradient", signal = "one" }))
+    local gradient = looking.must(cs.project(trace, last.index, { targets = targets, rule = "gradient", signal = "one", whitened = true }))
     for k = 0, #classes - 1 do
       local size = gradient[k]:norm()
       x[k] = x[k] * (1 - opt.decay) + (size > 0 and gradient[k] * (opt.rate / size) or 0)
@@ -68,7 +68,7 @@ return {
     local words = opt.ways == "all" and table.concat(cs.rules, ",") .. ",least-squares,damped,transposed" or opt.ways
     for word in words:gmatch "[^,%s]+" do ways[#ways + 1] = word end
     local found, random, shown = looking.gathering(opt.seed), untrained(net, opt.seed), {}
-    local pictures = cs.measure.standardise(net:trace(images):input())
+    local pictures = cs.measure.standardise(net:unwhiten(net:trace(images):input()))
     for i, layer in ipairs(layers) do
       local trace <close> = looking.must(net:trace(images))
       local null <close> = looking.must(random:trace(trace:input()))
@@ -111,7 +111,7 @@ return {
     for class = 0, math.min(opt.classes, net.classes) - 1 do classes[#classes + 1] = class end
     if #classes > 0 and #net.output == 1 then
       local models, reached = class_models(job, net, classes, opt)
-      result:mosaic("class models", models, 3)
+      result:mosaic("class models", net:unwhiten(models), 3)
       for k, class in ipairs(classes) do
         local p = reached[{ k - 1, class }]
         result:add("network", "class model", net:class_name(class), p, p, p)

@@ -54,7 +54,7 @@ return {
     local grids, spectra, strongest, shown, pictures = {}, {}, {}, {}, {}
     looking.batches(images, 16, function(some, first)
       local trace <close> = looking.must(net:trace(some))
-      pictures[#pictures + 1] = cs.measure.radial(cs.measure.power(trace:input()), BINS)
+      pictures[#pictures + 1] = cs.measure.radial(cs.measure.power(net:unwhiten(trace:input())), BINS)
       for i, layer in ipairs(layers) do
         job:progress((first + some.count * (i - 1) / #layers) / images.count, layer.name)
         local targets = {}

@@ -77,6 +77,9 @@ local function pixels(net)
   if three(pre.mean) ~= "0" then line = line .. ", minus " .. three(pre.mean) end
   if three(pre.std) ~= "1" then line = line .. ", divided by " .. three(pre.std) end
   if pre.bgr then line = line .. ", as B, G, R" end
+  if pre.whitening then
+    line = line .. (", whitened (ZCA, %s, epsilon %.3g)"):format(pre.whitening.kind == "whole" and "whole images" or "a filter", pre.whitening.epsilon)
+  end
   return line .. (pre.remembered and " (as was said)" or pre.known and "" or " (nothing is said; --scale, --mean, --std, --bgr say otherwise)")
 end
 

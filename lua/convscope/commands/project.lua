@@ -148,7 +148,13 @@ return {
     local list = feature == "all"
     local picture = cli.check(picture_of(args, seen, list, net))
     if args.output then cli.check(picture:save(args.output, notes(args, layer, found))) end
-    if args.raw then write_raw(args.raw, seen, found, list) end
+    if args.raw then
+      local raw, about = seen, found
+      if net.preprocess.whitening then
+        raw, about = cli.check(cs.project(trace, layer.index, { feature = feature, at = at, rule = args.rule, signal = args.signal, whitened = true }))
+      end
+      write_raw(args.raw, raw, about, list)
+    end
     if args.json then
       return cli.json({ layer = layer.name, rule = args.rule, signal = args.signal, found = list and found or { found } })
     end
@@ -156,6 +162,6 @@ return {
     if args.show then cli.check(picture:show(args.graphics)) end
     cli.print(line)
     if args.output then cli.print("wrote " .. args.output) end
-    if args.raw then cli.print("wrote " .. args.raw) end
+    if args.raw then cli.print("wrote " .. args.raw .. (net.preprocess.whitening and " (in the network's whitened space; the picture is not)" or "")) end
   end,
 }

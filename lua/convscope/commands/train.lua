@@ -10,7 +10,7 @@ local schedule_keys = { warmup = "warmup", schedule_factor = "factor", schedule_
   schedule_peak = "peak_at", schedule_start = "start" }
 local augment_keys = { flip = true, flip_vertical = true, shift = true, rotate = true, crop = true, brightness = true, contrast = true,
   saturation = true, hue = true, cutout = true, augment_val = "val" }
-local plain_keys = { patience = true, smoothing = true, checkpoint_seconds = true, keep_preprocess = true }
+local plain_keys = { patience = true, smoothing = true, checkpoint_seconds = true, keep_preprocess = true, zca = true }
 
 local function copy(value)
   if type(value) ~= "table" then return value end
@@ -24,11 +24,11 @@ local augment_words = { flip = true, flip_vertical = true, val = true }
 local augment_numbers = { shift = 4, rotate = 180, crop = 0.5, brightness = 0.4, contrast = 0.4, saturation = 0.4, hue = 20, cutout = 16,
   jitter = 0.4 }
 local augment_help = "none, or some of flip, flip_vertical, shift=PIXELS, rotate=DEGREES, crop=SHARE, jitter=X (brightness=X, contrast=X, "
-  .. "saturation=X), hue=DEGREES, cutout=PIXELS, val (validation images too)"
+  .. "saturation=X), hue=DEGREES, cutout=PIXELS, zca[=EPSILON] (whiten, fitted to the training images), val (validation images too)"
 
--- "flip,shift=4" (or "none") as cs.train takes it.
+-- "flip,shift=4" (or "none") as cs.train takes it, and `zca`.
 local function augmentation(text)
-  local out = {}
+  local out, zca = {}, nil
   if text == "none" then return out end
   for word in text:gmatch "[^,]+" do
     local key, value = word:match "^([%w_]+)=?(.*)$"
@@ -39,6 +39,9 @@ local function augmentation(text)
     end
     if augment_words[key] and value == "" then
       out[key] = true
+    elseif key == "zca" then
+      zca = value == "" or tonumber(value)
+      if not zca then cli.usage("--augment %s: expected zca or zca=EPSILON", word) end
     elseif key == "jitter" then
       out.brightness, out.contrast, out.saturation = number, number, number
     elseif number then
@@ -47,7 +50,7 @@ local function augmentation(text)
       cli.usage("--augment %s: expected %s", word, augment_help)
     end
   end
-  return out
+  return out, zca
 end
 
 -- Training options: the preset's advice, then what the command line says.
@@ -66,7 +69,7 @@ local function training_options(args, advice, settings)
   if args.rate then out.optimizer.rate = args.rate end
   if args.schedule and args.schedule ~= (out.schedule or {}).kind then out.schedule = { kind = args.schedule } end
   out.schedule = out.schedule or { kind = "constant" }
-  if args.augment then out.augment = augmentation(args.augment) end
+  if args.augment then out.augment, out.zca = augmentation(args.augment) end
   for _, key in ipairs { "epochs", "batch", "seed", "precision" } do
     if args[key] then out[key] = args[key] end
   end
