@@ -98,9 +98,11 @@ static void conclude(struct browser *browser)
 	}
 }
 
+/* What is typed or pointed at on the way out means nothing any more: there may be no screen left. */
 static void take_key(struct browser *browser, int key)
 {
-	cs_chrome_key(&browser->session, key);
+	if (!browser->session.quit)
+		cs_chrome_key(&browser->session, key);
 }
 
 /* Cursor keys as a terminal sends them that was not told of application mode, or does not heed it. */
@@ -129,7 +131,8 @@ static bool take_mouse(struct browser *browser, const struct cs_reply *reply)
 	}
 	if ((reply->kind != 'M' && reply->kind != 'm') || sscanf(reply->text, "<%d;%d;%d", &button, &column, &row) != 3)
 		return false;
-	cs_chrome_point(&browser->session, button, row - 1, column - 1, reply->kind == 'm');
+	if (!browser->session.quit)
+		cs_chrome_point(&browser->session, button, row - 1, column - 1, reply->kind == 'm');
 	return true;
 }
 
@@ -181,8 +184,7 @@ static void take_character(struct browser *browser, unsigned character)
 		break;
 	case CS_REPLY_WAS_ESC:
 		take_key(browser, 27);
-		if (!browser->session.quit)
-			take_key(browser, (int)character);
+		take_key(browser, (int)character);
 		break;
 	case CS_REPLY_IS_MORE:
 		browser->replies_since = cs_ui_clock();
@@ -205,8 +207,7 @@ static void read_keys(struct browser *browser)
 		}
 	}
 	/* ncurses has waited 25 ms for what follows an escape: nothing did, so it was the key. */
-	if (!browser->session.quit &&
-		cs_replies_silence(&browser->replies, cs_ui_clock() - browser->replies_since > UNFINISHED))
+	if (cs_replies_silence(&browser->replies, cs_ui_clock() - browser->replies_since > UNFINISHED))
 		take_key(browser, 27);
 }
 

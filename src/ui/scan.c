@@ -120,14 +120,12 @@ static enum cs_status work(struct cs_job *job, void *context, struct cs_error *e
 
 	if (!latest)
 		return cs_fail_memory(error, "exemplars");
-
 	cs_job_progress(job, 0, "looking for exemplars");
 	setpriority(PRIO_PROCESS, (id_t)gettid(), NICE); /* the pool's threads inherit it */
 	status = cs_workers_new(scan->opened->threads, &workers, error);
-	if (status)
-		return status;
-	status = cs_pass_new(scan->opened->model->network, scan->depth,
-		batch_size(scan->opened->model->network, cs_workers_count(workers)), workers, &pass, error);
+	if (!status)
+		status = cs_pass_new(scan->opened->model->network, scan->depth,
+			batch_size(scan->opened->model->network, cs_workers_count(workers)), workers, &pass, error);
 	for (int64_t first = 0; !status && first < scan->total; first += pass->capacity) {
 		int count = (int)(scan->total - first < pass->capacity ? scan->total - first : pass->capacity);
 

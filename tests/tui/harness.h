@@ -5,6 +5,9 @@
  * held back until the test lets the answers go. It knows which cells of a picture were written over later: a picture is whole as
  * long as nothing was.
  *
+ * The child's standard error is a file of the harness's own, printed when the child ends badly: a sanitizer's report ends a program
+ * without a word on its terminal.
+ *
  * Everything is static: each test program includes this file once.
  */
 #ifndef CS_TESTS_TUI_HARNESS_H
@@ -45,6 +48,7 @@ struct shown {
 /* What kind of terminal to be. Zero is a UTF-8 xterm-256color of 80x24 without sixel. */
 struct terminal_kind {
 	bool sixel, silent_size, no_utf8, hold_answers;
+	bool stderr_too; /* standard error is the terminal as well, as in life */
 	const char *term; /* NULL: xterm-256color */
 	int rows, columns;
 };
@@ -65,6 +69,7 @@ struct harness {
 	struct shown pictures[HARNESS_PICTURES];
 	int picture_count;
 	long pictures_seen, bytes_seen;
+	FILE *said; /* what the child wrote to standard error; NULL: that is the terminal */
 	bool alternate; /* the alternate screen is on: the program has taken the terminal */
 	bool ended;
 };
@@ -306,6 +311,21 @@ static inline void harness_print(struct harness *h)
 		fprintf(stderr, "|%s\n", harness_row(h, row));
 }
 
+/* Everything that may tell why the child ended as it did. */
+static inline void harness_explain(struct harness *h)
+{
+	char line[512];
+
+	fprintf(stderr, "on its screen:\n");
+	harness_print(h);
+	if (!h->said)
+		return;
+	fprintf(stderr, "on its standard error:\n");
+	rewind(h->said);
+	while (fgets(line, sizeof line, h->said))
+		fputs(line, stderr);
+}
+
 /* Wait until a text stands on the screen; prints the screen and returns false when it does not come. */
 static inline bool harness_wait(struct harness *h, const char *text, double seconds)
 {
@@ -315,8 +335,9 @@ static inline bool harness_wait(struct harness *h, const char *text, double seco
 		if (harness_now() > end || !harness_pump(h, 20)) {
 			if (h->ended && harness_has(h, text))
 				return true;
-			fprintf(stderr, "'%s' did not come up within %.0f s; on the screen:\n", text, seconds);
-			harness_print(h);
+			fprintf(stderr, "'%s' did not come up within %.0f s%s\n", text, seconds,
+				h->ended ? ", the program has ended" : "");
+			harness_explain(h);
 			return false;
 		}
 	}
@@ -429,17 +450,21 @@ static inline void harness_start(struct harness *h, struct terminal_kind kind, i
 	vterm_screen_set_callbacks(h->screen, &callbacks, h);
 	vterm_screen_enable_altscreen(h->screen, 1);
 	vterm_screen_reset(h->screen, 1);
+	h->said = kind.stderr_too ? NULL : tmpfile();
 	fflush(NULL);
 	h->child = forkpty(&h->master, NULL, NULL, &size);
 	if (h->child == 0) {
 		for (int i = 1; i < NSIG; i++)
 			signal(i, SIG_DFL); /* cmocka's handlers would go on with its tests in the child */
 		harness_environment(&kind);
+		if (h->said)
+			dup2(fileno(h->said), 2);
 		exit(run(context));
 	}
 }
 
-/* Wait for the child to end by itself; its exit code, 128 + signal, or -1 when it has not ended after `seconds`. */
+/* Wait for the child to end by itself; its exit code, 128 + signal, or -1 when it has not ended after `seconds`. Anything but 0 is
+ * explained. */
 static inline int harness_end(struct harness *h, double seconds)
 {
 	double end = harness_now() + seconds;
@@ -450,12 +475,20 @@ static inline int harness_end(struct harness *h, double seconds)
 		if (!harness_pump(h, 20))
 			usleep(10000);
 	}
-	if (gone == 0)
+	if (gone == 0) {
+		fprintf(stderr, "the program has not ended within %.0f s\n", seconds);
+		harness_explain(h);
 		return -1;
+	}
 	h->child = 0;
 	while (harness_pump(h, 50))
 		;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	if (status) {
+		fprintf(stderr, "the program ended with %d\n", status);
+		harness_explain(h);
+	}
+	return status;
 }
 
 static inline void harness_close(struct harness *h)
@@ -465,6 +498,8 @@ static inline void harness_close(struct harness *h)
 		waitpid(h->child, NULL, 0);
 	}
 	close(h->master);
+	if (h->said)
+		fclose(h->said);
 	for (int i = 0; i < h->picture_count; i++) {
 		free(h->pictures[i].rgb);
 		free(h->pictures[i].kept);

@@ -106,6 +106,7 @@ static void a_monkey_finds_nothing(void **state)
 	unsigned seed = from ? (unsigned)atoi(from) : 4711;
 
 	(void)state;
+	print_message("seed %u\n", seed);
 	while (harness_now() < end && pressed < most) {
 		struct terminal_kind kind = {.sixel = rand_r(&seed) % 2,
 			.rows = 5 + rand_r(&seed) % 50,

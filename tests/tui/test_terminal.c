@@ -29,12 +29,12 @@ static void quit(void)
 static void terminals_that_cannot_do_it_are_refused_in_one_line(void **state)
 {
 	(void)state;
-	start((struct terminal_kind){.term = "dumb", .columns = 200});
+	start((struct terminal_kind){.term = "dumb", .columns = 200, .stderr_too = true});
 	assert_int_equal(harness_end(&h, 10), 1);
 	assert_true(harness_has(&h, "convscope: the terminal 'dumb' cannot place the cursor"));
 	assert_false(h.alternate);
 	harness_close(&h);
-	start((struct terminal_kind){.term = "no-such-terminal", .columns = 200});
+	start((struct terminal_kind){.term = "no-such-terminal", .columns = 200, .stderr_too = true});
 	assert_int_equal(harness_end(&h, 10), 1);
 	assert_true(harness_has(&h, "the terminal 'no-such-terminal' is not known here"));
 	harness_close(&h);
@@ -66,7 +66,8 @@ static void without_a_terminal_it_says_what_to_use_instead(void **state)
 static void nothing_to_browse_is_said_before_the_screen_is_taken(void **state)
 {
 	(void)state;
-	harness_start(&h, (struct terminal_kind){.columns = 200}, tiny_browse, (char[]){"runs/nonesuch"});
+	harness_start(
+		&h, (struct terminal_kind){.columns = 200, .stderr_too = true}, tiny_browse, (char[]){"runs/nonesuch"});
 	assert_int_equal(harness_end(&h, 10), 1);
 	assert_true(harness_has(&h, "convscope: "));
 	assert_true(harness_has(&h, "nonesuch"));
@@ -99,7 +100,7 @@ static void a_crash_restores_the_terminal_too(void **state)
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		start((struct terminal_kind){0});
+		start((struct terminal_kind){.stderr_too = i == 0});
 		expect("network  tiny");
 		assert_true(h.alternate);
 		kill(h.child, signals[i]);
@@ -144,6 +145,21 @@ static void continuing_paints_the_screen_again(void **state)
 	quit();
 }
 
+static void what_is_pointed_at_on_the_way_out_means_nothing(void **state)
+{
+	static const char *const late[] = {"q\033[<0;12;5M", "q\033[A", "q\033[M !!", "Q\033[<64;5;5M"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof late / sizeof *late; i++) {
+		start((struct terminal_kind){.sixel = true, .hold_answers = true}); /* it waits for them before it goes */
+		expect("network  tiny");
+		harness_keys(&h, late[i]);
+		assert_int_equal(harness_end(&h, 10), 0);
+		assert_false(h.alternate);
+		harness_close(&h);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -154,6 +170,7 @@ int main(void)
 		cmocka_unit_test(a_crash_restores_the_terminal_too),
 		cmocka_unit_test(a_terminal_that_goes_away_ends_it),
 		cmocka_unit_test(continuing_paints_the_screen_again),
+		cmocka_unit_test(what_is_pointed_at_on_the_way_out_means_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, tiny_set_up, tiny_tear_down);
