@@ -33,6 +33,25 @@ function files.find(kind, name)
   end
 end
 
+-- What a file returns, for files that people write: nil and one line when it cannot be read, is no Lua or fails where it runs.
+function files.load(path)
+  local chunk, message = loadfile(path)
+  if not chunk then return nil, message, system.exists(path) and "format" or "not_found" end
+  local value, problem = files.guarded(path, chunk)
+  if value == nil then return nil, problem or ("'%s' returns nothing"):format(path), "format" end
+  return value
+end
+
+-- f(...), a function of such a file: its first result, or nil and one line that names the file. What interrupts goes on.
+function files.guarded(path, f, ...)
+  local ok, value = pcall(f, ...)
+  if ok then return value end
+  if type(value) ~= "string" then return nil, ("'%s' failed with a %s for an error"):format(path, type(value)) end
+  if value:find "interrupted by SIG" or value:find "stopped by SIG" then error(value, 0) end
+  value = value:match "^[^\n]*"
+  return nil, value:find(path, 1, true) and value or ("'%s': %s"):format(path, value)
+end
+
 -- All of a kind: a list of { name, path }, in alphabetical order; the user's own stand for the library's of the same name.
 function files.all(kind)
   local out, seen = {}, {}

@@ -17,19 +17,16 @@ function presets.list()
   return out
 end
 
+-- Its path, and what it returns; or its path, nil, message, code.
 local function load_preset(name)
-  if name:find("%.lua$") then
-    local chunk, message = loadfile(name)
-    if not chunk then return nil, message, "not_found" end
-    return chunk()
-  end
+  if name:find("%.lua$") then return name, files.load(name) end
   local path = files.find("models", name)
   if not path then
     local names = {}
     for _, found in ipairs(files.all("models")) do names[#names + 1] = found.name end
-    return nil, ("no preset '%s': there are %s; or a file, NAME.lua"):format(name, table.concat(names, ", ")), "not_found"
+    return name, nil, ("no preset '%s': there are %s; or a file, NAME.lua"):format(name, table.concat(names, ", ")), "not_found"
   end
-  return dofile(path)
+  return path, files.load(path)
 end
 
 --- cs.preset(name[, options])
@@ -38,14 +35,20 @@ end
 -- (its `options`). nil, message, code when there is no such preset or its layers do not fit.
 --
 -- A preset is a Lua file that returns a table with `title`, `network` (a function of the options, with `input` and `classes` filled in, that returns
--- what cs.network takes), and where wanted `options` (names and defaults), `training` (options of cs.train that suit it) and `size`.
+-- what cs.network takes), and where wanted `options` (names and defaults), `training` (options of cs.train that suit it) and `size`. A file that fails
+-- gives one line that says where.
 function presets.build(name, options)
   options = options or {}
-  local preset, message, code = load_preset(name)
-  if not preset then return nil, message, code end
+  local path, preset, message, code = load_preset(name)
+  if preset == nil then return nil, message, code end
   if type(preset) == "function" then preset = { network = preset } end
   if type(preset) ~= "table" or type(preset.network) ~= "function" then
     return nil, ("'%s' must return a table with a function 'network'"):format(name), "format"
+  end
+  for key, kind in pairs { options = "table", training = "table", size = "number" } do
+    if preset[key] ~= nil and type(preset[key]) ~= kind then
+      return nil, ("'%s': `%s` is a %s; expected a %s"):format(name, key, type(preset[key]), kind), "format"
+    end
   end
   local known = { classes = true, size = true, input = true, seed = true }
   local given = {}
@@ -67,13 +70,18 @@ function presets.build(name, options)
     local size = given.size or preset.size or 64
     given.input = { size, size, 3 }
   end
-  local spec = preset.network(given)
+  local spec, problem = files.guarded(path, preset.network, given)
+  if problem then return nil, problem, "format" end
   if type(spec) ~= "table" then return nil, ("'%s': network() must return a table of layers"):format(name), "format" end
   spec.input = spec.input or given.input
   spec.seed = options.seed or spec.seed or 0
   spec.name = spec.name or name:match("([^/]+)%.lua$") or name
   local net
-  net, message, code = cs.network(spec)
+  net, problem = files.guarded(path, function()
+    net, message, code = cs.network(spec)
+    return net or false
+  end)
+  if problem then return nil, problem, "format" end
   if not net then return nil, ("preset %s: %s"):format(name, message), code end
   return net, preset
 end

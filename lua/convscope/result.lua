@@ -283,7 +283,11 @@ function result.analysis(name, net, data, options)
     for _, found in ipairs(files.all "analyses") do names[#names + 1] = found.name end
     return nil, ("no analysis '%s': there are %s"):format(name, table.concat(names, ", ")), "not_found"
   end
-  local analysis, given, names = dofile(path), {}, {}
+  local analysis, problem = files.load(path)
+  if type(analysis) ~= "table" or type(analysis.run) ~= "function" then
+    return nil, problem or ("'%s' returns no table with a function `run`"):format(path), "format"
+  end
+  local given, names = {}, {}
   for key, value in pairs(analysis.options or {}) do
     given[key] = value
     names[#names + 1] = key

@@ -359,6 +359,48 @@ describe("with a trained run", function()
     assert.matches("no preset 'nothing%-like%-this': there are", err)
   end)
 
+  it("info has the paper's networks in the form of its Table 1", function()
+    local seed, strided = helper.json("info", "seed", "--json").table1, helper.json("info", "seed-strided", "--json").table1
+    assert.same({ "Conv. 1", "Conv. 2", "Conv. 3", "Dense 4" }, { seed[1].layer, seed[2].layer, seed[3].layer, seed[4].layer })
+    assert.same({ { 60, 60 }, { 20, 20 }, 3, 1 }, { seed[1].output, seed[1].behind, seed[1].pool, seed[1].stride })
+    assert.same({ "output", "behind", "behind", "output" }, { seed[1].meets, seed[2].meets, seed[3].meets, seed[4].meets })
+    assert.same({ 3, { 3, 3 }, 128 }, { seed[1].paper.stride, seed[3].paper.output, seed[3].paper.size })
+    assert.same({ 3, { 20, 20 }, "none" }, { strided[1].stride, strided[1].output, strided[1].meets })
+    assert.equal(2 + 1, #helper.json("info", "pyramid2-512", "--json").table1)
+    assert.is_nil(helper.json("info", "demo", "--json").table1)
+    assert.matches("Conv%. 2  3 x 3   1       256         18 x 18  2     9 x 9      | 3 x 3", helper.ok("info", "seed"))
+  end)
+
+  it("a model file that is broken gives one line that says where, whatever is asked of it", function()
+    local directory = helper.directory()
+    local broken = {
+      { "return { network = function() return { nothing.there { 3 } } end }", "broken%.lua:1: attempt to index a nil value %(global 'nothing'%)" },
+      { "error 'not today'", "broken%.lua:1: not today" },
+      { "return { network = ", "broken%.lua:1: unexpected symbol" },
+      { "return 7", "must return a table with a function 'network'" },
+      { "return { options = 7, network = function() return {} end }", "`options` is a number; expected a table" },
+      { "return { network = function() return { 7 } end }", "broken%.lua" },
+      { "return { network = function() error {} end }", "broken%.lua" },
+    }
+    local path = directory .. "/broken.lua"
+    for k, one in ipairs(broken) do
+      helper.write(path, one[1])
+      for _, words in ipairs { { "info" }, { "bench", "--rounds", "1" }, { "train", "-o", directory .. "/run", "-m" },
+        k == 1 and { "tune", "-o", directory .. "/tune", "--vary", "rate=0.1,0.2", "-m" } or nil,
+        k == 1 and { "evolution", "-o", directory .. "/evolution", "-m" } or nil } do
+        words[#words + 1] = path
+        local code, out, err = helper.run(table.unpack(words))
+        assert.equal(1, code)
+        assert.equal("", out)
+        assert.matches("^convscope: [^\n]+\n$", err, words[1] .. " " .. k)
+        assert.matches(one[2], err)
+      end
+    end
+    assert.is_false(helper.exists(directory .. "/run"))
+    helper.write(path, "local cs = require 'convscope' return { network = function(o) return { cs.dense { o.classes } } end }")
+    assert.equal(192 * 5 + 5, helper.json("info", path, "--size", "8", "--classes", "5", "--json").parameters)
+  end)
+
   it("data tells and exports", function()
     local info = json("data", "info", helper.spec, "--json")
     assert.equal(400, info.images)

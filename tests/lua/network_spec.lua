@@ -234,7 +234,7 @@ describe("a preset", function()
       assert.not_equal("", preset.title)
     end
     for _, name in ipairs { "seed", "seed-strided", "seed-same", "seed-tanh", "seed-sigmoid", "seed-bn", "pyramid2-256", "pyramid2-512",
-      "pyramid3-1024", "vgg16", "demo" } do
+      "pyramid3-1024", "simpnet", "vgg16", "demo" } do
       assert.is_true(names[name], name)
     end
   end)
@@ -252,6 +252,8 @@ describe("a preset", function()
   end)
 
   it("vgg16 has 40,708,104 parameters at 64x64 with 200 classes", function()
+    local simple <close> = assert(cs.preset("simpnet", { classes = 200 }))
+    assert.is_true(simple.parameters <= 2e6 and simple.macs <= 0.54e9)
     local net <close> = assert(cs.preset("vgg16", { classes = 200 }))
     assert.equal(40708104, net.parameters)
   end)

@@ -2,21 +2,26 @@
 local cs = require "convscope"
 local cli = require "convscope.commandline"
 local common = require "convscope.common"
+local table1 = require "convscope.table1"
 
+-- The network, and the preset that it is of, where that is one of the paper's.
 local function find_network(args)
-  local found, message, code = cs.find_model(args.model)
+  local found, message, code
+  if args.model:find "%.lua$" then code = "not_found" else found, message, code = cs.find_model(args.model) end
   if found then
     if math.tointeger(tonumber(args.classes)) then args.classes = nil end -- a number is a preset's
-    return common.load_model(args, true)
+    local net = common.load_model(args, true)
+    local _, preset = cs.preset(net.name)
+    return net, type(preset) == "table" and preset or nil
   end
   if code ~= "not_found" or (args.model:find "[/.]" and not args.model:find "%.lua$") then cli.fail("%s", message) end
   -- Not a model: a preset, then, as it would be trained on a data set of so many classes.
-  local preset, problem, word = cs.preset(args.model, {
+  local net, preset, word = cs.preset(args.model, {
     classes = math.tointeger(tonumber(args.classes or 200)) or cli.usage("--classes is '%s'; expected how many classes the preset has", args.classes), size = args.size and args.size[1],
   })
-  if preset then return preset end
-  if word ~= "not_found" then cli.fail("%s", problem) end
-  cli.fail("%s; %s", message, problem)
+  if net then return net, preset end
+  if word ~= "not_found" or not message then cli.fail("%s", preset) end
+  cli.fail("%s; %s", message, preset)
 end
 
 local function plan_of(net, batch)
@@ -29,7 +34,7 @@ local function plan_of(net, batch)
   return out
 end
 
-local function json(net, plans, args)
+local function json(net, plans, args, rows)
   local document = {
     name = net.name, input = net.input, output = net.output, parameters = net.parameters, macs = net.macs,
     dataset = net.dataset, preprocess = net.preprocess, remembered = net.remembered, classes = net.classes, class_names = net.class_names, layers = {},
@@ -50,6 +55,7 @@ local function json(net, plans, args)
     end
     document.layers[i] = entry
   end
+  document.table1 = rows
   cli.json(document, { "name", "type", "description", "output", "parameters", "macs", "receptive_field", "input", "layers" })
 end
 
@@ -83,7 +89,7 @@ local function pixels(net)
   return line .. (pre.remembered and " (as was said)" or pre.known and "" or " (nothing is said; --scale, --mean, --std, --bgr say otherwise)")
 end
 
-local function text(net, plans, args)
+local function text(net, plans, args, in_paper)
   local rows = { { "layer", "", "output", "parameters", "MACs", "sees" } }
   rows[2] = { "input", "", common.shape(net.input), "", "", "" }
   for i, layer in ipairs(net.layers) do
@@ -99,6 +105,11 @@ local function text(net, plans, args)
   if args.plan then cli.print(plan_text(net, plans) .. "\n") end
   cli.print(("%s parameters (%s), %s MACs an image"):format(common.grouped(net.parameters), common.bytes(4 * net.parameters),
     common.grouped(net.macs)))
+  if in_paper then
+    local lines = table1.lines(in_paper)
+    cli.print("in the form of the paper's Table 1" .. (in_paper[1].paper and ", and what it says:" or "; the paper has the table of another:"))
+    cli.print(common.table(lines) .. "\n")
+  end
   cli.print(("memory for a batch of %d: inference %s, trace %s, training %s (parameters and gradients of an optimiser come on top)")
     :format(args.batch, common.bytes(plans.output.bytes), common.bytes(plans.all.bytes), common.bytes(plans.train.bytes)))
   if net.path and net.input[3] then cli.print(pixels(net)) end
@@ -113,9 +124,10 @@ end
 
 return {
   summary = "layers, shapes, parameters, MACs, receptive fields, memory",
-  description = "Shows what a model or a preset is made of, layer by layer. `sees` is the receptive field in input pixels.",
+  description = "Shows what a model or a preset is made of, layer by layer. `sees` is the receptive field in input pixels. The paper's networks are "
+    .. "shown in the form of its Table 1, too, beside what that table says.",
   arguments = function(parser)
-    parser:argument("model", "A model file, a run, an installed model, or the name of a preset."):argname "MODEL"
+    parser:argument("model", "A model file, a run, an installed model, the name of a preset, or a file that returns one."):argname "MODEL"
     common.model_options(parser, { size = true, classes = true })
     parser:option("--batch", "Images at a time, for memory.", "32", common.integer(1, 65536)):argname "N"
     parser:option("--classes", "Classes of a preset (200); or names of a model's classes: one a line, or JSON."):argname "N|FILE"
@@ -126,9 +138,10 @@ return {
     common.threads(parser)
   end,
   run = function(args)
-    local net = find_network(args)
+    local net, preset = find_network(args)
+    local rows = preset and preset.paper and table1.rows(net, preset.paper == "table")
     if args.precision then cli.check(net:set_precision(args.precision)) end
     local plans = plan_of(net, args.batch);
-    (args.json and json or text)(net, plans, args)
+    (args.json and json or text)(net, plans, args, rows)
   end,
 }

@@ -1,6 +1,7 @@
 -- pyramid2-256: the paper's first try, two convolutions and no dropout.
 return {
   title = "the paper's first try: two convolutions, 256-128",
+  paper = "text",
   options = { dropout = 0, activation = "relu" },
   training = require("convscope.recipes").pyramid(),
   network = function(options)

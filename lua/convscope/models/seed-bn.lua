@@ -1,6 +1,7 @@
 -- seed-bn: the paper's network with batch normalisation between convolution and ReLU.
 return {
   title = "the paper's network with batch normalisation",
+  paper = "table",
   options = { dropout = 0.5, activation = "relu" },
   training = require("convscope.recipes").pyramid(),
   network = function(options)

@@ -1,6 +1,7 @@
 -- seed-same: the paper's network with padding, so that borders count as much as the middle.
 return {
   title = "the paper's network with 'same' padding",
+  paper = "table",
   options = { dropout = 0.5, activation = "relu" },
   training = require("convscope.recipes").pyramid(),
   network = function(options)

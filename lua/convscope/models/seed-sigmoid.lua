@@ -1,6 +1,7 @@
 -- seed-sigmoid: the paper's network with sigmoid units, whose activation can be inverted exactly.
 return {
   title = "the paper's network with sigmoid in place of ReLU",
+  paper = "table",
   options = { dropout = 0.5 },
   training = require("convscope.recipes").pyramid(),
   network = function(options)

@@ -1,6 +1,7 @@
 -- seed-strided: the paper's table read literally, strided convolutions and no pools.
 return {
   title = "the paper's table read literally: convolutions with strides 3, 2, 2 and no pools",
+  paper = "table",
   options = { dropout = 0.5, activation = "relu" },
   training = require("convscope.recipes").pyramid(),
   network = function(options)

@@ -1,6 +1,7 @@
 -- seed-tanh: the paper's network with tanh units, whose activation can be inverted exactly.
 return {
   title = "the paper's network with tanh in place of ReLU",
+  paper = "table",
   options = { dropout = 0.5 },
   training = require("convscope.recipes").pyramid(),
   network = function(options)

@@ -1,6 +1,7 @@
 -- seed: the network of the paper (its Figure 1), 5x5x512, 3x3x256, 3x3x128, as the sizes of its Table 1 say: the "strides" are pools'.
 return {
   title = "the paper's network: 512-256-128, max-pools 3, 2, 2, dropout before the last convolution",
+  paper = "table", -- the network of the paper's Table 1
   options = { dropout = 0.5, activation = "relu" },
   training = require("convscope.recipes").pyramid(),
   network = function(options)

@@ -5,6 +5,7 @@ local blocks = { { 64, 2 }, { 128, 2 }, { 256, 3 }, { 512, 3 }, { 512, 3 } }
 
 return {
   title = "VGG-16 with two dense layers of 4096, the paper's reference",
+  paper = "text",
   options = { dropout = 0.5, dense = 4096 },
   training = {
     epochs = 40,
