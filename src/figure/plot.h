@@ -25,8 +25,8 @@ struct cs_series {
 
 /* Where a renderer put the data: for reading a figure off, or zooming into it. */
 struct cs_plot_frame {
-	double left, right; /* of the data area, as shares of the width */
-	double x_low, x_high; /* the numbers there */
+	double left, right, top, bottom; /* of the data area, as shares of the width and of the height from above */
+	double x_low, x_high; /* the numbers at its left and right */
 };
 
 struct cs_plot {

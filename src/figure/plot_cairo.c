@@ -389,8 +389,12 @@ static enum cs_status draw(cairo_t *cr, const struct cs_plot *plot, int width, i
 	cairo_set_line_width(cr, 1);
 	draw_x_axis(&canvas);
 	if (plot->frame)
-		*plot->frame = (struct cs_plot_frame){canvas.left / canvas.width, canvas.right / canvas.width,
-			canvas.range.x_low, canvas.range.x_high};
+		*plot->frame = (struct cs_plot_frame){.left = canvas.left / canvas.width,
+			.right = canvas.right / canvas.width,
+			.top = canvas.top / canvas.height,
+			.bottom = canvas.bottom / canvas.height,
+			.x_low = canvas.range.x_low,
+			.x_high = canvas.range.x_high};
 	if (canvas.labels_at_ends)
 		draw_end_labels(&canvas);
 	else if (needs_legend_row(&canvas))

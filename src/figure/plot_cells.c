@@ -678,7 +678,11 @@ enum cs_status cs_plot_cells(
 	screen.range = cs_plot_ranges(plot);
 	status = draw(&screen, error);
 	if (plot->frame)
-		*plot->frame = (struct cs_plot_frame){(double)screen.left / columns, (double)screen.right / columns,
-			screen.range.x_low, screen.range.x_high};
+		*plot->frame = (struct cs_plot_frame){.left = (double)screen.left / columns,
+			.right = (double)screen.right / columns,
+			.top = (double)screen.top / rows,
+			.bottom = (double)screen.bottom / rows,
+			.x_low = screen.range.x_low,
+			.x_high = screen.range.x_high};
 	return status;
 }

@@ -3,7 +3,7 @@
 
 #include "core/alloc.h"
 
-enum { LEAST_ROWS = 4, LEAST_COLUMNS = 16, ENOUGH_COLOURS = 256 };
+enum { LEAST_ROWS = 4, LEAST_COLUMNS = 16, ENOUGH_COLOURS = 256, SAVED_WIDTH = 900, SAVED_HEIGHT = 560, SAVED_MAP_HEIGHT = 840 };
 
 static void show_cells(struct cs_session *session, const struct cs_plot *plot, struct cs_area area)
 {
@@ -31,9 +31,12 @@ void cs_chart_show(struct cs_session *session, const struct cs_plot *plot, unsig
 	struct cs_plot toned = *plot;
 	int width, height;
 
+	chart->area = (struct cs_area){0};
 	if (area.rows < LEAST_ROWS || area.columns < LEAST_COLUMNS)
 		return;
+	chart->area = area;
 	toned.dark = session->screen.dark;
+	toned.frame = &chart->frame;
 	if (!cs_graphics_has_pixels(session->graphics)) {
 		show_cells(session, &toned, area);
 		return;
@@ -50,6 +53,20 @@ void cs_chart_show(struct cs_session *session, const struct cs_plot *plot, unsig
 		chart->dark = toned.dark;
 	}
 	cs_graphics_place(session->graphics, area, CS_ANCHOR_LEFT, &chart->picture);
+}
+
+enum cs_status cs_chart_save(const struct cs_plot *plot, const char *stem, struct cs_error *error)
+{
+	int height = plot->cells ? SAVED_MAP_HEIGHT : SAVED_HEIGHT;
+	char *png = cs_format("%s.png", stem), *svg = cs_format("%s.svg", stem);
+	enum cs_status status = png && svg ? cs_plot_save_png(plot, SAVED_WIDTH, height, png, error)
+					   : cs_fail_memory(error, "a path");
+
+	if (!status)
+		status = cs_plot_save_svg(plot, SAVED_WIDTH, height, svg, error);
+	cs_free(png);
+	cs_free(svg);
+	return status;
 }
 
 void cs_chart_fini(struct cs_chart *chart)

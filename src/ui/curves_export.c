@@ -1,8 +1,8 @@
 /* curves_export.c: learning curves as files. See curves.h. */
+#include "ui/csv.h"
 #include "ui/curves.h"
 
 #include "core/alloc.h"
-#include "io/file.h"
 #include "io/h5_save.h"
 
 #include <math.h>
@@ -39,33 +39,27 @@ static enum cs_status fill(struct cs_h5 *file, void *context, struct cs_error *e
 
 /* One row a point of a line. */
 static enum cs_status save_table(
-	const struct cs_lines lines[CS_QUANTITIES], const char *path, struct cs_error *error)
+	const struct cs_lines lines[CS_QUANTITIES], const char *stem, struct cs_error *error)
 {
-	char *text = NULL;
-	size_t length = 0;
-	FILE *out = open_memstream(&text, &length);
-	enum cs_status status;
+	struct cs_csv csv;
 
-	if (!out)
-		return cs_fail_memory(error, "a table");
-	fprintf(out, "quantity,line,epochs,value,low,high\n");
+	cs_csv_init(&csv, "quantity,line,epochs,value,low,high");
 	for (int q = 0; q < CS_QUANTITIES; q++) {
 		for (int i = 0; i < lines[q].count; i++) {
 			const struct cs_line *line = &lines[q].lines[i];
 
 			for (long k = 0; k < line->count; k++) {
-				fprintf(out, "%s,\"%s\",%.9g,%.9g,", quantity_names[q], line->name, line->x[k],
-					line->y[k]);
-				if (line->low)
-					fprintf(out, "%.9g,%.9g\n", line->low[k], line->high[k]);
-				else
-					fprintf(out, ",\n");
+				cs_csv_text(&csv, quantity_names[q]);
+				cs_csv_text(&csv, line->name);
+				cs_csv_number(&csv, line->x[k]);
+				cs_csv_number(&csv, line->y[k]);
+				cs_csv_number(&csv, line->low ? line->low[k] : NAN);
+				cs_csv_number(&csv, line->low ? line->high[k] : NAN);
+				cs_csv_end_row(&csv);
 			}
 		}
 	}
-	status = fclose(out) == 0 ? cs_file_write(path, text, length, error) : cs_fail_memory(error, "a table");
-	free(text);
-	return status;
+	return cs_csv_save(&csv, stem, NULL, 0, error);
 }
 
 enum cs_status cs_curves_export(const struct cs_plot plots[CS_QUANTITIES], const struct cs_lines lines[CS_QUANTITIES],
@@ -94,7 +88,7 @@ enum cs_status cs_curves_export(const struct cs_plot plots[CS_QUANTITIES], const
 			status = cs_fail_memory(error, "a path");
 		else
 			status = numbers ? cs_h5_save(path, fill, (void *)history, error)
-					 : save_table(lines, path, error);
+					 : save_table(lines, stem, error);
 		paths[made++] = path;
 	}
 	for (int i = 0; i < made; i++) {

@@ -1,8 +1,8 @@
 /* grid.c: see grid.h. */
 #include "ui/grid.h"
+#include "ui/csv.h"
 
 #include "core/alloc.h"
-#include "io/file.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -237,48 +237,25 @@ bool cs_grid_find(struct cs_grid *grid, const char *text, int step)
 	return row >= 0;
 }
 
-static void put_csv(FILE *out, const char *text)
-{
-	bool quoted = strpbrk(text, ",\"\n") != NULL;
-
-	if (quoted)
-		fputc('"', out);
-	for (; *text; text++) {
-		if (*text == '"')
-			fputc('"', out);
-		fputc(*text, out);
-	}
-	if (quoted)
-		fputc('"', out);
-}
-
-enum cs_status cs_grid_save(const struct cs_grid *grid, const char *path, struct cs_error *error)
+enum cs_status cs_grid_save(
+	const struct cs_grid *grid, const char *stem, char *message, size_t size, struct cs_error *error)
 {
 	const struct cs_result *result = grid->result;
-	char *text = NULL;
-	size_t length = 0;
-	FILE *out = open_memstream(&text, &length);
-	enum cs_status status = CS_ERR_MEMORY;
+	struct cs_csv csv;
 
-	for (int64_t i = -1; out && i < result->rows; i++) {
+	cs_csv_init(&csv, NULL);
+	for (int64_t i = -1; i < result->rows; i++) {
 		for (int c = 0; c < result->column_count; c++) {
 			const struct cs_result_column *column = &result->columns[c];
 
-			if (c)
-				fputc(',', out);
 			if (i < 0)
-				put_csv(out, column->name);
-			else if (column->numbers && !isnan(column->numbers[grid->order[i]]))
-				fprintf(out, "%.9g", (double)column->numbers[grid->order[i]]);
-			else if (!column->numbers)
-				put_csv(out, column->texts[grid->order[i]]);
+				cs_csv_text(&csv, column->name);
+			else if (column->numbers)
+				cs_csv_number(&csv, (double)column->numbers[grid->order[i]]);
+			else
+				cs_csv_text(&csv, column->texts[grid->order[i]]);
 		}
-		fputc('\n', out);
+		cs_csv_end_row(&csv);
 	}
-	if (out && fclose(out) == 0)
-		status = cs_file_write(path, text, length, error);
-	else
-		cs_fail_memory(error, "a table");
-	free(text);
-	return status;
+	return cs_csv_save(&csv, stem, message, size, error);
 }

@@ -37,7 +37,8 @@ int64_t cs_grid_row(const struct cs_grid *grid);
 /* Sort by the column of that name, largest first. */
 void cs_grid_sort(struct cs_grid *grid, const char *column, bool ascending);
 
-/* All rows in the order shown, as CSV. */
-enum cs_status cs_grid_save(const struct cs_grid *grid, const char *path, struct cs_error *error);
+/* All rows in the order shown, to STEM.csv; the message says so. */
+enum cs_status cs_grid_save(
+	const struct cs_grid *grid, const char *stem, char *message, size_t size, struct cs_error *error);
 
 #endif

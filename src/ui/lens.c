@@ -104,8 +104,8 @@ struct cs_area cs_lens_show(
 	return area;
 }
 
-enum cs_status cs_lens_export(struct cs_session *session, const struct cs_exhibit *exhibits, int count, int columns,
-	const char *stem, char *message, size_t size, struct cs_error *error)
+enum cs_status cs_lens_save(const struct cs_exhibit *exhibits, int count, int columns, const char *stem, char *message,
+	size_t size, struct cs_error *error)
 {
 	struct cs_sheet_item *items = items_of(exhibits, count);
 	enum cs_status status;
@@ -115,11 +115,19 @@ enum cs_status cs_lens_export(struct cs_session *session, const struct cs_exhibi
 	for (int i = 0; i < count; i++)
 		items[i].drawn = exhibits[i].picture; /* lent */
 	status = cs_sheet_export(items, count, columns, stem, error);
-	if (!status) {
+	if (!status)
 		snprintf(message, size, "wrote %s.png and .hdf5", stem);
-		cs_record_sheet(session, exhibits, count, columns, stem);
-	}
 	cs_free(items);
+	return status;
+}
+
+enum cs_status cs_lens_export(struct cs_session *session, const struct cs_exhibit *exhibits, int count, int columns,
+	const char *stem, char *message, size_t size, struct cs_error *error)
+{
+	enum cs_status status = cs_lens_save(exhibits, count, columns, stem, message, size, error);
+
+	if (!status)
+		cs_record_sheet(session, exhibits, count, columns, stem);
 	return status;
 }
 

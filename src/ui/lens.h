@@ -33,9 +33,14 @@ void cs_lens_draw_shared(struct cs_exhibit *exhibits, int count);
 struct cs_area cs_lens_show(
 	struct cs_session *session, struct cs_area area, enum cs_anchor anchor, const struct cs_exhibit *exhibit);
 
-/* Write stem.png (all pictures, `columns` a row) and stem.hdf5 (all numbers, with limits and values); the message names both. */
+/* Write stem.png (all pictures, `columns` a row) and stem.hdf5 (all numbers, with limits and values); the message names both, and
+ * the script that is recorded does it again. */
 enum cs_status cs_lens_export(struct cs_session *session, const struct cs_exhibit *exhibits, int count, int columns,
 	const char *stem, char *message, size_t size, struct cs_error *error);
+
+/* The same, without a word to the script that is recorded. */
+enum cs_status cs_lens_save(const struct cs_exhibit *exhibits, int count, int columns, const char *stem, char *message,
+	size_t size, struct cs_error *error);
 
 void cs_lens_free(struct cs_exhibit *exhibits, int count);
 

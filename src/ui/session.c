@@ -14,7 +14,10 @@
 #include <sys/stat.h>
 
 static const double message_seconds = 8;
-enum { TILE_BYTES = 96 << 20 };
+
+/* What is kept of pictures and projections beyond what is on the screen: some 500 projections of 64x64 pixels, 50 of 224x224. Less would
+ * compute them anew on the way back to a screen, more would only let the program grow for as long as it is used. */
+enum { TILE_BYTES = 32 << 20 };
 
 enum cs_status cs_session_init(struct cs_session *session, const struct cs_ui_request *request,
 	const struct cs_ui_hooks *hooks, struct cs_error *error)

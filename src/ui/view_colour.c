@@ -2,8 +2,8 @@
  * blue, which hue excites most, who goes by colour and who by shape, and the paper's probes.
  */
 #include "core/alloc.h"
-#include "io/file.h"
 #include "ui/analyses.h"
+#include "ui/csv.h"
 #include "ui/reading.h"
 #include "ui/spark.h"
 #include "ui/table.h"
@@ -369,39 +369,28 @@ static enum cs_status export_colour(
 {
 	struct colour *state = view->state;
 	const struct cs_result *result = result_of(view);
-	char *path = cs_format("%s.csv", stem), *text = NULL;
-	size_t length = 0;
-	FILE *out = open_memstream(&text, &length);
-	enum cs_status status = path && out ? CS_OK : cs_fail_memory(error, "an export");
+	struct cs_csv csv;
 
-	if (!status && !result)
-		status = cs_fail(error, CS_ERR_NOT_FOUND, "there is no result to export yet");
-	if (!status) {
-		fprintf(out, "layer,red,red_half,green,green_half,blue,blue_half,colour,shape,both,neither,silent\n");
-		for (int i = 0; i < state->table.count; i++) {
-			const struct row *row = &state->rows[i];
-			float mean, half;
+	if (!result)
+		return cs_fail(error, CS_ERR_NOT_FOUND, "there is no result to export yet");
+	cs_csv_init(&csv, "layer,red,red_half,green,green_half,blue,blue_half,colour,shape,both,neither,silent");
+	for (int i = 0; i < state->table.count; i++) {
+		const struct row *row = &state->rows[i];
+		const int counts[] = {row->colour, row->shape, row->both, row->neither, row->silent};
 
-			fprintf(out, "\"%s\"", row->name);
-			for (int c = 0; c < 3; c++) {
-				if (sensitivity(result, i, c, &mean, &half))
-					fprintf(out, ",%g,%g", (double)mean, (double)half);
-				else
-					fprintf(out, ",,");
-			}
-			fprintf(out, ",%d,%d,%d,%d,%d\n", row->colour, row->shape, row->both, row->neither,
-				row->silent);
+		cs_csv_text(&csv, row->name);
+		for (int c = 0; c < 3; c++) {
+			float mean = NAN, half = NAN;
+			bool known = sensitivity(result, i, c, &mean, &half);
+
+			cs_csv_number(&csv, known ? (double)mean : NAN);
+			cs_csv_number(&csv, known ? (double)half : NAN);
 		}
+		for (size_t k = 0; k < sizeof counts / sizeof *counts; k++)
+			cs_csv_count(&csv, counts[k]);
+		cs_csv_end_row(&csv);
 	}
-	if (out && fclose(out) && !status)
-		status = cs_fail_memory(error, "an export");
-	if (!status)
-		status = cs_file_write(path, text, length, error);
-	if (!status)
-		snprintf(message, size, "wrote %s", path);
-	free(text);
-	cs_free(path);
-	return status;
+	return cs_csv_save(&csv, stem, message, size, error);
 }
 
 static void label_colour(struct cs_view *view, char *text, size_t size)

@@ -4,7 +4,7 @@
  * A is the model that was kept for the comparison, B the one that is open: what B gained and lost against A.
  */
 #include "core/alloc.h"
-#include "io/file.h"
+#include "ui/csv.h"
 #include "ui/legend.h"
 #include "ui/lens.h"
 #include "ui/rival.h"
@@ -423,41 +423,55 @@ static void find_compare(struct cs_view *view, const char *text, int step)
 		view->session, CS_STYLE_WARN, "expected the number of an image in this list, or f17 for a feature");
 }
 
+/* What both say to each image that both were asked about. */
+static enum cs_status save_verdicts(
+	struct cs_view *view, const char *stem, char *message, size_t size, struct cs_error *error)
+{
+	struct cs_opened *opened = view->session->opened, *other = other_of(view->state);
+	struct cs_csv csv;
+	char name[64];
+
+	cs_csv_init(&csv, "image,class,A,B,A_right,B_right");
+	for (int64_t i = 0; i < opened->image_count; i++) {
+		int label = cs_dataset_label(opened->data, opened->images[i]), a = cs_verdict(opened, i),
+		    b = cs_verdict(other, i);
+
+		if (a < 0 || b < 0)
+			continue;
+		cs_csv_count(&csv, opened->images[i]);
+		cs_csv_text(&csv, cs_opened_label(opened, label, name, sizeof name));
+		cs_csv_text(&csv, cs_opened_class(opened, a, name, sizeof name));
+		cs_csv_text(&csv, cs_opened_class(opened, b, name, sizeof name));
+		cs_csv_count(&csv, a == label);
+		cs_csv_count(&csv, b == label);
+		cs_csv_end_row(&csv);
+	}
+	return cs_csv_save(&csv, stem, message, size, error);
+}
+
+/* The table, and the pictures that are on the screen: the input and what the feature of either sees in it. */
 static enum cs_status export_compare(
 	struct cs_view *view, const char *stem, char *message, size_t size, struct cs_error *error)
 {
 	struct compare *state = view->state;
-	char *path = cs_format("%s.csv", stem), *text = NULL, name[64];
-	size_t length = 0;
-	FILE *out = open_memstream(&text, &length);
-	enum cs_status status = path && out ? CS_OK : cs_fail_memory(error, "an export");
-	struct cs_opened *opened = view->session->opened, *other = other_of(state);
+	struct cs_exhibit exhibits[PICTURES];
+	char pictures[300] = "";
+	enum cs_status status;
 
-	if (!status && !other)
-		status = cs_fail(error, CS_ERR_NOT_FOUND, "there is nothing to compare yet");
-	if (!status) {
-		fprintf(out, "image,class,A,B,A_right,B_right\n");
-		for (int64_t i = 0; i < opened->image_count; i++) {
-			int label = cs_dataset_label(opened->data, opened->images[i]), a = cs_verdict(opened, i),
-			    b = cs_verdict(other, i);
-
-			if (a < 0 || b < 0)
-				continue;
-			fprintf(out, "%" PRId64 ",\"%s\"", opened->images[i],
-				cs_opened_label(opened, label, name, sizeof name));
-			fprintf(out, ",\"%s\"", cs_opened_class(opened, a, name, sizeof name));
-			fprintf(out, ",\"%s\",%d,%d\n", cs_opened_class(opened, b, name, sizeof name), a == label,
-				b == label);
-		}
+	if (!other_of(state))
+		return cs_fail(error, CS_ERR_NOT_FOUND, "there is nothing to compare yet");
+	status = save_verdicts(view, stem, message, size, error);
+	if (status || current(state) < 0)
+		return status;
+	collect(view, current(state), exhibits);
+	cs_lens_draw_shared(exhibits, PICTURES);
+	if (exhibits[1].picture.rgb && exhibits[2].picture.rgb) {
+		status = cs_lens_save(exhibits, PICTURES, PICTURES, stem, pictures, sizeof pictures, error);
+		if (!status)
+			snprintf(message, size, "wrote %s.csv, .png and .hdf5", stem);
 	}
-	if (out && fclose(out) && !status)
-		status = cs_fail_memory(error, "an export");
-	if (!status)
-		status = cs_file_write(path, text, length, error);
-	if (!status)
-		snprintf(message, size, "wrote %s", path);
-	free(text);
-	cs_free(path);
+	for (int i = 0; i < PICTURES; i++)
+		cs_picture_fini(&exhibits[i].picture);
 	return status;
 }
 

@@ -7,7 +7,8 @@
  */
 #include "core/alloc.h"
 #include "figure/plot.h"
-#include "io/file.h"
+#include "ui/chart.h"
+#include "ui/csv.h"
 #include "ui/legend.h"
 #include "ui/table.h"
 #include "ui/verdicts.h"
@@ -596,49 +597,56 @@ static void find_class(struct cs_view *view, const char *text, int step)
 	cs_session_say(view->session, CS_STYLE_WARN, "no class is called '%s'", text);
 }
 
-static enum cs_status export_confusion(
+static enum cs_status save_counts(
 	struct cs_view *view, const char *stem, char *message, size_t size, struct cs_error *error)
 {
 	struct confusion *state = view->state;
-	char *path = cs_format("%s.csv", stem), *png = cs_format("%s.png", stem), *text = NULL, name[64];
-	float *shares = cs_alloc((size_t)state->classes * (size_t)state->classes * sizeof *shares);
-	size_t length = 0;
-	FILE *out = open_memstream(&text, &length);
-	enum cs_status status = path && png && shares && out ? CS_OK : cs_fail_memory(error, "an export");
+	struct cs_csv csv;
+	char name[64];
 
-	if (!status) {
-		fprintf(out, "true class");
+	cs_csv_init(&csv, NULL);
+	cs_csv_text(&csv, "true class");
+	for (int c = 0; c < state->classes; c++)
+		cs_csv_text(&csv, name_of(view, state->order[c], name, sizeof name));
+	cs_csv_end_row(&csv);
+	for (int r = 0; r < state->classes; r++) {
+		cs_csv_text(&csv, name_of(view, state->order[r], name, sizeof name));
 		for (int c = 0; c < state->classes; c++)
-			fprintf(out, ",\"%s\"", name_of(view, state->order[c], name, sizeof name));
-		for (int r = 0; r < state->classes; r++) {
-			fprintf(out, "\n\"%s\"", name_of(view, state->order[r], name, sizeof name));
-			for (int c = 0; c < state->classes; c++) {
-				fprintf(out, ",%" PRId64, cell(state, state->order[r], state->order[c]));
-				shares[r * state->classes + c] = share_at(state, r, c);
-			}
-		}
-		fputc('\n', out);
+			cs_csv_count(&csv, cell(state, state->order[r], state->order[c]));
+		cs_csv_end_row(&csv);
 	}
-	if (out && fclose(out) && !status)
-		status = cs_fail_memory(error, "an export");
-	if (!status)
-		status = cs_file_write(path, text, length, error);
-	if (!status) {
-		struct cs_plot plot = {.title = "confusion: share of a class' images",
-			.x_label = "taken for",
-			.y_label = "true class",
-			.cells = shares,
-			.cell_rows = state->classes,
-			.cell_columns = state->classes};
+	return cs_csv_save(&csv, stem, message, size, error);
+}
 
-		status = cs_plot_save_png(&plot, 900, 840, png, error);
+static enum cs_status save_matrix(const struct confusion *state, const char *stem, struct cs_error *error)
+{
+	float *shares = cs_alloc((size_t)state->classes * (size_t)state->classes * sizeof *shares);
+	struct cs_plot plot = {.title = "confusion: share of a class' images",
+		.x_label = "taken for",
+		.y_label = "true class",
+		.cells = shares,
+		.cell_rows = state->classes,
+		.cell_columns = state->classes};
+	enum cs_status status;
+
+	for (int r = 0; shares && r < state->classes; r++) {
+		for (int c = 0; c < state->classes; c++)
+			shares[r * state->classes + c] = share_at(state, r, c);
 	}
-	if (!status)
-		snprintf(message, size, "wrote %s and .png", path);
-	free(text);
+	status = shares ? cs_chart_save(&plot, stem, error) : cs_fail_memory(error, "an export");
 	cs_free(shares);
-	cs_free(path);
-	cs_free(png);
+	return status;
+}
+
+static enum cs_status export_confusion(
+	struct cs_view *view, const char *stem, char *message, size_t size, struct cs_error *error)
+{
+	enum cs_status status = save_counts(view, stem, message, size, error);
+
+	if (!status)
+		status = save_matrix(view->state, stem, error);
+	if (!status)
+		snprintf(message, size, "wrote %s.csv, .png and .svg", stem);
 	return status;
 }
 

@@ -2,13 +2,14 @@
  * many there are, only the rows on the screen are looked at.
  */
 #include "core/alloc.h"
-#include "io/file.h"
 #include "ui/clock.h"
+#include "ui/csv.h"
 #include "ui/table.h"
 #include "ui/view.h"
 #include "ui/words.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -220,36 +221,21 @@ static enum cs_status export_images(
 {
 	const struct cs_gallery *gallery = gallery_of(view);
 	const struct cs_opened *opened = view->session->opened;
-	char *path = cs_format("%s.csv", stem), *text = NULL, name[64];
-	size_t length = 0;
-	FILE *out = open_memstream(&text, &length);
-	enum cs_status status = CS_ERR_MEMORY;
+	struct cs_csv csv;
+	char name[64];
 
-	if (path && out) {
-		fprintf(out, "image,class,predicted,confidence\n");
-		for (int64_t i = 0; i < gallery->count; i++) {
-			int64_t at = gallery->positions[i];
-			int word = atomic_load(&opened->predicted[at]);
+	cs_csv_init(&csv, "image,class,predicted,confidence");
+	for (int64_t i = 0; i < gallery->count; i++) {
+		int64_t at = gallery->positions[i];
+		int label = cs_dataset_label(opened->data, opened->images[at]), word = atomic_load(&opened->predicted[at]);
 
-			fprintf(out, "%" PRId64 ",\"%s\",", opened->images[at],
-				cs_opened_label(
-					opened, cs_dataset_label(opened->data, opened->images[at]), name, sizeof name));
-			if (word >= 0)
-				fprintf(out, "\"%s\",%.6f\n", cs_opened_class(opened, word, name, sizeof name),
-					atomic_load(&opened->confidence[at]) / 1e6);
-			else
-				fprintf(out, ",\n");
-		}
+		cs_csv_count(&csv, opened->images[at]);
+		cs_csv_text(&csv, cs_opened_label(opened, label, name, sizeof name));
+		cs_csv_text(&csv, word < 0 ? NULL : cs_opened_class(opened, word, name, sizeof name));
+		cs_csv_number(&csv, word < 0 ? NAN : atomic_load(&opened->confidence[at]) / 1e6);
+		cs_csv_end_row(&csv);
 	}
-	if (out && fclose(out) == 0 && path)
-		status = cs_file_write(path, text, length, error);
-	else
-		cs_fail_memory(error, "a table");
-	if (!status)
-		snprintf(message, size, "wrote %s", path);
-	free(text);
-	cs_free(path);
-	return status;
+	return cs_csv_save(&csv, stem, message, size, error);
 }
 
 static void label_images(struct cs_view *view, char *text, size_t size)

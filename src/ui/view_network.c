@@ -1,11 +1,12 @@
 /* view_network.c: the layer table: what each layer is, how large, what it costs, what its units see, which never fire. */
 #include "core/alloc.h"
-#include "io/file.h"
+#include "ui/csv.h"
 #include "ui/table.h"
 #include "ui/view.h"
 #include "ui/words.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -240,37 +241,29 @@ static enum cs_status export_network(
 	struct cs_view *view, const char *stem, char *message, size_t size, struct cs_error *error)
 {
 	const struct cs_network *network = network_of(view);
-	char *path, *text = NULL;
-	size_t length = 0;
-	enum cs_status status = CS_ERR_MEMORY;
-	FILE *out;
+	struct cs_csv csv;
 
 	if (!network)
 		return cs_fail(error, CS_ERR_NOT_FOUND, "no model is open");
-	path = cs_format("%s.csv", stem);
-	out = open_memstream(&text, &length);
-	if (path && out) {
-		fprintf(out, "layer,name,type,output,parameters,macs,field_rows,field_columns,silent\n");
-		for (int i = 0; i < network->layer_count; i++) {
-			const struct cs_layer *layer = &network->layers[i];
-			struct cs_field field = cs_network_field(network, i);
-			char shape[CS_SHAPE_TEXT];
+	cs_csv_init(&csv, "layer,name,type,output,parameters,macs,field_rows,field_columns,silent");
+	for (int i = 0; i < network->layer_count; i++) {
+		const struct cs_layer *layer = &network->layers[i];
+		struct cs_field field = cs_network_field(network, i);
+		int64_t silent = cs_scan_silent(scan_of(view), i);
+		char shape[CS_SHAPE_TEXT];
 
-			fprintf(out, "%d,%s,%s,%s,%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 "\n", i,
-				layer->spec.name, layer->ops->type, cs_shape_text(&layer->out, shape, sizeof shape),
-				cs_layer_params(layer), cs_layer_macs(layer), field.size[0], field.size[1],
-				cs_scan_silent(scan_of(view), i));
-		}
+		cs_csv_count(&csv, i);
+		cs_csv_text(&csv, layer->spec.name);
+		cs_csv_text(&csv, layer->ops->type);
+		cs_csv_text(&csv, cs_shape_text(&layer->out, shape, sizeof shape));
+		cs_csv_count(&csv, cs_layer_params(layer));
+		cs_csv_count(&csv, cs_layer_macs(layer));
+		cs_csv_count(&csv, field.size[0]);
+		cs_csv_count(&csv, field.size[1]);
+		cs_csv_number(&csv, silent < 0 ? NAN : (double)silent);
+		cs_csv_end_row(&csv);
 	}
-	if (out && fclose(out) == 0 && path)
-		status = cs_file_write(path, text, length, error);
-	else
-		cs_fail_memory(error, "a table");
-	if (!status)
-		snprintf(message, size, "wrote %s", path);
-	free(text);
-	cs_free(path);
-	return status;
+	return cs_csv_save(&csv, stem, message, size, error);
 }
 
 static void label_network(struct cs_view *view, char *text, size_t size)

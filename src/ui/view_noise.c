@@ -4,9 +4,11 @@
 #include "core/alloc.h"
 #include "ui/analyses.h"
 #include "ui/chart.h"
+#include "ui/csv.h"
 #include "ui/mosaic.h"
 #include "ui/reading.h"
 #include "ui/view.h"
+#include "ui/window.h"
 #include "ui/words.h"
 
 #include <math.h>
@@ -40,6 +42,7 @@ struct noise {
 	int kind_count, kind;
 	int pane;
 	struct figure figures[MEASURES]; /* of the kind shown */
+	struct cs_window window; /* the part of the levels that is shown */
 	struct cs_mosaic mosaic;
 	unsigned version;
 };
@@ -250,6 +253,24 @@ static void draw_words(struct cs_view *view, int row)
 		cs_words_value(line->x[falls ? 0 : line->count - 1], level, sizeof level));
 }
 
+/* The levels in the window: one for all charts, so that they stay comparable. */
+static void zoom(const struct noise *state, struct cs_plot *plot)
+{
+	double from[2], to[2], low = INFINITY, high = -INFINITY;
+
+	for (int s = 0; s < plot->series_count; s++) {
+		for (long i = 0; i < plot->series[s].count; i++) {
+			low = fmin(low, plot->series[s].x[i]);
+			high = fmax(high, plot->series[s].x[i]);
+		}
+	}
+	if (cs_window_is_whole(&state->window) || !(low < high))
+		return;
+	cs_window_get(&state->window, from, to);
+	plot->x_low = low + from[0] * (high - low);
+	plot->x_high = low + to[0] * (high - low);
+}
+
 static void draw_charts(struct cs_view *view, struct cs_area area)
 {
 	struct noise *state = view->state;
@@ -260,10 +281,11 @@ static void draw_charts(struct cs_view *view, struct cs_area area)
 		struct cs_series series[MOST_LINES];
 		int count = make_series(&state->figures[which], series);
 		struct cs_plot plot = make_plot(state, which, series, count);
+		struct cs_area place = {area.row, area.column + i * wide, area.rows, wide - (i + 1 < across)};
 
-		cs_chart_show(view->session, &plot, state->version,
-			(struct cs_area){area.row, area.column + i * wide, area.rows, wide - (i + 1 < across)},
-			&state->figures[which].chart);
+		zoom(state, &plot);
+		cs_chart_show(view->session, &plot, state->version, place, &state->figures[which].chart);
+		cs_spots_add(&view->session->spots, place, CS_SPOT_PLOT, which);
 	}
 }
 
@@ -327,35 +349,79 @@ static bool act_noise(struct cs_view *view, enum cs_action action, int argument)
 	if (action == CS_ACTION_LEFT || action == CS_ACTION_RIGHT) {
 		state->kind =
 			(state->kind + (action == CS_ACTION_RIGHT ? 1 : state->kind_count - 1)) % state->kind_count;
+		state->window = (struct cs_window){0};
 		make_figures(view);
 		return true;
 	}
-	return state->pane == MEASURES && cs_mosaic_act(&state->mosaic, action);
+	if (state->pane == MEASURES)
+		return cs_mosaic_act(&state->mosaic, action);
+	if (!cs_window_act(&state->window, action))
+		return false;
+	state->version++;
+	return true;
+}
+
+/* A drag over a chart spans the levels to show, in all charts; the wheel zooms. */
+static bool point_noise(struct cs_view *view, const struct cs_pointer *pointer, const struct cs_spot *spot)
+{
+	struct noise *state = view->state;
+	double at[2];
+
+	if (!spot || spot->kind != CS_SPOT_PLOT)
+		return false;
+	if (cs_chart_place(&state->figures[spot->index].chart, pointer->row, pointer->column, at)) {
+		at[1] = 0.5;
+		state->version += cs_window_point(&state->window, pointer, at);
+	}
+	return true;
+}
+
+/* What the charts show, a row a point. */
+static enum cs_status save_numbers(const struct noise *state, const char *stem, struct cs_error *error)
+{
+	struct cs_csv csv;
+
+	cs_csv_init(&csv, "kind,measure,layer,level,mean,low,high");
+	for (int i = 0; i < MEASURES; i++) {
+		for (int l = 0; l < state->figures[i].count; l++) {
+			const struct line *line = &state->figures[i].lines[l];
+
+			for (long k = 0; k < line->count; k++) {
+				const double numbers[] = {line->x[k], line->y[k], line->low[k], line->high[k]};
+
+				cs_csv_text(&csv, state->kinds[state->kind]);
+				cs_csv_text(&csv, measures[i]);
+				cs_csv_text(&csv, line->layer);
+				for (size_t n = 0; n < sizeof numbers / sizeof *numbers; n++)
+					cs_csv_number(&csv, numbers[n]);
+				cs_csv_end_row(&csv);
+			}
+		}
+	}
+	return cs_csv_save(&csv, stem, NULL, 0, error);
 }
 
 static enum cs_status export_noise(
 	struct cs_view *view, const char *stem, char *message, size_t size, struct cs_error *error)
 {
+	static const char *const words[MEASURES] = {"accuracy", "drift", "similarity"};
 	struct noise *state = view->state;
-	enum cs_status status = CS_OK;
+	enum cs_status status;
 
 	if (!cs_reading_result(state->reading) || state->kind_count == 0)
 		return cs_fail(error, CS_ERR_NOT_FOUND, "there is no result to export yet");
+	status = save_numbers(state, stem, error);
 	for (int i = 0; i < MEASURES && !status; i++) {
-		static const char *const words[MEASURES] = {"accuracy", "drift", "similarity"};
 		struct cs_series series[MOST_LINES];
 		int count = make_series(&state->figures[i], series);
 		struct cs_plot plot = make_plot(state, i, series, count);
-		char *png = cs_format("%s-%s.png", stem, words[i]), *svg = cs_format("%s-%s.svg", stem, words[i]);
+		char *part = cs_format("%s-%s", stem, words[i]);
 
-		status = png && svg ? cs_plot_save_png(&plot, 900, 560, png, error) : cs_fail_memory(error, "a path");
-		if (!status)
-			status = cs_plot_save_svg(&plot, 900, 560, svg, error);
-		cs_free(png);
-		cs_free(svg);
+		status = part ? cs_chart_save(&plot, part, error) : cs_fail_memory(error, "a path");
+		cs_free(part);
 	}
 	if (!status)
-		snprintf(message, size, "wrote %s-accuracy, -drift and -similarity, .png and .svg", stem);
+		snprintf(message, size, "wrote %s.csv, and %s-accuracy, -drift and -similarity, .png and .svg", stem, stem);
 	return status;
 }
 
@@ -385,6 +451,7 @@ const struct cs_view_ops cs_view_noise = {
 	.draw = draw_noise,
 	.act = act_noise,
 	.tick = tick_noise,
+	.point = point_noise,
 	.export = export_noise,
 	.label = label_noise,
 	.close = close_noise,

@@ -378,18 +378,11 @@ static enum cs_status export_occlusion(
 	struct occlusion *state = view->state;
 	struct cs_exhibit exhibits[PANELS];
 	enum cs_status status;
-	char *path;
 
-	if (state->summary) {
-		if (!state->grid.result)
-			return cs_fail(error, CS_ERR_NOT_FOUND, "there is no result to export yet");
-		path = cs_format("%s.csv", stem);
-		status = path ? cs_grid_save(&state->grid, path, error) : cs_fail_memory(error, "a path");
-		if (!status)
-			snprintf(message, size, "wrote %s", path);
-		cs_free(path);
-		return status;
-	}
+	if (state->summary)
+		return state->grid.result
+			? cs_grid_save(&state->grid, stem, message, size, error)
+			: cs_fail(error, CS_ERR_NOT_FOUND, "there is no result to export yet");
 	collect(view, exhibits);
 	status = cs_lens_export(view->session, exhibits, PANELS, PANELS, stem, message, size, error);
 	for (int i = 0; i < PANELS; i++)

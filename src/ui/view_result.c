@@ -1,8 +1,8 @@
 /* view_result.c: whatever an analysis wrote: its table, its curves, bars, heat maps, mosaics, pictures and sentences, one part at a
  * time, or the table beside a figure where there is room. Knows no analysis by name.
  *
- * Parts are numbered: the sentences, the table (where there is one), then the figures. A figure that is zoomed is shown through a window,
- * a part of its width and height, that the cursor keys move.
+ * Parts are numbered: the sentences, the table (where there is one), then the figures. A figure that is zoomed, with keys or by spanning
+ * a part of it with the mouse, is shown through a window, a part of its width and height, that the cursor keys move.
  */
 #include "core/alloc.h"
 #include "figure/montage.h"
@@ -14,14 +14,14 @@
 #include "ui/mosaic.h"
 #include "ui/reading.h"
 #include "ui/view.h"
-#include "ui/words.h"
+#include "ui/window.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD = 3, WIDE = 110, MOST_ZOOM = 5 };
+enum { HEAD = 3, WIDE = 110 };
 
 enum part_kind { PART_NOTES, PART_TABLE, PART_FIGURE };
 
@@ -33,8 +33,8 @@ struct result {
 	struct cs_chart chart;
 	unsigned version; /* of what is shown */
 	int part;
-	int zoom; /* each halves the window's sides */
-	double centre[2]; /* of the window, as shares of width and height */
+	struct cs_window window; /* the part of a figure that is shown */
+	struct cs_area picture; /* where a figure that is a picture stands */
 	bool log_y;
 	int scroll; /* of the sentences */
 };
@@ -67,7 +67,6 @@ static enum cs_status open_result(struct cs_view *view, const void *argument, st
 
 	snprintf(state->name, sizeof state->name, "%s", from->name);
 	state->grid.sorted = -1;
-	state->centre[0] = state->centre[1] = 0.5;
 	return cs_analyses_read(view->session, from->name, &state->reading, error);
 }
 
@@ -88,8 +87,7 @@ static bool tick_result(struct cs_view *view)
 static void to_part(struct result *state, int part)
 {
 	state->part = part;
-	state->zoom = 0;
-	state->centre[0] = state->centre[1] = 0.5;
+	state->window = (struct cs_window){0};
 	state->log_y = false;
 	state->mosaic = (struct cs_mosaic){0};
 	state->version++;
@@ -179,18 +177,6 @@ static void draw_notes(struct cs_view *view, struct cs_area area)
 		cs_screen_put_right(&view->session->screen, area.row, area.column + area.columns, CS_STYLE_DIM, "^");
 }
 
-/* The window as shares: from[2], to[2]. */
-static void window(struct result *state, double from[2], double to[2])
-{
-	double half = 0.5 / (1 << state->zoom);
-
-	for (int k = 0; k < 2; k++) {
-		state->centre[k] = fmin(1 - half, fmax(half, state->centre[k]));
-		from[k] = state->centre[k] - half;
-		to[k] = state->centre[k] + half;
-	}
-}
-
 /* The part of a heat map that is in the window, to be freed. */
 static float *cut_cells(const struct cs_plot *plot, const double from[2], const double to[2], struct cs_plot *out)
 {
@@ -247,15 +233,15 @@ static void draw_plot(struct cs_view *view, const struct cs_plot *from_file, str
 	double from[2], to[2], low, high;
 	float *cells = NULL;
 
-	window(state, from, to);
+	cs_window_get(&state->window, from, to);
 	plot.log_y ^= state->log_y;
-	if (state->zoom > 0 && plot.cells) {
+	if (!cs_window_is_whole(&state->window) && plot.cells) {
 		if (plot.y_low == 0 && plot.y_high == 0)
 			cell_range(&plot, &plot.y_low, &plot.y_high);
 		cells = cut_cells(from_file, from, to, &plot);
 		if (!cells)
 			return;
-	} else if (state->zoom > 0) {
+	} else if (!cs_window_is_whole(&state->window)) {
 		x_range(&plot, &low, &high);
 		if (low < high) {
 			plot.x_low = low + from[0] * (high - low);
@@ -272,17 +258,34 @@ static void draw_picture(struct cs_view *view, const struct cs_picture *whole, s
 	struct cs_picture part = {0};
 	double from[2], to[2];
 
-	window(state, from, to);
-	if (state->zoom == 0) {
-		cs_graphics_place(view->session->graphics, area, CS_ANCHOR_LEFT, whole);
+	cs_window_get(&state->window, from, to);
+	if (cs_window_is_whole(&state->window)) {
+		state->picture = cs_graphics_place(view->session->graphics, area, CS_ANCHOR_LEFT, whole);
 		return;
 	}
 	if (cs_picture_init(&part, (int)ceil((to[0] - from[0]) * whole->width),
 		    (int)ceil((to[1] - from[1]) * whole->height), NULL))
 		return;
 	cs_picture_paste(&part, whole, -(int)(from[0] * whole->width), -(int)(from[1] * whole->height));
-	cs_graphics_place(view->session->graphics, area, CS_ANCHOR_LEFT, &part);
+	state->picture = cs_graphics_place(view->session->graphics, area, CS_ANCHOR_LEFT, &part);
 	cs_picture_fini(&part);
+}
+
+/* Which part of a figure is shown, when it is not all of it. */
+static void draw_part(struct cs_view *view, const struct cs_result_figure *figure, struct cs_area area)
+{
+	const struct result *state = view->state;
+	bool curves = figure->kind == CS_RESULT_PLOT && !figure->plot.cells;
+	double from[2], to[2];
+	char rows[60] = "";
+
+	if (cs_window_is_whole(&state->window))
+		return;
+	cs_window_get(&state->window, from, to);
+	if (!curves)
+		snprintf(rows, sizeof rows, ", %.0f-%.0f %% of the height", 100 * from[1], 100 * to[1]);
+	cs_screen_put_right(&view->session->screen, area.row - 1, area.column + area.columns, CS_STYLE_DIM,
+		"%.0f-%.0f %% of the width%s", 100 * from[0], 100 * to[0], rows);
 }
 
 static void draw_figure(struct cs_view *view, const struct cs_result_figure *figure, struct cs_area area)
@@ -300,10 +303,10 @@ static void draw_figure(struct cs_view *view, const struct cs_result_figure *fig
 		draw_picture(view, &figure->picture, area);
 		break;
 	}
-	if (state->zoom > 0 && figure->kind != CS_RESULT_MOSAIC)
-		cs_screen_put_right(&view->session->screen, area.row - 1, area.column + area.columns, CS_STYLE_DIM,
-			"%d× around %.0f %%, %.0f %%", 1 << state->zoom, 100 * state->centre[0],
-			100 * state->centre[1]);
+	if (figure->kind != CS_RESULT_MOSAIC) {
+		cs_spots_add(&view->session->spots, area, CS_SPOT_PLOT, figure->kind);
+		draw_part(view, figure, area);
+	}
 }
 
 static void draw_result(struct cs_view *view)
@@ -353,30 +356,8 @@ static void draw_result(struct cs_view *view)
 
 static bool act_window(struct result *state, enum cs_action action)
 {
-	double step = 0.25 / (1 << state->zoom);
-
-	switch (action) {
-	case CS_ACTION_ZOOM_IN:
-		state->zoom += state->zoom < MOST_ZOOM;
-		break;
-	case CS_ACTION_ZOOM_OUT:
-		state->zoom -= state->zoom > 0;
-		break;
-	case CS_ACTION_LEFT:
-	case CS_ACTION_RIGHT:
-		if (state->zoom == 0)
-			return false;
-		state->centre[0] += action == CS_ACTION_LEFT ? -step : step;
-		break;
-	case CS_ACTION_UP:
-	case CS_ACTION_DOWN:
-		if (state->zoom == 0)
-			return false;
-		state->centre[1] += action == CS_ACTION_UP ? -step : step;
-		break;
-	default:
+	if (!cs_window_act(&state->window, action))
 		return false;
-	}
 	state->version++;
 	return true;
 }
@@ -437,6 +418,27 @@ static bool select_result(struct cs_view *view, int64_t index)
 	return false; /* a row opens nothing */
 }
 
+/* A drag spans the part of a figure to show, the wheel zooms. */
+static bool point_result(struct cs_view *view, const struct cs_pointer *pointer, const struct cs_spot *spot)
+{
+	struct result *state = view->state;
+	const struct cs_area *area = &state->picture;
+	double at[2];
+
+	if (!spot || spot->kind != CS_SPOT_PLOT)
+		return false;
+	if (spot->index == CS_RESULT_PICTURE) {
+		if (area->columns < 1 || area->rows < 1)
+			return true;
+		at[0] = (pointer->column + 0.5 - area->column) / area->columns;
+		at[1] = (pointer->row + 0.5 - area->row) / area->rows;
+	} else if (!cs_chart_place(&state->chart, pointer->row, pointer->column, at)) {
+		return true;
+	}
+	state->version += cs_window_point(&state->window, pointer, at);
+	return true;
+}
+
 static void find_result(struct cs_view *view, const char *text, int step)
 {
 	struct result *state = view->state;
@@ -476,30 +478,25 @@ static enum cs_status save_mosaic(const struct cs_result_figure *figure, const c
 static enum cs_status save_figure(
 	const struct cs_result_figure *figure, const char *stem, char *message, size_t size, struct cs_error *error)
 {
-	char *png = cs_format("%s.png", stem), *svg = cs_format("%s.svg", stem);
-	enum cs_status status = png && svg ? CS_OK : cs_fail_memory(error, "a path");
+	enum cs_status status = CS_OK;
+	char *png;
 
-	if (status)
-		goto out;
 	switch (figure->kind) {
 	case CS_RESULT_PLOT:
-		status = cs_plot_save_png(&figure->plot, 900, 560, png, error);
-		if (!status)
-			status = cs_plot_save_svg(&figure->plot, 900, 560, svg, error);
-		snprintf(message, size, "wrote %s and .svg", png);
+		status = cs_chart_save(&figure->plot, stem, error);
+		snprintf(message, size, "wrote %s.png and .svg", stem);
 		break;
 	case CS_RESULT_MOSAIC:
 		status = save_mosaic(figure, stem, error);
-		snprintf(message, size, "wrote %s and .hdf5", png);
+		snprintf(message, size, "wrote %s.png and .hdf5", stem);
 		break;
 	case CS_RESULT_PICTURE:
-		status = cs_picture_save(&figure->picture, png, NULL, error);
-		snprintf(message, size, "wrote %s", png);
+		png = cs_format("%s.png", stem);
+		status = png ? cs_picture_save(&figure->picture, png, NULL, error) : cs_fail_memory(error, "a path");
+		snprintf(message, size, "wrote %s.png", stem);
+		cs_free(png);
 		break;
 	}
-out:
-	cs_free(png);
-	cs_free(svg);
 	return status;
 }
 
@@ -508,20 +505,13 @@ static enum cs_status export_result(
 {
 	struct result *state = view->state;
 	const struct cs_result *result = result_of(view);
-	enum cs_status status;
 	int figure;
-	char *path;
 
 	if (part_count(result) == 0)
 		return cs_fail(error, CS_ERR_NOT_FOUND, "there is no result to export yet");
 	if (part_of(result, state->part, &figure) == PART_FIGURE)
 		return save_figure(&result->figures[figure], stem, message, size, error);
-	path = cs_format("%s.csv", stem);
-	status = path ? cs_grid_save(&state->grid, path, error) : cs_fail_memory(error, "a path");
-	if (!status)
-		snprintf(message, size, "wrote %s", path);
-	cs_free(path);
-	return status;
+	return cs_grid_save(&state->grid, stem, message, size, error);
 }
 
 static void label_result(struct cs_view *view, char *text, size_t size)
@@ -555,6 +545,7 @@ const struct cs_view_ops cs_view_result = {
 	.tick = tick_result,
 	.find = find_result,
 	.select = select_result,
+	.point = point_result,
 	.export = export_result,
 	.label = label_result,
 	.close = close_result,

@@ -8,6 +8,7 @@
 #include "ui/follow.h"
 #include "ui/record.h"
 #include "ui/view.h"
+#include "ui/window.h"
 #include "ui/words.h"
 
 #include <math.h>
@@ -23,8 +24,6 @@ static const char *const titles[CS_QUANTITIES] = {"accuracy, %", "loss"};
 struct figure {
 	struct cs_lines lines;
 	struct cs_chart chart;
-	struct cs_plot_frame frame; /* where the data stands, for the mouse */
-	struct cs_area area;
 };
 
 struct run {
@@ -197,9 +196,7 @@ static void draw_figure(struct cs_view *view, int which, struct cs_area area)
 
 	cs_lines_series(&figure->lines, series);
 	plot = make_plot(run, which, series, add_marks(run, figure, series, x, y), view->session->screen.dark);
-	plot.frame = &figure->frame;
 	cs_chart_show(view->session, &plot, run->version, area, &figure->chart);
-	figure->area = area;
 	cs_spots_add(&view->session->spots, area, CS_SPOT_PLOT, which);
 }
 
@@ -453,20 +450,17 @@ static bool act_run(struct cs_view *view, enum cs_action action, int argument)
 static bool point_run(struct cs_view *view, const struct cs_pointer *pointer, const struct cs_spot *spot)
 {
 	struct run *run = view->state;
-	const struct figure *figure;
-	double share, from, x, x_from;
+	const struct cs_chart *chart;
+	double at[2], from[2], x, x_from;
 
 	if (!spot || spot->kind != CS_SPOT_PLOT)
 		return false;
-	figure = &run->figures[spot->index];
-	if (figure->frame.right <= figure->frame.left || figure->area.columns < 1)
+	chart = &run->figures[spot->index].chart;
+	if (!cs_chart_place(chart, pointer->row, pointer->column, at) ||
+		!cs_chart_place(chart, pointer->from_row, pointer->from_column, from))
 		return true;
-	share = (pointer->column + 0.5 - figure->area.column) / figure->area.columns;
-	from = (pointer->from_column + 0.5 - figure->area.column) / figure->area.columns;
-	share = (share - figure->frame.left) / (figure->frame.right - figure->frame.left);
-	from = (from - figure->frame.left) / (figure->frame.right - figure->frame.left);
-	x = figure->frame.x_low + share * (figure->frame.x_high - figure->frame.x_low);
-	x_from = figure->frame.x_low + from * (figure->frame.x_high - figure->frame.x_low);
+	x = chart->frame.x_low + at[0] * (chart->frame.x_high - chart->frame.x_low);
+	x_from = chart->frame.x_low + from[0] * (chart->frame.x_high - chart->frame.x_low);
 	if (pointer->kind == CS_POINTER_WHEEL)
 		zoom(run, pointer->step < 0 ? 0.8 : 1.25, x);
 	else if (pointer->kind == CS_POINTER_RELEASE && abs(pointer->column - pointer->from_column) > 1)

@@ -1,7 +1,7 @@
 /* view_runs.c: the runs there are, and how they went. The list is read again in the background every few seconds. */
 #include "core/alloc.h"
-#include "io/file.h"
 #include "ui/clock.h"
+#include "ui/csv.h"
 #include "ui/curves.h"
 #include "ui/runs.h"
 #include "ui/table.h"
@@ -487,33 +487,24 @@ static enum cs_status export_runs(
 	struct cs_view *view, const char *stem, char *message, size_t size, struct cs_error *error)
 {
 	const struct runs *runs = view->state;
-	char *path = cs_format("%s.csv", stem), *text = NULL;
-	size_t length = 0;
-	FILE *out = open_memstream(&text, &length);
-	enum cs_status status = CS_ERR_MEMORY;
+	struct cs_csv csv;
 
-	if (path && out) {
-		fprintf(out, "run,state,epoch,epochs,best_epoch,best_val_accuracy,modified,model,dataset\n");
-		for (int i = 0; i < runs->shown_count; i++) {
-			const struct cs_run_state *run = run_at(runs, i);
+	cs_csv_init(&csv, "run,state,epoch,epochs,best_epoch,best_val_accuracy,modified,model,dataset");
+	for (int i = 0; i < runs->shown_count; i++) {
+		const struct cs_run_state *run = run_at(runs, i);
 
-			fprintf(out, "\"%s\",%s,%lld,%lld,%lld,%g,%.0f,%s,\"%s\"\n", run->path,
-				run->alive              ? "training"
-					: run->finished ? "done"
-							: "stopped",
-				(long long)run->epoch, (long long)run->epochs, (long long)run->best_epoch,
-				run->best_val_accuracy, run->modified, run->model, run->dataset);
-		}
+		cs_csv_text(&csv, run->path);
+		cs_csv_text(&csv, run->alive ? "training" : run->finished ? "done" : "stopped");
+		cs_csv_count(&csv, run->epoch);
+		cs_csv_count(&csv, run->epochs);
+		cs_csv_count(&csv, run->best_epoch);
+		cs_csv_number(&csv, run->best_val_accuracy);
+		cs_csv_count(&csv, (int64_t)run->modified);
+		cs_csv_text(&csv, run->model);
+		cs_csv_text(&csv, run->dataset);
+		cs_csv_end_row(&csv);
 	}
-	if (out && fclose(out) == 0 && path)
-		status = cs_file_write(path, text, length, error);
-	else
-		cs_fail_memory(error, "a table");
-	if (!status)
-		snprintf(message, size, "wrote %s", path);
-	free(text);
-	cs_free(path);
-	return status;
+	return cs_csv_save(&csv, stem, message, size, error);
 }
 
 static void label_runs(struct cs_view *view, char *text, size_t size)

@@ -206,6 +206,48 @@ static void export_writes_tables_and_figures(void **state)
 	quit();
 }
 
+/* Press, move with the button down, let go: columns from 1, as the terminal reports them. */
+static void drag(int row, int from, int to)
+{
+	char report[100];
+
+	snprintf(report, sizeof report, "\033[<0;%d;%dM\033[<32;%d;%dM\033[<0;%d;%dm", from, row, (from + to) / 2, row, to, row);
+	harness_keys(&h, report);
+}
+
+static void a_drag_over_a_figure_shows_that_part_of_it(void **state)
+{
+	(void)state;
+	for (int sixel = 0; sixel < 2; sixel++) {
+		start((struct terminal_kind){.sixel = sixel});
+		harness_keys(&h, "a");
+		expect("options of aaa-mine");
+		harness_keys(&h, "r");
+		expect("aaa-mine is done in");
+		harness_keys(&h, "\r");
+		expect("in words 1/6");
+		harness_keys(&h, "\t\t");
+		expect("curve 3/6");
+		harness_settle(&h);
+		assert_false(harness_has(&h, "% of the width"));
+		drag(12, 20, 50);
+		expect("% of the width");
+		harness_keys(&h, "-"); /* twice as much: nearly all */
+		harness_keys(&h, "-");
+		harness_settle(&h);
+		assert_false(harness_has(&h, "% of the width"));
+		harness_keys(&h, "\033[<64;40;12M"); /* the wheel */
+		expect("% of the width");
+		harness_keys(&h, "\t\t");
+		expect("heat 5/6");
+		harness_settle(&h);
+		assert_false(harness_has(&h, "% of the width"));
+		harness_keys(&h, "+");
+		expect("25-75 % of the width, 25-75 % of the height");
+		quit();
+	}
+}
+
 static void small_screens_show_what_fits(void **state)
 {
 	(void)state;
@@ -231,6 +273,7 @@ int main(void)
 		cmocka_unit_test(options_are_edited_and_given_to_the_analysis),
 		cmocka_unit_test(a_running_analysis_shows_progress_and_is_cancelled),
 		cmocka_unit_test(export_writes_tables_and_figures),
+		cmocka_unit_test(a_drag_over_a_figure_shows_that_part_of_it),
 		cmocka_unit_test(small_screens_show_what_fits),
 	};
 

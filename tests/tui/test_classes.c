@@ -168,7 +168,7 @@ static void export_writes_the_matrix(void **state)
 	expect("accuracy");
 	harness_settle(&h);
 	harness_keys(&h, "e");
-	expect("wrote runs/tiny/figures/confusion.csv and .png");
+	expect("wrote runs/tiny/figures/confusion.csv, .png and .svg");
 	snprintf(path, sizeof path, "%s/runs/tiny/figures/confusion.csv", tiny_directory);
 	file = fopen(path, "r");
 	assert_non_null(file);
@@ -178,7 +178,7 @@ static void export_writes_the_matrix(void **state)
 		assert_non_null(fgets(line, sizeof line, file));
 		if (row < 0)
 			continue;
-		snprintf(wanted, sizeof wanted, "\",%d,%d,%d,%d\n", counts[row][0], counts[row][1], counts[row][2],
+		snprintf(wanted, sizeof wanted, ",%d,%d,%d,%d\n", counts[row][0], counts[row][1], counts[row][2],
 			counts[row][3]);
 		assert_non_null(strstr(line, wanted));
 	}
