@@ -175,7 +175,8 @@ function common.open_data(args, net)
       cli.fail "which data set? name one with -d: shapes, a folder of class folders, files of CIFAR or MNIST, an .npz or .h5 file, or tiny-imagenet-200.zip"
     end
     if not spec:find "^shapes" and not system.exists(spec) then
-      cli.fail("the data set the model was trained on is not here any more: %s; name one with -d", spec)
+      local where = spec:find "tiny%-imagenet%-200" and " (Tiny ImageNet: http://cs231n.stanford.edu/tiny-imagenet-200.zip)" or ""
+      cli.fail("the data set the model was trained on is not here: %s%s; name one with -d", spec, where)
     end
   end
   if net and #net.input == 3 then size = { height = net.input[1], width = net.input[2] } end
@@ -309,6 +310,20 @@ function common.h5_place(text, option)
   if not path then path, name = text:match "^(.+):([^:]+)$" end
   if not path then cli.usage("%s is '%s'; expected FILE.h5:/NAME", option, text) end
   return path, name
+end
+
+-- A confusion matrix as CSV with counts, a true class a row.
+function common.confusion_csv(confusion, data)
+  local lines, head = {}, { "true" }
+  local function quote(name) return '"' .. name:gsub('"', '""') .. '"' end
+  for c = 0, data.classes - 1 do head[#head + 1] = quote(data:class_name(c)) end
+  lines[1] = table.concat(head, ",")
+  for r = 0, data.classes - 1 do
+    local line = { quote(data:class_name(r)) }
+    for _, n in ipairs(confusion[r]:tolist()) do line[#line + 1] = ("%.0f"):format(n) end
+    lines[#lines + 1] = table.concat(line, ",")
+  end
+  return table.concat(lines, "\n") .. "\n"
 end
 
 function common.percent(x)

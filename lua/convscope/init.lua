@@ -11,7 +11,7 @@ local cs = {
 }
 
 for _, name in ipairs {
-  "tensor", "concat", "random", "picture", "mosaic", "images", "load", "find_model", "model_formats", "project", "can_project", "invert", "exemplars",
+  "tensor", "concat", "random", "picture", "mosaic", "images", "load", "find_model", "find_run", "model_formats", "project", "can_project", "invert", "exemplars",
   "threads", "machine", "speed", "run_state", "history",
   "measure", "perturb", "statistics",
 } do

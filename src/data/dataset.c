@@ -47,6 +47,9 @@ static enum cs_status nobody_knows(const char *spec, struct cs_error *error)
 	char text[300];
 
 	choices(text, sizeof text);
+	if (!cs_file_exists(spec) && strstr(spec, "tiny-imagenet-200"))
+		return cs_fail(error, CS_ERR_NOT_FOUND,
+			"'%s' is not here: Tiny ImageNet is http://cs231n.stanford.edu/tiny-imagenet-200.zip; name where it lies with -d", spec);
 	if (cs_file_exists(spec))
 		return cs_fail(error, CS_ERR_FORMAT, "'%s' is not a data set: expected %s", spec, text);
 	return cs_fail(error, CS_ERR_NOT_FOUND, "no dataset '%s': expected %s", spec, text);

@@ -43,6 +43,10 @@ void cs_model_free(struct cs_model *model);
  * file, to be freed. Errors: CS_ERR_NOT_FOUND naming the choices. */
 enum cs_status cs_model_resolve(const char *name, char **path, struct cs_error *error);
 
+/* The directory of an installed model that came with the record of its training, to be freed: it is a run directory. NULL: there is none of that
+ * name. */
+char *cs_model_installed_run(const char *name);
+
 /* Resolve and read. Errors name the file, the layer and what was expected. */
 enum cs_status cs_model_load(
 	const char *name, const struct cs_model_options *options, struct cs_model **out, struct cs_error *error);

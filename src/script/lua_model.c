@@ -87,6 +87,25 @@ static int l_find_model(lua_State *L)
 	return 1;
 }
 
+/*** cs.find_run(name)
+ * The run directory that a name stands for, a run's or that of an installed model that came with the record of its training; nil: none.
+ */
+static int l_find_run(lua_State *L)
+{
+	const char *name = luaL_checkstring(L, 1);
+	struct cs_run_state state;
+	char *path;
+
+	if (!cs_run_inspect(name, &state, NULL)) {
+		lua_settop(L, 1);
+		return 1;
+	}
+	path = cs_model_installed_run(name);
+	lua_pushstring(L, path);
+	cs_free(path);
+	return 1;
+}
+
 /*** net:save(path)
  * Write the model in the form that the ending of the path asks for (cs.model_formats), otherwise as Keras 2 does (HDF5), by way of a
  * temporary file. Returns the network, or nil, message, code.
@@ -598,7 +617,7 @@ static const luaL_Reg getters[] = {
 };
 
 static const luaL_Reg functions[] = {
-	{"load", l_load}, {"find_model", l_find_model}, {"model_formats", l_model_formats}, {NULL, NULL}};
+	{"load", l_load}, {"find_model", l_find_model}, {"find_run", l_find_run}, {"model_formats", l_model_formats}, {NULL, NULL}};
 
 void cs_lua_open_model(lua_State *L)
 {

@@ -219,8 +219,10 @@ static char *directory_of(const struct cs_session *session)
 {
 	char *copy, *directory = NULL, *dot;
 
-	if (session->run)
+	if (session->run && !access(session->run, W_OK)) /* an installed model's is not to be written to */
 		return cs_file_join(session->run, "analyses");
+	if (session->run)
+		return cs_format("convscope-analyses/%s", strrchr(session->run, '/') ? strrchr(session->run, '/') + 1 : session->run);
 	if (!session->opened)
 		return NULL;
 	copy = cs_strdup(session->opened->target);

@@ -399,7 +399,9 @@ static enum cs_status find_start(const char *target, struct start *start, struct
 		start->runs = cs_strdup(target);
 		return CS_OK;
 	}
-	return cs_model_resolve(target, &start->model, error);
+	if (!cs_file_exists(target))
+		start->run = cs_model_installed_run(target);
+	return start->run ? CS_OK : cs_model_resolve(target, &start->model, error);
 }
 
 static void open_start(struct cs_session *session, const struct start *start)

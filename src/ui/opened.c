@@ -164,7 +164,9 @@ static enum cs_status load_images(struct cs_opened *opened, struct cs_job *job, 
 			"the model does not say what it was trained on: showing shapes; -d DATASET chooses others");
 	status = spec ? open_images(opened, spec, job, &why) : CS_ERR_NOT_FOUND;
 	if (status && status != CS_ERR_CANCELLED) {
-		if (spec)
+		if (spec && !opened->wish && why.status == CS_ERR_NOT_FOUND)
+			set_notice(opened, "showing shapes instead; -d PATH shows its own images: %s", why.message);
+		else if (spec)
 			set_notice(opened, "showing shapes instead: %s", why.message);
 		if (opened->data)
 			cs_dataset_close(opened->data);

@@ -359,6 +359,45 @@ describe("with a trained run", function()
     assert.matches("no preset 'nothing%-like%-this': there are", err)
   end)
 
+  it("publish keeps a run under a name that every command takes", function()
+    local data, work = helper.directory(), helper.directory()
+    local before = ("cd %s && XDG_DATA_HOME=%s"):format(work, data)
+    local function named(...)
+      local code, out, err = helper.run_with(before, ...)
+      assert.equal(0, code, err)
+      return out
+    end
+    named("data", "export", helper.spec, work .. "/secret-place.h5", "--size", "24")
+    named("train", "-m", "demo", "-d", work .. "/secret-place.h5", "--size", "24", "--epochs", "1", "-o", work .. "/run", "--set", "widths=4-6")
+    assert.matches("published small%-demo", named("publish", work .. "/run", "small-demo"))
+    local place = data .. "/convscope/models/small-demo/"
+    for _, name in ipairs { "best.hdf5", "config.json", "summary.json", "history.csv", "history.hdf5", "log.txt", "confusion.csv", "test.json" } do
+      local text = assert(helper.read(place .. name), name)
+      assert.is_nil(text:find(work, 1, true), name)
+    end
+    assert.equal(require("dkjson").decode(helper.read(place .. "test.json")).accuracy,
+      require("dkjson").decode(named("eval", "small-demo", "--json")).accuracy)
+    local net, published = assert(cs.load(work .. "/run")), assert(cs.load(place .. "best.hdf5"))
+    assert.is_true(net:weights("conv2") == published:weights("conv2"))
+    assert.equal("secret-place.h5", published.dataset)
+    assert.is_true(#helper.read(place .. "best.hdf5") < #helper.read(work .. "/run/last.hdf5"))
+    named("info", "small-demo")
+    named("project", "small-demo", "0", "-l", "conv1", "-o", work .. "/p.png")
+    named("analyze", "confusion", "small-demo")
+    named("report", "small-demo", "--analyses", "confusion", "-o", work .. "/page.html")
+    assert.matches("Learning curves", helper.read(work .. "/page.html"))
+    -- without its images it says so, and where to say where they are
+    os.execute(("rm %s/secret-place.h5"):format(work))
+    local code, _, err = helper.run_with(before, "eval", "small-demo")
+    assert.equal(1, code)
+    assert.matches("secret%-place%.h5; name one with %-d\n$", err)
+    assert.matches("small%-demo", select(3, helper.run_with(before, "eval", "small-dem")))
+    code, _, err = helper.run_with(before, "publish", work .. "/run", "small-demo", "--no-test")
+    assert.equal(1, code)
+    assert.matches("there is a model 'small%-demo' already", err)
+    named("publish", work .. "/run", "small-demo", "--no-test", "--force")
+  end)
+
   it("info has the paper's networks in the form of its Table 1", function()
     local seed, strided = helper.json("info", "seed", "--json").table1, helper.json("info", "seed-strided", "--json").table1
     assert.same({ "Conv. 1", "Conv. 2", "Conv. 3", "Dense 4" }, { seed[1].layer, seed[2].layer, seed[3].layer, seed[4].layer })

@@ -194,7 +194,30 @@ static void names_find_files_runs_and_installed_models(void **state)
 	assert_int_equal(cs_model_resolve("best-of-al", &found, &error), CS_ERR_NOT_FOUND);
 	assert_non_null(strstr(error.message, "'best-of-al'"));
 	assert_non_null(strstr(error.message, "another, best-of-all"));
+
+	/* with the record of its training, an installed model is a directory, and stands for a run */
+	assert_int_equal(cs_file_make_directories(in_directory("installed/trained"), &error), CS_OK);
+	assert_int_equal(cs_file_make_directories(in_directory("installed/no-model"), &error), CS_OK);
+	write_text("installed/trained/best.hdf5", "x");
+	assert_int_equal(cs_model_resolve("trained", &found, &error), CS_OK);
+	assert_string_equal(found, in_directory("installed/trained/best.hdf5"));
+	cs_free(found);
+	found = cs_model_installed_run("trained");
+	assert_string_equal(found, in_directory("installed/trained"));
+	cs_free(found);
+	assert_null(cs_model_installed_run("another"));
+	assert_null(cs_model_installed_run("no-model"));
+	assert_null(cs_model_installed_run("../installed/trained"));
+	assert_int_equal(cs_model_resolve("no-model", &found, &error), CS_ERR_NOT_FOUND);
+	assert_non_null(strstr(error.message, "(another, best-of-all, trained)"));
 	unsetenv("CONVSCOPE_MODELS");
+	setenv("XDG_DATA_HOME", in_directory("data"), 1);
+	assert_int_equal(cs_file_make_directories(in_directory("data/convscope/models/mine"), &error), CS_OK);
+	write_text("data/convscope/models/mine/best.hdf5", "x");
+	assert_int_equal(cs_model_resolve("mine", &found, &error), CS_OK);
+	assert_string_equal(found, in_directory("data/convscope/models/mine/best.hdf5"));
+	cs_free(found);
+	unsetenv("XDG_DATA_HOME");
 }
 
 static void what_is_no_model_is_called_by_its_name(void **state)

@@ -41,23 +41,10 @@ local function worst(confusion, data, most)
   return table.move(pairs_found, 1, math.min(most, #pairs_found), 1, {})
 end
 
-local function csv(confusion, data)
-  local lines, head = {}, { "true" }
-  local function quote(name) return '"' .. name:gsub('"', '""') .. '"' end
-  for c = 0, data.classes - 1 do head[#head + 1] = quote(data:class_name(c)) end
-  lines[1] = table.concat(head, ",")
-  for r = 0, data.classes - 1 do
-    local line = { quote(data:class_name(r)) }
-    for _, n in ipairs(confusion[r]:tolist()) do line[#line + 1] = ("%.0f"):format(n) end
-    lines[#lines + 1] = table.concat(line, ",")
-  end
-  return table.concat(lines, "\n") .. "\n"
-end
-
 -- The matrix as a heat map with rows as shares, and as CSV with counts.
 local function write_matrix(directory, confusion, data)
   cli.check(cs.engine.system.make_directories(directory))
-  cli.check(cs.write_file(directory .. "/confusion.csv", csv(confusion, data)))
+  cli.check(cs.write_file(directory .. "/confusion.csv", common.confusion_csv(confusion, data)))
   local shares = confusion:copy()
   for r = 0, data.classes - 1 do
     local sum = shares[r]:sum()

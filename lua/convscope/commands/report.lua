@@ -7,7 +7,8 @@ local page = require "convscope.page"
 
 -- Learning curves of a run directory.
 local function curves(out, directory)
-  local history = cs.history(directory)
+  directory = cs.find_run(directory)
+  local history = directory and cs.history(directory)
   if not history or #history.epochs == 0 then return end
   out:heading "Learning curves"
   for _, what in ipairs { "accuracy", "loss" } do

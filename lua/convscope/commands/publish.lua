@@ -1,0 +1,86 @@
+-- publish: a run as a model with a name: its best network with the record of its training, where `convscope browse NAME` finds it.
+local cs = require "convscope"
+local cli = require "convscope.commandline"
+local common = require "convscope.common"
+local system = cs.engine.system
+
+-- What goes along, as far as it is there. Texts lose the paths of the machine that trained; best.hdf5 and the test are made anew.
+local texts = { "config.json", "summary.json", "log.txt" }
+local copies = { "history.csv", "history.hdf5", "points.csv" }
+
+local function user_directory()
+  if (os.getenv "CONVSCOPE_MODELS" or "") ~= "" then return os.getenv "CONVSCOPE_MODELS" end
+  local data = os.getenv "XDG_DATA_HOME"
+  if not data or data:sub(1, 1) ~= "/" then data = (os.getenv "HOME" or cli.fail "no HOME: name a directory with -o") .. "/.local/share" end
+  return data .. "/convscope/models"
+end
+
+local function last_part(path) return path:gsub("/+$", ""):match "[^/]+$" or path end
+
+-- "/data/tiny-imagenet-200.zip:seed=2" as "tiny-imagenet-200.zip:seed=2".
+local function without_directory(spec)
+  return spec:find "^shapes" and spec or last_part(spec)
+end
+
+-- Plain replacement of every `from`, the longest first, so that a path goes before its parts.
+local function replaced(text, pairs_of)
+  table.sort(pairs_of, function(a, b) return #a[1] > #b[1] end)
+  for _, pair in ipairs(pairs_of) do
+    if pair[1] ~= "" and pair[1] ~= pair[2] then
+      text = text:gsub(pair[1]:gsub("%p", "%%%0"), (pair[2]:gsub("%%", "%%%%")))
+    end
+  end
+  return text
+end
+
+-- Accuracy and confusion of the test images: test.json and confusion.csv; what they say.
+local function test(net, args, directory)
+  local data = common.open_data(args, net)
+  local result = cli.check(net:evaluate(common.choose_split({ split = "test" }, data)))
+  cli.check(cs.write_file(directory .. "/confusion.csv", common.confusion_csv(result.confusion, data)))
+  cli.check(cs.write_file(directory .. "/test.json", require("dkjson").encode({ split = "test", images = result.images, accuracy = result.accuracy,
+    top5_accuracy = result.top5_accuracy, loss = result.loss }, { indent = true, keyorder = { "split", "images", "accuracy", "top5_accuracy", "loss" } }) .. "\n"))
+  return ("%s of %d test images, top 5 %s"):format(common.percent(result.accuracy), result.images, common.percent(result.top5_accuracy))
+end
+
+return {
+  summary = "keep a run's best network under a name, with the record of its training",
+  description = "Writes the best network of a run, float32 and without the state of its optimiser, and beside it configuration, curves, log, summary, and accuracy and confusion "
+    .. "of the test images, into a directory NAME of the installed models of this user: every command that takes a MODEL then takes NAME. Paths of this machine are left out.",
+  arguments = function(parser)
+    parser:argument("model", "A run directory."):argname "RUN"
+    parser:argument("name", "The name: letters, digits, - and _."):argname "NAME"
+    common.data_option(parser, "For the test images: the data set (the one it was trained on).")
+    parser:option("-o --output", "Where the directory NAME is made (the user's installed models)."):argname "DIR"
+    parser:flag("--no-test", "Do not run the test images.")
+    parser:flag("--force", "Replace a model of that name.")
+    common.threads(parser)
+  end,
+  run = function(args)
+    if not args.name:find "^[%w_-]+$" then cli.usage("the name is '%s'; expected letters, digits, - and _", args.name) end
+    local state = cli.check(cs.run_state(args.model))
+    if state.alive then cli.fail("'%s' is being trained right now: publish it when it is finished", args.model) end
+    local directory = (args.output or user_directory()) .. "/" .. args.name
+    if system.exists(directory) and not args.force then cli.fail("there is a model '%s' already: %s; --force replaces it", args.name, directory) end
+    local net = common.load_model(args, true)
+    cli.check(system.make_directories(directory))
+    local said = not args.no_test and test(net, args, directory)
+    local spec = net.dataset
+    local away = { { system.absolute(args.model) or args.model, args.name }, { args.model:gsub("/+$", ""), args.name } }
+    if spec then
+      table.insert(away, { spec, without_directory(spec) })
+      net:set_dataset(without_directory(spec))
+    end
+    for _, name in ipairs(texts) do
+      local text = system.read(args.model .. "/" .. name)
+      if text then cli.check(cs.write_file(directory .. "/" .. name, replaced(replaced(text, { { "\\/", "/" } }), away))) end
+    end
+    for _, name in ipairs(copies) do
+      local bytes = system.read(args.model .. "/" .. name)
+      if bytes then cli.check(cs.write_file(directory .. "/" .. name, bytes)) end
+    end
+    cli.check(net:save(directory .. "/best.hdf5"))
+    if said then cli.print(said) end
+    cli.print(("published %s: %s; look into it with convscope browse %s"):format(args.name, directory, args.output and directory or args.name))
+  end,
+}
