@@ -171,7 +171,8 @@ enum cs_status cs_keras_activation(
 		const char *class_name, *word;
 	} classes[] = {{"ReLU", "relu"}, {"LeakyReLU", "leaky_relu"}, {"ELU", "elu"}, {"Softmax", "softmax"}};
 	const json_t *config = NULL, *name = value;
-	enum cs_activation activation;
+	enum cs_activation activation = CS_LINEAR;
+	bool known = false;
 
 	if (!value || json_is_null(value)) {
 		*out = CS_LINEAR;
@@ -199,12 +200,11 @@ enum cs_status cs_keras_activation(
 					return cs_keras_unexpected(
 						where, "activation", value, expected, CS_ERR_UNSUPPORTED, error);
 			}
-			cs_activation_parse(classes[i].word, &activation);
-			name = NULL;
+			known = cs_activation_parse(classes[i].word, &activation);
 			break;
 		}
 	}
-	if (name && (!json_is_string(name) || !cs_activation_parse(json_string_value(name), &activation)))
+	if (!known && (!json_is_string(name) || !cs_activation_parse(json_string_value(name), &activation)))
 		return cs_keras_unexpected(where, "activation", value, expected,
 			json_is_string(name) ? CS_ERR_UNSUPPORTED : CS_ERR_FORMAT, error);
 	/* What Keras' functions take where no layer says otherwise. */

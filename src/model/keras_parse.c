@@ -6,6 +6,7 @@
  */
 #include "core/alloc.h"
 #include "model/keras.h"
+#include "model/json_text.h"
 #include "model/keras_plan.h"
 
 #include <limits.h>
@@ -252,6 +253,24 @@ static bool is_quantised(const json_t *config)
 		(mode && !json_is_null(mode));
 }
 
+/* Weights are of floating point, whatever the policy is called that says so. */
+static enum cs_status check_arithmetic(struct cs_keras_where where, const json_t *config, struct cs_error *error)
+{
+	static const char *const others[] = {"int", "uint", "bool", "complex", "string"};
+	const json_t *policy = json_object_get(config, "dtype"), *word = policy;
+	bool valid = true;
+
+	if (!policy || json_is_null(policy))
+		return CS_OK;
+	if (json_is_object(policy))
+		word = json_object_get(json_object_get(policy, "config"), "name");
+	for (size_t i = 0; i < sizeof others / sizeof *others && json_is_string(word); i++)
+		valid = valid && strncmp(json_string_value(word), others[i], strlen(others[i]));
+	if (valid && (json_is_object(policy) || json_is_string(policy)))
+		return CS_OK;
+	return cs_keras_unexpected(where, "dtype", policy, "a floating-point type", CS_ERR_UNSUPPORTED, error);
+}
+
 static enum cs_status read_layer(
 	struct reader *reader, struct scope *scope, const json_t *entry, struct cs_error *error)
 {
@@ -291,6 +310,8 @@ static enum cs_status read_layer(
 			"layer '%.80s' (%.40s) is quantised; convscope reads weights of 16, 32 and 64 bits", where.name,
 			where.class_name);
 	status = cs_keras_fill(&layer, where, config, error);
+	if (!status && has_weights(&layer))
+		status = check_arithmetic(where, config, error);
 	if (!status)
 		status = cs_keras_bool(where, config, "trainable", NULL, &trainable, error);
 	if (!status)
@@ -408,6 +429,25 @@ static void rejoin(struct cs_keras_plan *plan, const json_t *fused)
 	plan->count = kept;
 }
 
+enum cs_status cs_keras_json(const char *text, json_t **out, struct cs_error *error)
+{
+	json_t *root = NULL;
+	enum cs_status status = cs_json_text_parse(text, strlen(text), 0, "the architecture", &root, error);
+
+	/* Some programs encode the text twice. */
+	if (!status && json_is_string(root)) {
+		json_t *inner = NULL;
+
+		status = cs_json_text_parse(
+			json_string_value(root), json_string_length(root), 0, "the architecture", &inner, error);
+		json_decref(root);
+		root = inner;
+	}
+	if (!status)
+		*out = root;
+	return status;
+}
+
 /* Keras 0.3 wrote layers as flat objects, whose "name" is the class and whose own name is one for many. In the form of Keras 1;
  * a new reference. */
 static json_t *modernise(json_t *root)
@@ -435,23 +475,12 @@ enum cs_status cs_keras_plan_new(
 	const char *json, const int64_t size[2], struct cs_keras_plan *plan, struct cs_error *error)
 {
 	struct reader reader = {.plan = plan, .used = json_object()};
-	json_error_t where;
-	json_t *root = json_loads(json, JSON_DECODE_ANY, &where), *whole;
-	enum cs_status status;
+	json_t *root = NULL, *whole;
+	enum cs_status status = cs_keras_json(json, &root, error);
 
 	*plan = (struct cs_keras_plan){0};
-	/* Some programs encode the text twice. */
-	if (json_is_string(root)) {
-		json_t *inner = json_loads(json_string_value(root), 0, &where);
-
-		json_decref(root);
-		root = inner;
-	}
-	if (!root) {
-		status = cs_fail(
-			error, CS_ERR_FORMAT, "the architecture is not JSON: %.120s (line %d)", where.text, where.line);
+	if (status)
 		goto out;
-	}
 	whole = modernise(root);
 	json_decref(root);
 	root = whole;

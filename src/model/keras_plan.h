@@ -68,6 +68,9 @@ struct cs_keras_plan {
 	int64_t params; /* numbers in all parameters */
 };
 
+/* An architecture's JSON, also where some program encoded it twice; a new reference. Errors: json_text.h. */
+enum cs_status cs_keras_json(const char *text, json_t **out, struct cs_error *error);
+
 /* Read, check and shape an architecture. `size`: rows and columns of an input that leaves them open; NULL or zeros: not known. */
 enum cs_status cs_keras_plan_new(
 	const char *json, const int64_t size[2], struct cs_keras_plan *plan, struct cs_error *error);

@@ -16,7 +16,7 @@
 
 #define WEIGHTS "model.weights.h5"
 
-enum { CONFIG_LIMIT = 32 << 20, LEAST = 64 << 20, RATIO = 64 };
+enum { CONFIG_LIMIT = 16 << 20, LEAST = 64 << 20, RATIO = 64 };
 
 /* The members of a model; where there are none, what the zip is instead. */
 static enum cs_status find_members(

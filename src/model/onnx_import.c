@@ -7,6 +7,7 @@
 #include "model/onnx_import.h"
 #include "core/alloc.h"
 #include "core/log.h"
+#include "model/json_text.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -451,17 +452,16 @@ out:
 
 static enum cs_status read_description(struct cs_onnx_import *import, struct cs_error *error)
 {
-	json_error_t where;
 	char *text;
 	enum cs_status status = cs_onnx_describe(import->file, &text, error);
 
 	if (status)
 		return status;
-	import->root = json_loads(text, 0, &where);
+	status = cs_json_text_parse(text, strlen(text), 0, "what was read of its graph", &import->root, error);
 	cs_free(text);
-	if (!json_is_object(import->root))
-		return cs_fail(error, CS_ERR_FORMAT, "what was read of it makes no sense: %.100s", where.text);
-	return CS_OK;
+	if (!status && !json_is_object(import->root))
+		status = cs_fail(error, CS_ERR_FORMAT, "what was read of its graph makes no sense");
+	return status;
 }
 
 static enum cs_status check_versions(struct cs_onnx_import *import, struct cs_error *error)

@@ -5,6 +5,7 @@
  * convscope.dataset      the specification of the data it was trained on
  */
 #include "core/alloc.h"
+#include "model/json_text.h"
 #include "model/model_internal.h"
 #include "model/onnx.h"
 
@@ -17,7 +18,11 @@ static json_t *entry(const json_t *metadata, const char *key)
 {
 	const char *text = json_string_value(json_object_get(metadata, key));
 
-	return text ? json_loads(text, 0, NULL) : NULL;
+	json_t *value = NULL;
+
+	if (text && cs_json_text_parse(text, strlen(text), 0, key, &value, NULL))
+		value = NULL;
+	return value;
 }
 
 static enum cs_status read_preprocess(const json_t *metadata, struct cs_model *model, struct cs_error *error)

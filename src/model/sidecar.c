@@ -11,6 +11,8 @@
 #include "core/alloc.h"
 #include "core/log.h"
 #include "io/file.h"
+#include "model/json_text.h"
+#include "model/keras_plan.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -54,7 +56,6 @@ json_t *cs_sidecar_open(const char *path, char **where)
 	*where = NULL;
 	for (int i = 0; i < 2 && !*where; i++) {
 		struct cs_error error;
-		json_error_t why;
 		char *text;
 		size_t size;
 
@@ -65,12 +66,9 @@ json_t *cs_sidecar_open(const char *path, char **where)
 			cs_warn("what was said of this model cannot be read: %s", error.message);
 			break;
 		}
-		found = json_loadb(text, size, JSON_REJECT_DUPLICATES, &why);
+		if (cs_json_text_parse(text, size, JSON_REJECT_DUPLICATES, places[i], &found, &error))
+			cs_warn("%s: what was said of this model is not used; say it again, or remove the file", error.message);
 		cs_free(text);
-		if (!found)
-			cs_warn("'%s' is no JSON (%.100s, line %d): what was said of this model is not used; say it again, or remove "
-				"the file",
-				places[i], why.text, why.line);
 		if (found && !json_is_object(found)) {
 			cs_warn("'%s' holds no JSON object: what was said of this model is not used; say it again, or remove the file",
 				places[i]);
@@ -214,16 +212,9 @@ static json_t *describe(const struct cs_model *model)
 		json_object_set_new(sidecar, "size",
 			json_pack("[I,I]", (json_int_t)model->given_size[0], (json_int_t)model->given_size[1]));
 	if (model->given_arch) {
-		json_t *arch = json_loads(model->given_arch, JSON_DECODE_ANY, NULL);
+		json_t *arch = NULL;
 
-		/* Some programs encode the text twice. */
-		if (json_is_string(arch)) {
-			json_t *inner = json_loads(json_string_value(arch), 0, NULL);
-
-			json_decref(arch);
-			arch = inner;
-		}
-		if (arch)
+		if (!cs_keras_json(model->given_arch, &arch, NULL))
 			json_object_set_new(sidecar, "architecture", arch);
 	}
 	return sidecar;
