@@ -5,6 +5,7 @@
 --   /column_names the table's columns in their order
 --   /columns/C    one a column: float32 numbers, or texts ("/" in a name becomes " per ")
 --   /notes        sentences
+--   /advice       where there is some: texts layer, change, value and why, an entry a piece of advice
 --   /tensors/T    float32 numbers of any shape
 --   /figures/000, /figures/001, ...  in their order; attributes `kind` and `name`, and by kind:
 --     plot        attributes title, x_label, y_label, log_y, zero, x_low, x_high, y_low, y_high, map; series/000, series/001, ... with
@@ -23,7 +24,7 @@ methods.__index = methods
 -- A table of results with these columns, to be filled row by row.
 function result.new(columns)
   if type(columns) ~= "table" then error("cs.result: expected a list of column names", 2) end
-  local out = { columns = {}, rows = {}, pictures = {}, plots = {}, tensors = {}, notes = {}, figures = {}, about = {} }
+  local out = { columns = {}, rows = {}, pictures = {}, plots = {}, tensors = {}, notes = {}, advice = {}, figures = {}, about = {} }
   for i, name in ipairs(columns) do out.columns[i] = tostring(name) end
   return setmetatable(out, methods)
 end
@@ -60,6 +61,14 @@ end
 
 function methods:note(text)
   self.notes[#self.notes + 1] = text
+  return self
+end
+
+--- result:advise { layer = NAME, change = "stride", value = 2, why = "..." }
+-- Say what could be tried instead: `change` is a field of that layer's specification (stride, window, kernel, features), `value` what to try
+-- there. `result.advice` is the list of them; `convscope tune --advice` trains each.
+function methods:advise(advice)
+  self.advice[#self.advice + 1] = advice
   return self
 end
 
@@ -122,11 +131,11 @@ function methods:csv()
 end
 
 --- result:data()
--- The table as plain Lua, for JSON: `columns`, `rows`, `notes`.
+-- The table as plain Lua, for JSON: `columns`, `rows`, `notes`, and where there is some `advice`.
 function methods:data()
   local rows = {}
   for i, row in ipairs(self.rows) do rows[i] = table.move(row, 1, #self.columns, 1, {}) end
-  return { columns = self.columns, rows = rows, notes = self.notes }
+  return { columns = self.columns, rows = rows, notes = self.notes, advice = #self.advice > 0 and self.advice or nil }
 end
 
 -- A name as a part of a path inside of a file.
@@ -207,6 +216,11 @@ local function write_about(file, self)
   end
   if done and #self.columns > 0 then done, message, code = file:texts("/column_names", self.columns) end
   if done and #self.notes > 0 then done, message, code = file:texts("/notes", self.notes) end
+  for _, key in ipairs(#self.advice > 0 and { "layer", "change", "value", "why" } or {}) do
+    local words = {}
+    for i, advice in ipairs(self.advice) do words[i] = tostring(advice[key] or "") end
+    if done then done, message, code = file:texts("/advice/" .. key, words) end
+  end
   return done, message, code
 end
 

@@ -4,6 +4,7 @@
 #include "core/alloc.h"
 #include "measure/colour.h"
 #include "measure/gradient.h"
+#include "measure/quality.h"
 #include "measure/similarity.h"
 #include "measure/spectrum.h"
 #include "script/rooms.h"
@@ -313,6 +314,34 @@ static int l_cosines(lua_State *L)
 	return 1;
 }
 
+/*** cs.measure.noise_level(planes[, skipped]), cs.measure.sharpness(planes)
+ * Of each plane of [n,height,width,1] a number: the deviation of its noise (Immerkaer 1996; the strongest edges, this share of the pixels (0.1), left
+ * out), and its sharpness, the variance of the Laplacian over the plane's own. NaN where there is nothing to measure.
+ */
+static int l_noise_level(lua_State *L)
+{
+	struct cs_tensor *planes = check_maps(L, 1, 1), *out;
+	double skipped = luaL_optnumber(L, 2, 0.1);
+	const int64_t *dim = planes->shape.dim;
+
+	luaL_argcheck(L, skipped >= 0 && skipped < 1, 2, "a share from 0 to below 1 expected");
+	out = cs_lua_tensor_push(L, CS_SHAPE(dim[0]));
+	for (int64_t i = 0; i < dim[0]; i++)
+		out->data[i] = (float)cs_quality_noise(planes->data + i * dim[1] * dim[2], (int)dim[1], (int)dim[2], skipped);
+	return 1;
+}
+
+static int l_sharpness(lua_State *L)
+{
+	struct cs_tensor *planes = check_maps(L, 1, 1), *out;
+	const int64_t *dim = planes->shape.dim;
+
+	out = cs_lua_tensor_push(L, CS_SHAPE(dim[0]));
+	for (int64_t i = 0; i < dim[0]; i++)
+		out->data[i] = (float)cs_quality_sharpness(planes->data + i * dim[1] * dim[2], (int)dim[1], (int)dim[2]);
+	return 1;
+}
+
 static const luaL_Reg functions[] = {
 	{"correlation", l_correlation},
 	{"map_correlation", l_map_correlation},
@@ -325,6 +354,8 @@ static const luaL_Reg functions[] = {
 	{"windows", l_windows},
 	{"power", l_power},
 	{"radial", l_radial},
+	{"noise_level", l_noise_level},
+	{"sharpness", l_sharpness},
 	{"grid", l_grid},
 	{"cosines", l_cosines},
 	{NULL, NULL},

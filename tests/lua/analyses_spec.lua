@@ -129,9 +129,44 @@ describe("analyses", function()
     local result = assert(cs.analysis("spectrum", net, data, { images = 32 }))
     assert.truthy(noted(result, "^conv1: energy at the frequency of its step %(1/4%).*reduce the stride"))
     assert.is_true(result.rows[1][9] > 0.12)
+    -- and as data, in hand and in the file
+    assert.same({ "conv1", "stride", 3 }, { result.advice[1].layer, result.advice[1].change, result.advice[1].value })
+    assert.matches("reduce the stride", result.advice[1].why)
+    local directory = helper.directory()
+    assert(result:save(directory, "spectrum"))
+    local file <close> = assert(cs.h5.open(directory .. "/spectrum.hdf5"))
+    assert.same({ "conv1", "stride", "3" }, { file:texts("/advice/layer")[1], file:texts("/advice/change")[1], file:texts("/advice/value")[1] })
     net, data = network "colour"
     result = assert(cs.analysis("spectrum", net, data, { images = 32 }))
     assert.falsy(noted(result, "reduce the"))
+    for _, advice in ipairs(result.advice) do assert.is_true(advice.change ~= "stride" and advice.change ~= "window") end
+  end)
+
+  it("noise: pictures that are noisy or blurred are found by measure", function()
+    local quality = require "convscope.quality"
+    local plain = assert(cs.dataset("shapes:count=400,size=32", { seed = 3 })).train:images(0, 180)
+    local labels, parts = plain:labels(), {}
+    parts[1] = cs.perturb.gaussian(plain:images(0, 60), 0.1, 1):pixels()
+    parts[2] = cs.perturb.blur(plain:images(60, 60), 2):pixels()
+    parts[3] = plain:images(120, 60):pixels()
+    local found = quality.by_nature({ progress = function() end }, cs.images(cs.concat(parts), labels), 40)
+    for place, name in ipairs { "clean", "noisy", "blurred" } do
+      assert.equal(name, found[place][1])
+      assert.equal(40, #found[place][2])
+      local right = 0
+      for _, number in ipairs(found[place][2]) do right = right + (number // 60 == (1 + place) % 3 and 1 or 0) end
+      assert.is_true(right >= 36, name .. " " .. right)
+    end
+    assert.is_true(found[2][3] > 3 * found[1][3] and found[3][4] < 0.5 * found[1][4])
+    local net, data = network "colour"
+    local result = assert(cs.analysis("noise", net, data, { images = 16, projected = 8, gaussian = "0.1", salt_pepper = "0.1", blur = "1", jpeg = "20", natural = 24 }))
+    for _, name in ipairs { "clean", "noisy", "blurred" } do
+      local kept = rows(result, { kind = "by nature: " .. name, layer = "conv2", measure = "edges kept" })
+      assert.equal(1, #kept)
+      assert.is_true(kept[1].low <= kept[1].mean and kept[1].mean <= kept[1].high)
+      assert.equal(1, #rows(result, { kind = "by nature: " .. name, layer = "network", measure = "accuracy" }))
+    end
+    assert.truthy(noted(result, "accuracy of blurred pictures"))
   end)
 
   it("spectrum: dead and double filters are counted", function()

@@ -82,8 +82,8 @@ describe("studies", function()
     local place = helper.directory()
     assert(cs.train(net, data, { epochs = 2, optimizer = cs.adam { rate = 0.003 }, out = place .. "/coarse" }))
     local found = json("tune", "--advice", place .. "/coarse", "-d", "shapes:count=400,size=32,classes=2,cause=colour", "--epochs", "2", "-o", place .. "/t", "--json")
-    assert.equal(2, #found.rows)
-    local names = { [found.rows[1][2]] = true, [found.rows[2][2]] = true }
+    local names = {}
+    for _, row in ipairs(found.rows) do names[row[2]] = true end
     assert.is_true(names["as it is"] and names["conv1: stride 3"])
   end)
 

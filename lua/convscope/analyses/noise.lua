@@ -1,7 +1,9 @@
 --- Noise: how accuracy, activations and reconstructions suffer from noise, blur and JPEG, by layer, and whether naturally noisy or
--- blurred pictures of the data set suffer too (the paper's Figure 6, over a data set).
+-- blurred pictures of the data set suffer too (the paper's Figure 6, over a data set): those are found by measure (cs.measure.noise_level and
+-- cs.measure.sharpness) and compared with clean ones.
 local cs = require "convscope"
 local looking = require "convscope.looking"
+local quality = require "convscope.quality"
 
 local kinds = {
   { "gaussian", function(images, level, seed) return cs.perturb.gaussian(images, level, seed) end },
@@ -10,38 +12,57 @@ local kinds = {
   { "jpeg", function(images, level) return cs.perturb.jpeg(images, level) end },
 }
 
--- How noisy and how sharp a picture is: the power of its highest frequencies, and their share above 0.2 cycles a pixel.
-local function quality(images)
-  local floor, sharp = {}, {}
-  looking.batches(images, 32, function(some)
-    local rings = cs.measure.radial(cs.measure.power(cs.measure.luminance(some:pixels())), 20)
-    floor[#floor + 1] = rings:slice(18, 2, 1):mean(1)
-    sharp[#sharp + 1] = rings:slice(8, 12, 1):sum(1) / rings:sum(1)
+-- Of some images: which are right, and by layer how much of their edges and of the picture itself comes back; the last layer's first four views.
+local function come_back(net, images, layers, rule)
+  local out, shown = { { "network", "accuracy", {} } }, nil
+  for _, layer in ipairs(layers) do
+    out[#out + 1], out[#out + 2] = { layer.name, "edges kept", {} }, { layer.name, "likeness to the picture", {} }
+  end
+  looking.batches(images, 16, function(some, first)
+    local trace <close> = looking.must(net:trace(some))
+    local picture, targets = net:unwhiten(trace:input()), {}
+    table.insert(out[1][3], looking.correct(trace:scores(), some:labels()))
+    for k = 0, some.count - 1 do targets[k + 1] = { image = k } end
+    for i, layer in ipairs(layers) do
+      local view = looking.must(cs.project(trace, layer.index, { targets = targets, rule = rule }))
+      table.insert(out[2 * i][3], cs.measure.edges(view, picture))
+      table.insert(out[2 * i + 1][3], cs.measure.correlation(view, picture))
+      if first == 0 and i == #layers then shown = view:slice(0, math.min(4, some.count)) end
+    end
   end)
-  return cs.concat(floor), cs.concat(sharp)
+  for _, one in ipairs(out) do one[3] = cs.concat(one[3]) end
+  return out, shown
 end
 
--- The worst quarter against the best one: of `by`, high values are bad when `high`.
-local function quarters(by, high)
-  local order, list = {}, by:tolist()
-  for i = 1, #list do order[i] = i end
-  table.sort(order, function(a, b)
-    if list[a] ~= list[b] then return (list[a] > list[b]) == high end
-    return a < b
-  end)
-  local n = #order // 4
-  return table.move(order, 1, n, 1, {}), table.move(order, #order - n + 1, #order, 1, {})
-end
-
-local function pick(values, order)
-  local list, out = values:tolist(), {}
-  for i, k in ipairs(order) do out[i] = list[k] end
-  return out
+-- Figure 6: pictures that are noisy or blurred by nature against clean ones.
+local function nature(job, net, data, layers, opt, result)
+  local images = looking.test_images(data, opt.scanned, opt.seed)
+  local groups, pictures, views, clean = quality.by_nature(job, images, opt.natural), {}, {}, nil
+  if #groups[1][2] < 8 then return result:note(("noisy and blurred pictures: too few among %d images"):format(images.count)) end
+  for _, group in ipairs(groups) do
+    local name, some = group[1], images:choose(group[2])
+    job:progress(nil, ("pictures that are %s by nature"):format(name))
+    local found, shown = come_back(net, some, layers, opt.rule)
+    clean = clean or found
+    pictures[#pictures + 1], views[#views + 1] = some:images(0, 4):pixels(), shown
+    result:note(("%d pictures %s by nature: noise level %.1f of 255, sharpness %.3f (medians)"):format(#group[2], name, group[3], group[4]))
+    for k, one in ipairs(found) do
+      local mean, low, high = looking.must(cs.statistics.bootstrap(one[3], { seed = opt.seed }))
+      result:add("by nature: " .. name, 0, one[1], one[2], mean, low, high)
+      if name ~= "clean" then
+        local p = looking.must(cs.statistics.mann_whitney(one[3], clean[k][3]))
+        result:note(("%s, %s of %s pictures: %.3f [%.3f, %.3f], of clean ones %.3f, p = %.2g (Mann-Whitney)"):format(one[1], one[2], name, mean, low, high,
+          clean[k][3]:mean(), p))
+      end
+    end
+  end
+  result:picture("clean, noisy and blurred pictures, a row each", cs.mosaic(cs.concat(pictures), { columns = 4, photo = true, zoom = 2 }))
+  result:mosaic("their reconstructions", cs.concat(views), 4)
 end
 
 return {
   title = "how noise, blur and JPEG hurt accuracy, activations and reconstructions",
-  options = { images = 128, projected = 48, gaussian = "0.05,0.1,0.2,0.4", salt_pepper = "0.02,0.05,0.1,0.2", blur = "0.5,1,2,4", jpeg = "75,40,15,5",
+  options = { images = 128, projected = 48, scanned = 2000, natural = 64, gaussian = "0.05,0.1,0.2,0.4", salt_pepper = "0.02,0.05,0.1,0.2", blur = "0.5,1,2,4", jpeg = "75,40,15,5",
     layers = "all", rule = "deconvnet", seed = 0 },
 
   run = function(job, net, data, opt)
@@ -50,7 +71,7 @@ return {
     for _, kind in ipairs(kinds) do
       for _, level in ipairs(looking.numbers(opt[kind[1]], kind[1])) do conditions[#conditions + 1] = { kind[1], level, kind[2] } end
     end
-    local correct, alike, shown = {}, {}, {}
+    local shown = {}
     looking.batches(images, 16, function(some, first)
       local clean <close> = looking.must(net:trace(some))
       local project = first < opt.projected
@@ -62,19 +83,16 @@ return {
         local trace <close> = looking.must(net:trace(spoiled))
         local right = looking.correct(trace:scores(), some:labels())
         found:add({ kind, level, "network", "accuracy" }, right)
-        if kind == "none" then correct[#correct + 1] = right end
         for i, layer in ipairs(layers) do
           if kind ~= "none" then
             found:add({ kind, level, layer.name, "activation drift" }, looking.drift(clean:output(layer.index), trace:output(layer.index)))
           end
-          if project or kind == "none" then
+          if project then
             local targets = {}
             for k = 0, some.count - 1 do targets[k + 1] = { image = k } end
             local view = looking.must(cs.project(trace, layer.index, { targets = targets, rule = opt.rule }))
             if kind == "none" then
               ideal[i] = view
-              alike[i] = alike[i] or {}
-              table.insert(alike[i], cs.measure.edges(view, clean:input()))
             else
               found:add({ kind, level, layer.name, "reconstruction similarity" }, cs.measure.correlation(view, ideal[i]))
             end
@@ -98,23 +116,7 @@ return {
         plots[key[4]][2](key[3] == "network" and key[1] or key[1] .. ", " .. key[3], step, mean, low, high)
       end
     end)
-    job:progress(nil, "natural noise and blur")
-    local right, floor, sharp = cs.concat(correct), quality(images)
-    for _, natural in ipairs { { "naturally noisy", floor, true }, { "naturally blurred", sharp, false } } do
-      local worst, best = quarters(natural[2], natural[3])
-      local measures = { { "network", "accuracy", right } }
-      for i, layer in ipairs(layers) do measures[#measures + 1] = { layer.name, "edges kept", cs.concat(alike[i]) } end
-      for _, m in ipairs(measures) do
-        if #worst >= 8 then
-          local a, b = pick(m[3], worst), pick(m[3], best)
-          for _, part in ipairs { { "worst", a }, { "best", b } } do
-            result:add(natural[1] .. ", " .. part[1] .. " quarter", 0, m[1], m[2], looking.must(cs.statistics.bootstrap(part[2], { seed = opt.seed })))
-          end
-          result:note(("%s pictures, %s, %s: worst quarter against best, p = %.3g (Mann-Whitney)"):format(natural[1], m[1], m[2],
-            (looking.must(cs.statistics.mann_whitney(a, b)))))
-        end
-      end
-    end
+    nature(job, net, data, layers, opt, result)
     for _, name in ipairs { "accuracy", "activation drift", "reconstruction similarity" } do
       if plots[name] then
         result:plot(name, cs.plot { title = name, x_label = "step of the level, from mild to severe", y_label = name, series = plots[name][1], zero = true })

@@ -6,6 +6,7 @@
 -- pictures, that lies above half the sampling rate of its stride, and so comes back
 -- as something else. Dead: the feature fires on no image.
 -- Double: two kernels of a layer with a cosine above `alike`. A band is missing where filters pass less than a hundredth of their best band.
+-- The verdict is also advice (result:advise): a smaller stride or pool, another kernel, fewer features, which `convscope tune --advice` tries.
 local cs = require "convscope"
 local looking = require "convscope.looking"
 
@@ -43,6 +44,15 @@ end
 -- How many cells further the next window begins.
 local function stride_of(convolution)
   return math.tointeger(tonumber(convolution.description:match "stride (%d+)")) or 1
+end
+
+-- The pool that a convolution's input comes from, or nil.
+local function pool_before(net, convolution)
+  for index = convolution.index - 1, 0, -1 do
+    local layer = net.layers[index + 1]
+    if layer.type == "maxpool" or layer.type == "avgpool" then return layer end
+    if layer.type == "conv" or layer.type == "dense" then return nil end
+  end
 end
 
 return {
@@ -101,8 +111,11 @@ return {
         end
         folded = stride > 1 and above / whole or 0
         result:tensor("filters by frequency", rings)
-        if #missing > 0 then
-          result:note(("%s: its filters pass (almost) nothing around %s cycles a pixel: other kernel sizes would"):format(layer.name, table.concat(missing, ", ")))
+        if #missing > 0 then -- fine bands need small kernels, coarse ones large
+          local size = kernel.shape[1] + (tonumber(missing[1]) < 0.25 and 2 or -2)
+          local why = ("%s: its filters pass (almost) nothing around %s cycles a pixel: other kernel sizes would"):format(layer.name, table.concat(missing, ", "))
+          result:note(why)
+          if size >= 1 then result:advise { layer = convolution.name, change = "kernel", value = size, why = why } end
         end
       end
       local values = cs.concat(grids[i])
@@ -112,10 +125,14 @@ return {
       local own, lost = stride_of(convolution), i == 1 and folded > opt.folded
       if lost or grid[2] > opt.grid and i > 1 and (own > 1 or not inherited) then
         faults = faults + 1
-        result:note(("%s: energy at the frequency of its step (1/%d) is %.1fx its surroundings [%.1f, %.1f]%s: reduce the %s"):format(layer.name,
+        local pool = own == 1 and pool_before(net, convolution)
+        local why = ("%s: energy at the frequency of its step (1/%d) is %.1fx its surroundings [%.1f, %.1f]%s: reduce the %s"):format(layer.name,
           layer.receptive_step[1], grid[1], grid[2], grid[3],
           lost and (", and %.0f %% of what its filters pass is folded onto lower frequencies"):format(100 * folded) or "",
-          own > 1 and "stride" or "pooling before it"))
+          own > 1 and "stride" or "pooling before it")
+        result:note(why)
+        if own > 1 then result:advise { layer = convolution.name, change = "stride", value = own - 1, why = why } end
+        if pool and pool.spec.window[1] > 1 then result:advise { layer = pool.name, change = "window", value = pool.spec.window[1] - 1, why = why } end
       elseif grid[2] > 2 then
         result:note(("%s: energy at the frequency of its step (1/%d) is %.1fx its surroundings: what unpooling and strides leave; no fault"):format(
           layer.name, layer.receptive_step[1], grid[1]))
@@ -126,6 +143,10 @@ return {
         result:note(("%s: %d of %d features never fire on %d images"):format(layer.name, dead, layer.features, images.count))
       end
       if twice > 0 then result:note(("%s: %d of %d kernels are (almost) another's double: it could be narrower"):format(layer.name, twice, layer.features)) end
+      if (dead + twice) * 20 > layer.features and dead + twice < layer.features then
+        result:advise { layer = convolution.name, change = "features", value = layer.features - math.max(dead, twice),
+          why = ("%s: of %d features %d never fire and %d are another's double"):format(layer.name, layer.features, dead, twice) }
+      end
     end
     if faults == 0 then result:note "no sign of aliasing, and few dead features: nothing here asks for another architecture" end
     result:plot("frequencies", cs.plot { title = "power by frequency (largest = 1)", x_label = "cycles a pixel", y_label = "power", series = curves, log_y = true })

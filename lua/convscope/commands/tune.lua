@@ -107,36 +107,25 @@ local function training_options(preset, settings, epochs, seed)
   return out
 end
 
--- What `spectrum` makes of a trained model, as candidates: the layer's step and kernel made smaller where it found aliasing.
+-- What `spectrum` advises for a trained model, as candidates: one change each, and the model as it is.
 local function advice(model, data)
   local net = cli.check(cs.load(model))
   local result = cli.check(cs.analysis("spectrum", net, data))
-  local candidates = {}
-  for _, note in ipairs(result.notes) do
-    local name = note:match "^(%S+):.*reduce the stride" or note:match "^(%S+):.*reduce the pooling"
-    local layer = name and net:layer(name)
-    if layer then
-      while layer and layer.type ~= "conv" and layer.index > 0 do layer = net:layer(layer.index - 1) end
-      local pooling = note:find "reduce the pooling" ~= nil
-      local index = layer.index
-      if pooling then
-        index = index - 1
-        while index >= 0 and not net.layers[index + 1].type:find "pool" do index = index - 1 end
-      end
-      if index >= 0 then
-        local list = {}
-        for i, one in ipairs(net.layers) do list[i] = one.spec end
-        local spec = list[index + 1]
-        local key = pooling and "window" or "stride"
-        spec[key] = { math.max(1, spec[key][1] - 1), math.max(1, spec[key][2] - 1) }
-        if pooling then spec.stride = nil end
-        candidates[#candidates + 1] = { name = ("%s: %s %d"):format(net.layers[index + 1].name, key, spec[key][1]), layers = list, why = note }
-      end
+  local function layers()
+    local list = {}
+    for i, one in ipairs(net.layers) do list[i] = one.spec end
+    return list
+  end
+  local candidates = { { name = "as it is", layers = layers(), why = "the control" } }
+  for _, one in ipairs(result.advice) do
+    local layer, list = net:layer(one.layer), layers()
+    local spec = layer and list[layer.index + 1]
+    if spec and spec[one.change] then
+      spec[one.change] = type(spec[one.change]) == "table" and { one.value, one.value } or one.value
+      if one.change == "window" then spec.stride = nil end -- a pool moves on by its window
+      candidates[#candidates + 1] = { name = ("%s: %s %d"):format(one.layer, one.change, one.value), layers = list, why = one.why }
     end
   end
-  local whole = {}
-  for i, one in ipairs(net.layers) do whole[i] = one.spec end
-  table.insert(candidates, 1, { name = "as it is", layers = whole, why = "the control" })
   return net, candidates
 end
 
