@@ -139,12 +139,27 @@ convscope COMMAND --help explains a command; man convscope tells the rest, man c
 Options: --help, --version]])
 end
 
+-- Let what cannot be read as an option's value be said with the option's name.
+local function name_options(parser)
+  for _, option in ipairs(parser._options) do
+    local convert = option._convert
+    if type(convert) == "function" then
+      option._convert = function(text)
+        local value, message = convert(text)
+        if value == nil then return nil, ("%s: %s"):format(option._aliases[#option._aliases], message) end
+        return value
+      end
+    end
+  end
+end
+
 -- A parser that reports instead of leaving, wide enough for our help texts.
 local function make_parser(name, command)
   local argparse = require "argparse"
   local parser = argparse("convscope " .. name, command.description or command.summary)
   parser:help_max_width(100):usage_max_width(100)
   if command.arguments then command.arguments(parser) end
+  name_options(parser)
   return parser
 end
 
@@ -159,7 +174,8 @@ local function parse(name, command, argv)
   end
   local ok, result = parser:pparse(argv)
   if not ok then
-    cli.usage("%s\n%s", tostring(result):gsub("^%l", string.lower), parser:get_usage())
+    local message = tostring(result):gsub("^%u%l", string.lower):gsub("%s*\n%s*(%a)", function(first) return "; " .. first:lower() end)
+    cli.usage("%s; convscope %s --help explains", message, name)
   end
   return result
 end

@@ -183,6 +183,13 @@ function common.open_data(args, net)
   return cli.check(cs.dataset(spec, common.data_settings(args, size))), spec
 end
 
+-- Before long work: the directory its results go to is there and can be written, or the end.
+function common.ready_directory(path)
+  if not path then return end
+  cli.check(system.make_directories(path))
+  cli.check(system.writable(path:gsub("/*$", "/") .. "result"))
+end
+
 function common.split_option(parser)
   parser:option("--split", "Which images: train, val, test or all.", "test"):argname "SPLIT"
 end

@@ -29,12 +29,22 @@ function looking.guarded(f, ...)
   end, ...))
 end
 
--- "0.1, 0.2" (as options come from a command line) or a list of numbers, as a list.
-function looking.numbers(value, what)
-  if type(value) == "table" then return value end
+-- The words of an option that is a list with commas between: at least one.
+function looking.words(value, what)
   local out = {}
-  for word in tostring(value):gmatch "[^,%s]+" do
-    out[#out + 1] = tonumber(word) or looking.fail("argument", "option '%s' is '%s'; expected numbers with commas between", what, value)
+  for word in tostring(value):gmatch "[^,%s]+" do out[#out + 1] = word end
+  if #out == 0 then looking.fail("argument", "option '%s' is empty; expected a list with commas between", what) end
+  return out
+end
+
+-- The numbers of such an option, each from low to high where they are given.
+function looking.numbers(value, what, low, high)
+  local out = looking.words(value, what)
+  for k, word in ipairs(out) do
+    out[k] = tonumber(word) or looking.fail("argument", "option '%s' is '%s'; expected numbers with commas between", what, value)
+    if low and not (out[k] >= low and out[k] <= high) then
+      looking.fail("argument", "option '%s' holds %s; expected numbers from %g to %g", what, word, low, high)
+    end
   end
   return out
 end

@@ -285,10 +285,33 @@ function result.job()
   return { progress = function(_, fraction, text) cs.progress(fraction, text) end }
 end
 
+-- What an option is given, as its default is written: a number, a whole one (of at least `least`, else 1 where the default is not 0), a word or list
+-- ("all", "0.1,0.2"), or true and false. nil and what was expected.
+local function as_default(default, value, least)
+  if type(default) == "number" then
+    local number = tonumber(value)
+    if math.type(default) == "integer" then
+      least = least or math.min(1, default)
+      number = math.tointeger(number)
+      if not number or number < least then return nil, ("a whole number, %d or more"):format(least) end
+    elseif not number or number ~= number or math.abs(number) == math.huge then
+      return nil, "a number"
+    end
+    return number
+  elseif type(default) == "boolean" then
+    if type(value) ~= "boolean" then return nil, "true or false" end
+    return value
+  elseif type(value) == "table" then
+    return table.concat(value, ",")
+  end
+  return tostring(value)
+end
+
 --- cs.analysis(name, net, data[, options])
 -- Run an analysis, a file of the analyses directories, and return its result; `options` override its own. nil, message, code when there is none
--- of that name. An analysis is a Lua file that returns a table with `title`, `options` (names and defaults) and `run(job, net, data, options)`, which
--- returns a cs.result.
+-- of that name, or an option is not what its default is. An analysis is a Lua file that returns a table with `title`, `options` (names and defaults:
+-- numbers, words or lists with commas, true or false), where wanted `least` (the smallest value of whole numbers, else 1, or 0 where that is the
+-- default) and `run(job, net, data, options)`, which returns a cs.result.
 function result.analysis(name, net, data, options)
   local files = require "convscope.files"
   local path = files.find("analyses", name)
@@ -311,7 +334,11 @@ function result.analysis(name, net, data, options)
     if (analysis.options or {})[key] == nil then
       return nil, ("analysis %s has no option '%s': there are %s"):format(name, key, table.concat(names, ", ")), "argument"
     end
-    given[key] = value
+    local expected
+    given[key], expected = as_default(analysis.options[key], value, (analysis.least or {})[key])
+    if given[key] == nil then
+      return nil, ("option '%s' of %s is '%s'; expected %s"):format(key, name, tostring(value), expected), "argument"
+    end
   end
   local out, message, code = require("convscope.looking").guarded(analysis.run, result.job(), net, data, given)
   cs.progress()

@@ -81,6 +81,25 @@ static int l_make_directories(lua_State *L)
 	return 1;
 }
 
+/* system.writable(path): whether a file of that name could be made now: true, or nil, message, code. */
+static int l_writable(lua_State *L)
+{
+	const char *path = luaL_checkstring(L, 1), *slash = strrchr(path, '/');
+	struct cs_error error;
+
+	lua_pushlstring(L, slash ? path : ".", slash ? (size_t)(slash - path) + 1 : 1);
+	if (cs_file_is_directory(path)) {
+		cs_fail(&error, CS_ERR_ARGUMENT, "cannot write '%s': it is a directory", path);
+		return cs_value_fail(L, &error);
+	}
+	if (access(lua_tostring(L, -1), W_OK | X_OK)) {
+		cs_fail_errno(&error, "cannot write", path);
+		return cs_value_fail(L, &error);
+	}
+	lua_pushboolean(L, true);
+	return 1;
+}
+
 static int compare_names(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
@@ -285,6 +304,7 @@ static const luaL_Reg functions[] = {
 	{"is_directory", l_is_directory},
 	{"absolute", l_absolute},
 	{"make_directories", l_make_directories},
+	{"writable", l_writable},
 	{"list", l_list},
 	{"read", l_read},
 	{"write", l_write},

@@ -321,4 +321,26 @@ describe("analyses", function()
       assert.are.equal(case[4], code)
     end
   end)
+
+  it("says in a sentence when an option is not what it can be, and works with what it can", function()
+    local files = require "convscope.files"
+    local data = assert(cs.dataset("shapes:count=60,size=24,classes=3", { seed = 3 }))
+    local net = assert(cs.network { input = { 24, 24, 3 }, seed = 4, cs.conv { 4, 5, activation = "relu" }, cs.maxpool { 2 }, cs.dense { 3, activation = "softmax" } })
+    local small = { images = 4, steps = 2, test = 4, ascent = 2, iterations = 2, epochs = 0 }
+    for _, found in ipairs(files.all "analyses") do
+      local analysis = dofile(found.path)
+      for key, default in pairs(analysis.options) do
+        for _, value in ipairs { -1, 0, 0.5, 1e99, "abc", "", ",", "5,abc", true } do
+          local options = { [key] = value }
+          for name, few in pairs(small) do
+            if analysis.options[name] and name ~= key then options[name] = few end
+          end
+          local result, message, code = cs.analysis(found.name, net, data, options)
+          local what = ("%s %s=%s: %s"):format(found.name, key, tostring(value), tostring(message))
+          assert.is_true(result ~= nil or type(message) == "string" and code ~= nil and not message:find("\n", 1, true), what)
+          if math.type(default) == "integer" and value ~= 0 then assert.is_nil(result, what) end
+        end
+      end
+    end
+  end)
 end)

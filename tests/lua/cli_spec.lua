@@ -24,7 +24,7 @@ describe("the program", function()
     assert.matches("^convscope: no command 'evaluate': there are analyze, .*tune\n$", err)
     code, out, err = run "eval"
     assert.same({ 2, "" }, { code, out })
-    assert.matches("^convscope: missing argument 'model'\nUsage: convscope eval", err)
+    assert.matches("^convscope: missing argument 'model'; convscope eval %-%-help explains\n$", err)
     assert.equal(2, (run("train", "--epochs", "none")))
     assert.equal(2, (run("train", "--epochs", "0")))
     assert.equal(2, (run("train", "--no-such-option")))
@@ -115,6 +115,25 @@ describe("with a trained run", function()
     ok("data", "export", helper.spec .. ",size=24", "--png", place .. "/one.png", "--count", "1")
   end)
   teardown(helper.clean)
+
+  it("finds out that nothing could be written before the work begins", function()
+    helper.write(place .. "/file", "")
+    for _, words in ipairs {
+      { "report", directory, "-o", "/proc/none/page.html" }, { "report", directory, "-o", place .. "/none/page.html" },
+      { "report", directory, "--force", "-o", place }, { "analyze", "noise", directory, "-o", place .. "/file" },
+      { "eval", directory, "-o", "/proc/none" }, { "exemplars", directory, "-o", place .. "/file/deep" },
+      { "compare", directory, directory, "-o", "/proc/none" },
+    } do
+      local code, out, err = run(table.unpack(words))
+      local what = table.concat(words, " ") .. ": " .. err
+      assert.same({ 1, "" }, { code, out }, what)
+      assert.matches("^convscope: [^\n]+\n$", err, what)
+      assert.truthy(err:find "none" or err:find(place, 1, true), what)
+    end
+    local code, _, err = run("eval", directory, "--batch", "none")
+    assert.equal(2, code)
+    assert.equal("convscope: --batch: expected a whole number, not 'none'; convscope eval --help explains\n", err)
+  end)
 
   describe("train", function()
     it("writes a line an epoch and a summary", function()

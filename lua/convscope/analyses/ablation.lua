@@ -126,6 +126,7 @@ end
 return {
   title = "what is lost without each feature, and without each layer (retrained briefly)",
   options = { images = 300, layers = "all", features = 64, fill = "zero", epochs = 2, rate = 0.001, seed = 0 },
+  least = { features = 0, epochs = 0 },
 
   run = function(job, net, data, opt)
     if opt.fill ~= "zero" and opt.fill ~= "mean" then looking.fail("argument", "option 'fill' is '%s'; expected zero or mean", opt.fill) end

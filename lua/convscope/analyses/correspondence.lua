@@ -55,6 +55,7 @@ return {
   options = { images = 160, layers = "all", share = 0.34, response = "mean", nulls = 4, seed = 0 },
 
   run = function(job, net, data, opt)
+    if not (opt.share > 0 and opt.share <= 1) then looking.fail("argument", "option 'share' is %g; expected a share of the box from 0 to 1", opt.share) end
     local all, layers = looking.test_images(data, opt.images, opt.seed), looking.layers(net, opt.layers)
     local chosen, boxes = {}, {}
     for i = 0, all.count - 1 do

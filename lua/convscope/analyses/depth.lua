@@ -43,8 +43,7 @@ return {
 
   run = function(job, net, data, opt)
     local images, layers = looking.test_images(data, opt.images, opt.seed), looking.layers(net, opt.layers)
-    local found, rules, shown = looking.gathering(opt.seed), {}, {}
-    for rule in opt.rules:gmatch "[^,%s]+" do rules[#rules + 1] = rule end
+    local found, rules, shown = looking.gathering(opt.seed), looking.words(opt.rules, "rules"), {}
     looking.batches(images, 16, function(some, first)
       local trace <close> = looking.must(net:trace(some))
       local picture = cs.measure.standardise(net:unwhiten(trace:input()))

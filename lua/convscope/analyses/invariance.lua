@@ -8,9 +8,9 @@ local cs = require "convscope"
 local looking = require "convscope.looking"
 
 local motions = {
-  { "translation", "pixels", function(images, x) return cs.perturb.shift(images, 0, x) end, 0 },
-  { "scale", "factor", function(images, x) return cs.perturb.scale(images, x) end, 1 },
-  { "rotation", "degrees", function(images, x) return cs.perturb.rotate(images, x) end, 0 },
+  { "translation", "pixels", function(images, x) return cs.perturb.shift(images, 0, x) end, 0, low = -1000, high = 1000 },
+  { "scale", "factor", function(images, x) return cs.perturb.scale(images, x) end, 1, low = 0.01, high = 100 },
+  { "rotation", "degrees", function(images, x) return cs.perturb.rotate(images, x) end, 0, low = -360, high = 360 },
 }
 
 local function cosine(a, b)
@@ -40,7 +40,7 @@ return {
     end
     add("none", 0, "network", "accuracy", looking.correct(scores, labels))
     local total, done, strip = 0, 0, {}
-    for _, motion in ipairs(motions) do total = total + #looking.numbers(opt[motion[1]], motion[1]) end
+    for _, motion in ipairs(motions) do total = total + #looking.numbers(opt[motion[1]], motion[1], motion.low, motion.high) end
     for _, motion in ipairs(motions) do
       local series, point = looking.series()
       local worst = {}

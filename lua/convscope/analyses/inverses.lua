@@ -64,10 +64,9 @@ return {
   options = { images = 16, layers = "all", ways = "all", iterations = 30, classes = 6, ascent = 60, rate = 2, decay = 0.02, seed = 0 },
 
   run = function(job, net, data, opt)
-    local images, layers, ways = looking.test_images(data, opt.images, opt.seed), looking.layers(net, opt.layers), {}
+    local images, layers = looking.test_images(data, opt.images, opt.seed), looking.layers(net, opt.layers)
     local words = opt.ways == "all" and table.concat(cs.rules, ",") .. ",least-squares,damped,transposed" or opt.ways
-    for word in words:gmatch "[^,%s]+" do ways[#ways + 1] = word end
-    local found, random, shown = looking.gathering(opt.seed), untrained(net, opt.seed), {}
+    local ways, found, random, shown = looking.words(words, "ways"), looking.gathering(opt.seed), untrained(net, opt.seed), {}
     local pictures = cs.measure.standardise(net:unwhiten(net:trace(images):input()))
     for i, layer in ipairs(layers) do
       local trace <close> = looking.must(net:trace(images))

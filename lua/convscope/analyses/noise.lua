@@ -6,10 +6,10 @@ local looking = require "convscope.looking"
 local quality = require "convscope.quality"
 
 local kinds = {
-  { "gaussian", function(images, level, seed) return cs.perturb.gaussian(images, level, seed) end },
-  { "salt_pepper", function(images, level, seed) return cs.perturb.salt_pepper(images, level, seed) end },
-  { "blur", function(images, level) return cs.perturb.blur(images, level) end },
-  { "jpeg", function(images, level) return cs.perturb.jpeg(images, level) end },
+  { "gaussian", function(images, level, seed) return cs.perturb.gaussian(images, level, seed) end, low = 0, high = 1000 },
+  { "salt_pepper", function(images, level, seed) return cs.perturb.salt_pepper(images, level, seed) end, low = 0, high = 1 },
+  { "blur", function(images, level) return cs.perturb.blur(images, level) end, low = 0, high = 100 },
+  { "jpeg", function(images, level) return cs.perturb.jpeg(images, level) end, low = 1, high = 100 },
 }
 
 -- Of some images: which are right, and by layer how much of their edges and of the picture itself comes back; the last layer's first four views.
@@ -69,7 +69,7 @@ return {
     local images, layers = looking.test_images(data, opt.images, opt.seed), looking.layers(net, opt.layers)
     local found, conditions = looking.gathering(opt.seed), { { "none", 0, function(some) return some end } }
     for _, kind in ipairs(kinds) do
-      for _, level in ipairs(looking.numbers(opt[kind[1]], kind[1])) do conditions[#conditions + 1] = { kind[1], level, kind[2] } end
+      for _, level in ipairs(looking.numbers(opt[kind[1]], kind[1], kind.low, kind.high)) do conditions[#conditions + 1] = { kind[1], level, kind[2] } end
     end
     local shown = {}
     looking.batches(images, 16, function(some, first)

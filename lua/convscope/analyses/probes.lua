@@ -88,7 +88,7 @@ return {
       x = (x - mean) / deviation * (1 / math.sqrt(x.shape[2]))
       local y = (test[k] - mean) / deviation * (1 / math.sqrt(x.shape[2]))
       local targets, best = one_hot(labels, data.classes), nil
-      for _, decay in ipairs(looking.numbers(opt.decays, "decays")) do
+      for _, decay in ipairs(looking.numbers(opt.decays, "decays", 0, 1e6)) do
         local w, b = fit(x:slice(held, fitted.count - held), targets:slice(held, fitted.count - held), decay / x.shape[2], opt.steps)
         local accuracy = right(x:slice(0, held), w, b, table.move(labels, 1, held, 1, {})):mean()
         if not best or accuracy > best.accuracy then best = { accuracy = accuracy, decay = decay } end

@@ -44,6 +44,7 @@ return {
     if not args.model then cli.usage("which model? convscope analyze %s MODEL", args.name) end
     local net = common.load_model(args)
     local data = common.open_data(args, net)
+    common.ready_directory(args.output)
     local result = cli.check(cs.analysis(args.name, net, data, common.settings(args.set)))
     local paths = args.output and cli.check(result:save(args.output, args.name)) or {}
     if args.json then

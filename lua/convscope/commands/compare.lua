@@ -64,6 +64,7 @@ return {
         cli.fail("%s tells %d classes apart, %s has %d", k == 1 and args.first or args.second, net.classes, data.spec, data.classes)
       end
     end
+    common.ready_directory(args.output)
     local sets = { common.choose_split(args, data) }
     sets[2] = sets[1]
     if common.shape(nets[1].input) ~= common.shape(nets[2].input) then -- the same pictures in the other network's size

@@ -78,6 +78,7 @@ return {
     local net = common.load_model(args)
     local data, spec = common.open_data(args, net)
     local images = common.choose_split(args, data)
+    common.ready_directory(args.output)
     local result = cli.check(net:evaluate(images, { batch = args.batch }))
     local written = args.output and { write_matrix(args.output, result.confusion, data) }
     if args.json then

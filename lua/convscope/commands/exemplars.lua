@@ -123,7 +123,7 @@ return {
     local data = common.open_data(args, net)
     local images = common.choose_split(args, data)
     local directory = args.output
-    cli.check(cs.engine.system.make_directories(directory))
+    common.ready_directory(directory)
     local found = cli.check(cs.exemplars(net, images, layers, { top = args.top, batch = args.batch }))
     local file <close> = cli.check(cs.h5.open(directory .. "/exemplars.hdf5", "create"))
     local lines, written = { "layer,feature,rank,image,row,column,value,label,class" }, {}

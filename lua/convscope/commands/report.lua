@@ -95,6 +95,7 @@ return {
     local data = common.open_data(args, net)
     local path = args.output or args.model:gsub("/+$", ""):gsub("%.%w+$", "") .. "-report.html"
     if cs.engine.system.exists(path) and not args.force then cli.fail("'%s' is there already; --force replaces it", path) end
+    cli.check(cs.engine.system.writable(path))
     local wanted, list, settings = {}, {}, {}
     for word in (args.analyses or ""):gmatch "[^,%s]+" do wanted[word] = true end
     for _, file in ipairs(files.all "analyses") do
