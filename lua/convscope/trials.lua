@@ -11,9 +11,9 @@ local function summary_of(directory)
   return text and require("dkjson").decode(text) or {}
 end
 
--- trials.train { directory, make, data, options, until_epoch, tell }
--- A run in `directory`: `make()` gives its network where it begins; where it exists already it goes on, or is left alone when it is finished. With
--- `until_epoch` it stops, resumable, after so many epochs. `tell(text)` hears what is going on. Returns the best network and a table with `epochs` (done)
+-- trials.train { directory, make, data, options, until_epoch, anew, tell, on_epoch }
+-- A run in `directory`: `make()` gives its network where it begins; where it exists already it goes on, or is left alone when it is finished (`anew`: it is replaced). With
+-- `until_epoch` it stops, resumable, after so many epochs. `tell(text)` hears what is going on, `on_epoch(net, number)` of each epoch as it ends. Returns the best network and a table with `epochs` (done)
 -- and `accuracy` (the best on the validation images); nil, message, code when it was interrupted or could not be done.
 function trials.train(trial)
   local state = cs.run_state(trial.directory)
@@ -23,12 +23,12 @@ function trials.train(trial)
     if not net then return nil, message, code end
     return net, { epochs = epochs, accuracy = accuracy }
   end
-  if state and (state.finished or state.epoch >= limit) then
+  if state and not trial.anew and (state.finished or state.epoch >= limit) then
     return done(state.epoch, state.best_val_accuracy or summary_of(trial.directory).best_val_accuracy)
   end
   local options = {}
   for key, value in pairs(trial.options or {}) do options[key] = value end
-  local resume = system.exists(trial.directory .. "/last.hdf5")
+  local resume = not trial.anew and system.exists(trial.directory .. "/last.hdf5")
   local net, message, code
   if resume then net, message, code = cs.load(trial.directory .. "/last.hdf5") else net, message, code = trial.make() end
   if not net then return nil, message, code end
@@ -40,6 +40,7 @@ function trials.train(trial)
     end
   end
   options.on_epoch = function(epoch)
+    if trial.on_epoch then trial.on_epoch(net, epoch.number) end
     if epoch.number + 1 >= limit and epoch.number + 1 < (options.epochs or 40) then
       stopped = true
       return false

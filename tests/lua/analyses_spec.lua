@@ -149,13 +149,13 @@ describe("analyses", function()
     parts[1] = cs.perturb.gaussian(plain:images(0, 60), 0.1, 1):pixels()
     parts[2] = cs.perturb.blur(plain:images(60, 60), 2):pixels()
     parts[3] = plain:images(120, 60):pixels()
-    local found = quality.by_nature({ progress = function() end }, cs.images(cs.concat(parts), labels), 40)
+    local found = quality.by_nature({ progress = function() end }, cs.images(cs.concat(parts), labels), 25)
     for place, name in ipairs { "clean", "noisy", "blurred" } do
       assert.equal(name, found[place][1])
-      assert.equal(40, #found[place][2])
+      assert.equal(25, #found[place][2])
       local right = 0
       for _, number in ipairs(found[place][2]) do right = right + (number // 60 == (1 + place) % 3 and 1 or 0) end
-      assert.is_true(right >= 36, name .. " " .. right)
+      assert.is_true(right >= 23, name .. " " .. right)
     end
     assert.is_true(found[2][3] > 3 * found[1][3] and found[3][4] < 0.5 * found[1][4])
     local net, data = network "colour"

@@ -54,6 +54,20 @@ describe("studies", function()
     assert.same({ "conv1", 1 }, { last[1], last[2] })
     assert.is_true(last[3] > 0.3 and last[6] == 1)
     assert.is_true(helper.exists(out .. "/best.hdf5") and helper.exists(out .. "/analyses/evolution-conv2.png"))
+    -- the same command again trains nothing; other questions of the run are refused
+    local log = helper.read(out .. "/log.txt")
+    assert.same(found.rows, json("evolution", "-m", "demo", "-d", "shapes:count=200", "--epochs", "2", "-l", "conv1,conv2", "-f", "0-2", "--images", "8", "-o", out,
+      "--json").rows)
+    assert.equal(log, helper.read(out .. "/log.txt"))
+    local refused, _, why = run("evolution", "-m", "demo", "-d", "shapes:count=200", "--epochs", "2", "-f", "0-3", "--images", "8", "-o", out)
+    assert.equal(1, refused)
+    assert.matches("was begun with model demo.*begin anew with %-%-force", why)
+    -- interrupted in its second epoch, it goes on to the same end
+    local again = helper.directory() .. "/again"
+    local words = { "evolution", "-m", "demo", "-d", "shapes:count=200", "--epochs", "2", "-l", "conv1,conv2", "-f", "0-2", "--images", "8", "-o", again, "--json" }
+    os.execute(("%s %s >/dev/null 2>&1 & pid=$!; while [ ! -e %s/analyses/evolution/001.hdf5 ]; do sleep 0.02; done; kill -TERM $pid; wait $pid"):format(
+      helper.quote(helper.program), table.concat(words, " "), again))
+    assert.same(found.rows, json(table.unpack(words)).rows)
     local code, _, err = run("evolution", "-m", "demo", "-d", "shapes:count=200", "-f", "999", "-o", out .. "2")
     assert.equal(1, code)
     assert.matches("feature 999 is out of range: conv1 has features 0 to", err)

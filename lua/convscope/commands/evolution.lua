@@ -1,8 +1,13 @@
 -- evolution: how features form: projections of chosen features, epoch by epoch, while a network is trained (Zeiler & Fergus 2014, section 4.1).
+--
+-- What was seen after an epoch is written at once, into analyses/evolution/NNN.hdf5 of the run (000 is before the first), and the result is made of those files:
+-- an interrupted evolution goes on where its training does.
 local cs = require "convscope"
 local cli = require "convscope.commandline"
 local common = require "convscope.common"
 local looking = require "convscope.looking"
+local system = cs.engine.system
+local trials = require "convscope.trials"
 
 -- "0,1,4" or "0-3,8": numbers.
 local function list(text, what)
@@ -29,19 +34,53 @@ local function look(net, images, layer, features)
   return seen, best
 end
 
--- Gathers after each of the chosen epochs; -1 is before the first.
-local function recorder(images, layers, features, wanted)
-  local kept = {}
-  for i in ipairs(layers) do kept[i] = { seen = {}, best = {}, epochs = {} } end
-  return kept, function(net, epoch)
+-- What stands on disk of an evolution: record(net, epoch) writes, read() gathers by layer; -1 is before the first epoch.
+local function recorder(directory, images, layers, features, wanted)
+  local function path(epoch) return ("%s/%03d.hdf5"):format(directory, epoch + 1) end
+  local out = {}
+  function out.has(epoch) return system.exists(path(epoch)) end
+  function out.record(net, epoch)
     if epoch >= 0 and not wanted(epoch) then return end
+    local parts = {}
     for i, layer in ipairs(layers) do
-      local seen, best = look(net, images, layer, features[i])
-      table.insert(kept[i].seen, seen)
-      table.insert(kept[i].best, best)
-      table.insert(kept[i].epochs, epoch)
+      local seen, best, table_of = nil, nil, {}
+      seen, best = look(net, images, layer, features[i])
+      for k, found in ipairs(best) do table_of[k] = { found.image, found.row, found.column, found.value } end
+      parts["/" .. layer.name .. "/seen"], parts["/" .. layer.name .. "/strongest"] = seen, cs.tensor(table_of)
     end
+    cli.check(cs.h5.write(path(epoch), parts))
   end
+  function out.read(epochs)
+    local kept = {}
+    for i, layer in ipairs(layers) do
+      kept[i] = { seen = {}, best = {}, epochs = {} }
+      for epoch = -1, epochs - 1 do
+        if out.has(epoch) and (epoch < 0 or wanted(epoch)) then
+          local best = {}
+          for k, row in ipairs(cli.check(cs.h5.read(path(epoch), "/" .. layer.name .. "/strongest")):tolist()) do best[k] = { image = row[1] } end
+          local seen = cli.check(cs.h5.read(path(epoch), "/" .. layer.name .. "/seen"))
+          table.insert(kept[i].seen, seen)
+          table.insert(kept[i].best, best)
+          table.insert(kept[i].epochs, epoch)
+        end
+      end
+    end
+    return kept
+  end
+  return out
+end
+
+-- Whether there is an evolution to go on with in that run; an end where there is something else. What was asked for stands in a file.
+local function begun(directory, place, asked, force)
+  local state = cs.run_state(directory)
+  local before = system.read(place .. "/asked.txt")
+  if force or (not state and not before) then return false, state end
+  if state and state.alive then cli.fail("'%s' is being trained right now by another process", directory) end
+  if not before then cli.fail("'%s' is there already, and is no evolution; choose another directory, or replace it with --force", directory) end
+  if before ~= asked then
+    cli.fail("the evolution in '%s' was begun with %s, not with %s; ask for the same, or begin anew with --force", directory, before, asked)
+  end
+  return true, state
 end
 
 -- Likeness of each epoch's projections to the last ones, and whether the strongest picture is still the same.
@@ -67,7 +106,7 @@ return {
   summary = "how features form while a network is trained, epoch by epoch",
   description = "Trains a preset (as `train` does with the preset's own settings) and, after chosen epochs, projects the strongest unit of chosen features over the same "
     .. "test images. Writes a mosaic a layer (a row a feature, a column an epoch; the first column before training), how fast each layer's projections become "
-    .. "what they end as, and all projections as HDF5, into the directory of -o beside the run.",
+    .. "what they end as, and all projections as HDF5, into the directory of -o beside the run. Interrupted, the same command goes on.",
   arguments = function(parser)
     parser:option("-m --model", "A preset, or a file that returns one (demo)."):argname "PRESET|FILE.lua"
     common.data_option(parser, "Data set (shapes).")
@@ -102,16 +141,26 @@ return {
     for _, epoch in ipairs(args.at and list(args.at, "at") or {}) do epochs[epoch] = true end
     local total = args.epochs or preset.training and preset.training.epochs or 40
     local images = cli.check(looking.guarded(looking.test_images, data, args.images, args.seed))
-    local kept, record = recorder(images, layers, features, function(epoch) return not args.at or epochs[epoch] or epoch == total - 1 end)
+    local place, names = directory .. "/analyses/evolution", {}
+    for i, layer in ipairs(layers) do names[i] = layer.name .. "(" .. table.concat(features[i], " ") .. ")" end
+    local asked = ("model %s, data %s, %s, %d images, %d epochs, seed %d"):format(name, spec, table.concat(names, " "), args.images, total, args.seed)
+    local going_on, state = begun(directory, place, asked, args.force)
+    local records = recorder(place, images, layers, features, function(epoch) return not args.at or epochs[epoch] or epoch == total - 1 end)
+    cli.check(system.make_directories(place))
+    cli.check(cs.write_file(place .. "/asked.txt", asked))
     local options = {}
     for key, value in pairs(preset.training or {}) do options[key] = value end
-    options.epochs, options.seed, options.out, options.overwrite, options.patience = total, args.seed, directory, args.force or nil, 0
-    options.on_batch = function(news)
-      cs.progress((news.epoch + news.batch / math.max(1, news.batches)) / total, ("epoch %d of %d, loss %.3f"):format(news.epoch, total, news.loss or 0 / 0))
+    options.epochs, options.seed, options.patience = total, args.seed, 0
+    if going_on and state and system.exists(directory .. "/last.hdf5") then
+      -- ended between a checkpoint and the look at it
+      if state.epoch > 0 and not records.has(state.epoch - 1) then records.record(cli.check(cs.load(directory .. "/last.hdf5")), state.epoch - 1) end
+    else
+      records.record(net, -1)
     end
-    options.on_epoch = function(epoch) record(net, epoch.number) end
-    record(net, -1)
-    local run = cli.check(cs.train(net, data, options))
+    local trained, run, code = trials.train { directory = directory, data = data, make = function() return net end, options = options, anew = args.force,
+      tell = function(text) cs.progress(nil, text) end, on_epoch = records.record }
+    if not trained then cli.fail(code == "cancelled" and "%s; the same command goes on" or "%s", run) end
+    local kept = records.read(total)
     cs.progress()
     local result = cs.result { "layer", "epoch", "like the last", "low", "high", "same picture" }
     local series, point = looking.series()
@@ -123,7 +172,7 @@ return {
       end
       result:mosaic(layer.name, cs.concat(tiles), #one.epochs)
     end
-    result:note(("training ended with %.1f %% validation accuracy after %d epochs"):format(100 * (run.best_val_accuracy or 0 / 0), run.epochs))
+    result:note(("training ended with %.1f %% validation accuracy after %d epochs"):format(100 * (run.accuracy or 0 / 0), run.epochs))
     result:plot("convergence", cs.plot { title = "how soon projections become what they end as", x_label = "epoch (-1: before training)",
       y_label = "correlation with the last", series = series })
     local paths = cli.check(result:save(directory .. "/analyses", "evolution"))
