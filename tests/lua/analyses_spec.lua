@@ -90,6 +90,19 @@ describe("analyses", function()
     assert.are.equal(0, #rows(result, { ["goes by"] = "colour" }))
   end)
 
+  it("colour: a feature that looks at red alone follows the gain of red alone", function()
+    local data = assert(cs.dataset("shapes:count=200,size=16,classes=2", { seed = 3 }))
+    local net = assert(cs.network { input = { 16, 16, 3 }, cs.conv { 2, 1, activation = "relu" }, cs.dense { 2, activation = "softmax" } })
+    net:set_weights("conv1", "kernel", cs.tensor { { { { 1, 0.5 }, { 0, 0.5 }, { 0, 0 } } } }):set_weights("conv1", "bias", cs.tensor { 0, 0 })
+    local result = assert(cs.analysis("colour", net, data, { images = 24, hues = 2, response = "mean" }))
+    local red, both = rows(result, { feature = 0 })[1], rows(result, { feature = 1 })[1]
+    assert.near(1, red["gain red"], 0.05) -- the brightest are clipped
+    assert.near(0, red["gain green"], 0.001)
+    assert.near(0, red["gain blue"], 0.001)
+    assert.near(1, both["gain red"] + both["gain green"], 0.06)
+    assert.is_true(both["gain green"] > 0.1 and both["gain red"] > 0.1)
+  end)
+
   it("occlusion: a set that the background causes is said to be decided by the background, another is not", function()
     local net, data = network "background"
     local result = assert(cs.analysis("occlusion", net, data, { images = 48 }))
@@ -188,6 +201,14 @@ describe("analyses", function()
     local result = assert(cs.analysis("depth", net, data, { images = 48, rules = "deconvnet" }))
     local first, second = rows(result, { layer = "conv1", measure = "edges" })[1], rows(result, { layer = "conv2", measure = "edges" })[1]
     assert.is_true(first.low > second.high)
+    -- this network pads; without padding the same kernels lose the borders, more so the deeper
+    local before = 1
+    for _, layer in ipairs { "conv1", "conv2" } do
+      local padded, valid = rows(result, { layer = layer, measure = "borders" })[1], rows(result, { layer = layer, measure = "borders, other padding" })[1]
+      assert.is_true(valid.mean < padded.mean and valid.mean < before)
+      before = valid.mean
+    end
+    assert.truthy(noted(result, "^conv2: energy near the borders.*with padding same; the same kernels with valid"))
   end)
 
   it("gradients: features of edges are found, and chance is about zero", function()

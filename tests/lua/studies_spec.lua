@@ -95,7 +95,9 @@ describe("studies", function()
       cs.dense { 2, activation = "softmax" } })
     local place = helper.directory()
     assert(cs.train(net, data, { epochs = 2, optimizer = cs.adam { rate = 0.003 }, out = place .. "/coarse" }))
-    local found = json("tune", "--advice", place .. "/coarse", "-d", "shapes:count=400,size=32,classes=2,cause=colour", "--epochs", "2", "-o", place .. "/t", "--json")
+    local found = json("tune", "--advice", place .. "/coarse", "-d", "shapes:count=400,size=32,classes=2,cause=colour", "--epochs", "2", "-o", place .. "/t", "--seeds", "2",
+      "--halving", "1", "--json")
+    assert.matches("conv1: stride 3: [+-][%d.]+ points against the model as it is %[[%d., -]+%], seed by seed %(2%)", table.concat(found.notes, "\n"))
     local names = {}
     for _, row in ipairs(found.rows) do names[row[2]] = true end
     assert.is_true(names["as it is"] and names["conv1: stride 3"])

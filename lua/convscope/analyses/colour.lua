@@ -2,7 +2,7 @@
 -- Figure 5, over a data set).
 --
 -- Columns "without ..." and "darker": the share of a feature's response (the strongest in each image, or with response=mean the mean of its
--- map) that goes; "hue": its deviation as hues turn, of its mean. Evidence: how its responses go with what it answers to the true class on
+-- map) that goes; "gain ...": how it follows that channel's gain (1: proportional); "hue": its deviation as hues turn, of its mean. Evidence: how its responses go with what it answers to the true class on
 -- average, learnt on other images (a correlation). Grey, a turned hue and swapped channels take colour away; scrambled patches take shape away
 -- and leave colour. A feature goes by what its evidence does not survive: paired differences, effect sizes (Cohen's d), permutation tests, q
 -- after Benjamini-Hochberg over all features. Features without evidence say nothing about these classes.
@@ -11,63 +11,8 @@
 -- interval over images; "hues" [features,hues], the features of all layers in the table's order: what each answers to edges between black and
 -- the pure colours around the wheel.
 local cs = require "convscope"
+local colours = require "convscope.colours"
 local looking = require "convscope.looking"
-
-local changes = {
-  { "without red", function(images) return cs.perturb.gain(images, { 0, 1, 1 }) end },
-  { "without green", function(images) return cs.perturb.gain(images, { 1, 0, 1 }) end },
-  { "without blue", function(images) return cs.perturb.gain(images, { 1, 1, 0 }) end },
-  { "darker", function(images) return cs.perturb.gain(images, { 0.5, 0.5, 0.5 }) end },
-  { "grey", function(images) return cs.perturb.grey(images) end, "colour" },
-  { "hue +120", function(images) return cs.perturb.hue(images, 120) end, "colour" },
-  { "channels swapped", function(images) return cs.perturb.reorder(images, { 2, 1, 0 }) end, "colour" },
-  { "scrambled", function(images, opt) return cs.perturb.scramble(images, opt.patch, opt.seed) end, "shape" },
-}
-
--- The paper's colours and edges between black and white: half of the picture black, half of that colour, at several places, both ways.
-local probes = { { "turquoise car", 154, 223, 222 }, { "yellow banana", 212, 203, 172 }, { "saturated red", 255, 0, 0 },
-  { "saturated green", 0, 255, 0 }, { "saturated blue", 0, 0, 255 }, { "white", 255, 255, 255 } }
-
--- A pure colour: hue in degrees.
-local function pure(hue)
-  local sixth = hue / 60
-  local part = 1 - math.abs(sixth % 2 - 1)
-  local r, g, b = table.unpack(({ [0] = { 1, part, 0 }, { part, 1, 0 }, { 0, 1, part }, { 0, part, 1 }, { part, 0, 1 }, { 1, 0, part } })[sixth // 1 % 6])
-  return { ("hue %.0f"):format(hue), 255 * r, 255 * g, 255 * b }
-end
-
-local function edges(net, probe)
-  local h, w, parts = net.input[1], net.input[2], {}
-  for _, share in ipairs { 0.3, 0.4, 0.5, 0.6, 0.7 } do
-    for flip = 0, 1 do
-      local image, cut = cs.tensor({ 1, h, w, 3 }, 0), math.floor(share * h)
-      local colour = cs.tensor({ h - cut, w, 3 }, 0) + cs.tensor { probe[2], probe[3], probe[4] }
-      for y = cut, h - 1 do image[{ 0, y }] = colour[y - cut] end
-      parts[#parts + 1] = flip == 1 and cs.perturb.rotate(image, 180) or image
-      parts[#parts + 1] = cs.perturb.rotate(image, flip == 1 and 90 or 270)
-    end
-  end
-  return cs.images(cs.concat(parts))
-end
-
-local function standard(responses)
-  return (responses - responses:mean(0)) / responses:std(0)
-end
-
--- What each feature answers to each class on average, put in the place of each label: [#labels,features].
-local function expected(responses, known, labels)
-  local sums, counts, out, list = {}, {}, {}, responses:tolist()
-  local features = responses.shape[2]
-  for i, row in ipairs(list) do
-    local c = known[i]
-    sums[c], counts[c] = sums[c] or cs.tensor({ features }, 0), (counts[c] or 0) + 1
-    sums[c] = sums[c] + cs.tensor(row)
-  end
-  for i, c in ipairs(labels) do
-    out[i] = (sums[c] and sums[c] / counts[c] or cs.tensor({ features }, 0 / 0)):reshape { 1, features }
-  end
-  return cs.concat(out)
-end
 
 return {
   title = "sensitivity to colours, channels, hue and brightness; colour against shape, by feature",
@@ -80,7 +25,8 @@ return {
     local base, scores = looking.responses(net, images, layers, opt.response)
     local right, seen = looking.correct(scores, labels), {}
     local result = cs.result { "layer", "feature", "response", "without red", "without green", "without blue", "darker", "hue", "evidence",
-      "without colour", "colour low", "colour high", "without shape", "shape low", "shape high", "effect", "q", "goes by" }
+      "without colour", "colour low", "colour high", "without shape", "shape low", "shape high", "effect", "q", "goes by",
+      "gain red", "gain green", "gain blue" }
     local others = data.train.count > 0 and data.train:sample(2 * opt.images, opt.seed) or images
     local learnt, known = looking.responses(net, others, layers, opt.response), others:labels()
     local function accuracy(name, found)
@@ -89,16 +35,21 @@ return {
       result:note(("accuracy %s: %.3f [%.3f, %.3f], lost %.3f, effect %.2f, p = %.2g"):format(name, mean, low, high, lost, effect, p))
     end
     accuracy("as they are", right)
-    for c, change in ipairs(changes) do
-      job:progress(c / (#changes + opt.hues + 1), change[1])
+    for c, change in ipairs(colours.changes) do
+      job:progress(c / (#colours.changes + opt.hues + 1), change[1])
       local changed, moved = looking.responses(net, change[2](images, opt), layers, opt.response)
       seen[change[1]] = changed
       accuracy(change[1], looking.correct(moved, labels))
     end
+    local gains = {}
+    for channel, name in ipairs { "red", "green", "blue" } do
+      job:progress(#colours.changes / (#colours.changes + opt.hues + 1), "gain of " .. name)
+      gains[channel] = colours.gains(images, base, channel, function(some) return (looking.responses(net, some, layers, opt.response)) end)
+    end
     local hues, curve = {}, {}
     for k = 0, opt.hues - 1 do
       local degrees = 360 * k / opt.hues
-      job:progress((#changes + k) / (#changes + opt.hues + 1), ("hue %+.0f"):format(degrees))
+      job:progress((#colours.changes + k) / (#colours.changes + opt.hues + 1), ("hue %+.0f"):format(degrees))
       local changed, moved = looking.responses(net, cs.perturb.hue(images, degrees), layers, opt.response)
       for i in ipairs(layers) do
         hues[i] = hues[i] or {}
@@ -110,7 +61,7 @@ return {
     local tuned = {}
     for k = 0, opt.hues - 1 do
       job:progress(nil, ("edges of hue %.0f"):format(360 * k / opt.hues))
-      local trace <close> = looking.must(net:trace(edges(net, pure(360 * k / opt.hues))))
+      local trace <close> = looking.must(net:trace(colours.edges(net, colours.pure(360 * k / opt.hues))))
       for i, layer in ipairs(layers) do
         local map = trace:output(layer.index)
         for _ = 1, #layer.output - 1 do map = map:max(1) end
@@ -122,12 +73,12 @@ return {
     local p, p_present, rows, kept_plot, channel_plot = {}, {}, {}, {}, {}
     local moved_by = {}
     for i, layer in ipairs(layers) do
-      local mean, typical = base[i]:mean(0), standard(expected(learnt[i], known, labels))
+      local mean, typical = base[i]:mean(0), colours.standard(colours.expected(learnt[i], known, labels))
       local function relative(name) return ((base[i] - seen[name][i]):mean(0) / mean):tolist() end
       -- responses that became one constant carry no evidence; a feature silent from the start has none to lose
-      local function evidence(responses) return looking.filled(typical * standard(responses), typical) end
+      local function evidence(responses) return looking.filled(typical * colours.standard(responses), typical) end
       local whole, colour, shape, n = evidence(base[i]), cs.tensor(typical.shape, 0), evidence(seen["scrambled"][i]), 0
-      for _, change in ipairs(changes) do
+      for _, change in ipairs(colours.changes) do
         if change[3] == "colour" then colour, n = colour + evidence(seen[change[1]][i]), n + 1 end
       end
       colour = colour / n
@@ -137,7 +88,7 @@ return {
       local s, sl, sh = looking.must(cs.statistics.bootstrap(shape, options))
       moved_by[i] = {}
       for k = 1, 3 do
-        local moved = (base[i] - seen[changes[k][1]][i]):abs():sum(1) / (base[i]:abs():sum() / images.count)
+        local moved = (base[i] - seen[colours.changes[k][1]][i]):abs():sum(1) / (base[i]:abs():sum() / images.count)
         moved_by[i][k] = { looking.must(cs.statistics.bootstrap(moved, options)) }
       end
       local around = (cs.concat(hues[i]):std(0):mean(0) / mean):tolist()
@@ -147,6 +98,7 @@ return {
       for f, chance_of in ipairs(chance:tolist()) do
         local row = { layer.name, f - 1 }
         for k, column in ipairs(columns) do row[k + 2] = column[f] end
+        for channel = 1, 3 do row[18 + channel] = gains[channel][i][f] end
         rows[#rows + 1], p[#p + 1] = row, chance_of
       end
       kept_plot[i] = { name = layer.name, kind = "points", x = c, y = s }
@@ -159,14 +111,14 @@ return {
       row[17], row[18] = q[k], name
       counts[row[1]] = counts[row[1]] or {}
       counts[row[1]][name] = (counts[row[1]][name] or 0) + 1
-      result:add(table.unpack(row, 1, 18))
+      result:add(table.unpack(row, 1, 21))
     end
     for _, layer in ipairs(layers) do
       local c = counts[layer.name]
       result:note(("%s: %d features go by colour, %d by shape, %d by both; %d carry no evidence of the class, %d are silent"):format(layer.name,
         c.colour or 0, c.shape or 0, c.both or 0, c.neither or 0, c.silent or 0))
     end
-    looking.probe(job, net, layers, probes, edges, result, options)
+    looking.probe(job, net, layers, colours.probes, colours.edges, result, options)
     local angles, means, lows, highs = {}, {}, {}, {}
     for k, point in ipairs(curve) do angles[k], means[k], lows[k], highs[k] = point[1], point[2], point[3], point[4] end
     result:plot("hue", cs.plot { title = "accuracy as hues turn", x_label = "degrees", y_label = "accuracy", zero = true,
@@ -186,7 +138,7 @@ return {
     end
     result:tensor("channels", cs.tensor(moved_by)):tensor("hues", cs.tensor(wheel))
     local strip = {}
-    for _, change in ipairs(changes) do strip[#strip + 1] = change[2](images:images(0, math.min(8, images.count)), opt):pixels() end
+    for _, change in ipairs(colours.changes) do strip[#strip + 1] = change[2](images:images(0, math.min(8, images.count)), opt):pixels() end
     return result:picture("changes", cs.mosaic(cs.concat(strip), { columns = math.min(8, images.count), photo = true }))
   end,
 }

@@ -4,7 +4,8 @@
 -- Likeness: correlation, structural similarity (both pictures standardised first, since their units differ) and edge similarity of
 -- the whole layer's projection and the picture. Localisation: of the projection of the layer's strongest feature at its strongest
 -- position, the share of energy in the middle half (by sides) of the part of the picture that it can reach: 0.25 if it were spread evenly.
--- Borders: the energy density in the outer eighth of the picture, over that of the whole: below 1 the borders are lost.
+-- Borders: the energy density in the outer eighth of the picture, over that of the whole: below 1 the borders are lost. The same is measured through
+-- the network's twin, the same kernels with the other padding ("same" for "valid"), by the first rule: what padding alone does to the borders.
 local cs = require "convscope"
 local looking = require "convscope.looking"
 
@@ -37,6 +38,21 @@ local function core(energy, infos)
   return cs.tensor(out)
 end
 
+-- The layers up to the last convolution with the other padding, same kernels; nil and why where that cannot be.
+local function twin(net, last)
+  local list, was = {}, nil
+  for i = 0, last.index do
+    local spec = net.layers[i + 1].spec
+    if spec.type == "conv" then
+      was = was or spec.padding
+      spec.padding = spec.padding == "valid" and "same" or "valid"
+    end
+    list[i + 1] = spec
+  end
+  local other, message = net:rebuild(list)
+  return other, other and was or message
+end
+
 return {
   title = "likeness of reconstructions to the picture and their localisation, by layer and rule",
   options = { images = 64, layers = "all", rules = "deconvnet,gradient,guided", seed = 0 },
@@ -44,6 +60,7 @@ return {
   run = function(job, net, data, opt)
     local images, layers = looking.test_images(data, opt.images, opt.seed), looking.layers(net, opt.layers)
     local found, rules, shown = looking.gathering(opt.seed), looking.words(opt.rules, "rules"), {}
+    local other, padding = twin(net, layers[#layers])
     looking.batches(images, 16, function(some, first)
       local trace <close> = looking.must(net:trace(some))
       local picture = cs.measure.standardise(net:unwhiten(trace:input()))
@@ -67,14 +84,28 @@ return {
           if first == 0 then shown[#shown + 1] = view:slice(0, math.min(6, some.count)) end
         end
       end
+      if not other then return end
+      local padded <close> = looking.must(other:trace(some))
+      for _, layer in ipairs(layers) do
+        local targets = {}
+        for k = 0, some.count - 1 do targets[k + 1] = { image = k } end
+        found:add({ layer.name, rules[1], "borders, other padding" }, borders(cs.measure.energy(looking.must(cs.project(padded, layer.index,
+          { targets = targets, rule = rules[1] })))))
+      end
     end)
     local result = cs.result { "layer", "rule", "measure", "mean", "low", "high" }
-    local plots, number = {}, {}
+    local plots, number, rim = {}, {}, {}
     for i, layer in ipairs(layers) do number[layer.name] = i end
     found:each(function(key, mean, low, high)
       result:add(key[1], key[2], key[3], mean, low, high)
-      plots[key[3]] = plots[key[3]] or { looking.series() }
-      plots[key[3]][2](key[2], number[key[1]], mean, low, high)
+      local name, curve = key[3], key[2]
+      if key[2] == rules[1] and name:find "^borders" then
+        rim[key[1]] = rim[key[1]] or {}
+        table.insert(rim[key[1]], ("%.2f [%.2f, %.2f]"):format(mean, low, high))
+      end
+      if name == "borders, other padding" then name, curve = "borders", key[2] .. ", " .. (padding == "valid" and "same" or "valid") end
+      plots[name] = plots[name] or { looking.series() }
+      plots[name][2](curve, number[key[1]], mean, low, high)
       if key[3] == "edges" and key[2] == rules[1] then
         result:note(("%s, %s: edge similarity to the picture %.3f [%.3f, %.3f]"):format(key[1], key[2], mean, low, high))
       end
@@ -82,6 +113,12 @@ return {
     for _, layer in ipairs(layers) do
       result:note(("%s: %s, sees %d x %d pixels"):format(layer.name, layer.description, layer.receptive_field[1], layer.receptive_field[2]))
     end
+    for _, layer in ipairs(other and layers or {}) do
+      local pair = rim[layer.name]
+      result:note(("%s: energy near the borders, of the whole's, %s with padding %s; the same kernels with %s: %s"):format(layer.name, pair[1], padding,
+        padding == "valid" and "same" or "valid", pair[2]))
+    end
+    if not other then result:note("the other padding cannot be tried: " .. padding) end
     for _, name in ipairs { "correlation", "ssim", "edges", "borders", "core" } do
       if plots[name] then
         result:plot(name, cs.plot { title = name .. " of reconstructions, by layer", x_label = "convolution (from 1)", y_label = name, series = plots[name][1] })

@@ -4,7 +4,8 @@
 -- Likeness of the whole layer's reconstruction to the picture: correlation, structural similarity of the two standardised, edge similarity. Because a rule
 -- may redraw the picture whatever the network learnt (Adebayo et al. 2018), each is measured also through a network of random weights on the same
 -- pictures: `learnt` is the likeness through the network less that through the random one, paired by picture.
--- Class models climb the gradient of a class score from grey, with decay: a picture a class, and the probability it reaches.
+-- Class models climb the gradient of a class score from grey, with decay: a picture a class, and the probability it reaches. Saliency is the gradient's size
+-- in each picture of the score of the class that the network sees there, and how its strong places go with the picture's edges.
 local cs = require "convscope"
 local looking = require "convscope.looking"
 
@@ -59,6 +60,15 @@ local function class_models(job, net, classes, opt)
   return x, net:predict(x)
 end
 
+-- The size of the gradient of the score of the class seen in each picture: maps [n,h,w,1], the largest over channels.
+local function saliency(net, images)
+  local trace <close> = looking.must(net:trace(images))
+  local targets = {}
+  for k, class in ipairs(trace:scores():argmax(1):tolist()) do targets[k] = { image = k - 1, feature = math.tointeger(class), at = "max" } end
+  local gradient = looking.must(cs.project(trace, net.layers[#net.layers].index, { targets = targets, rule = "gradient", signal = "one" }))
+  return gradient:abs():max(3):reshape { images.count, net.input[1], net.input[2], 1 }
+end
+
 return {
   title = "eight rules, true inverses and class models: which way back shows what was learnt",
   options = { images = 16, layers = "all", ways = "all", iterations = 30, classes = 6, ascent = 60, rate = 2, decay = 0.02, seed = 0 },
@@ -108,6 +118,12 @@ return {
     result:picture("pictures", cs.mosaic(images:images(0, columns):pixels(), { columns = columns, photo = true, zoom = 2 }))
     result:mosaic("reconstructions of the last layer, a row a way", cs.concat(shown), columns)
     for class = 0, math.min(opt.classes, net.classes) - 1 do classes[#classes + 1] = class end
+    if #net.output == 1 and net.layers[#net.layers].type == "dense" then
+      local maps = saliency(net, images)
+      local mean, low, high = looking.must(cs.statistics.bootstrap(cs.measure.correlation(maps, cs.measure.sobel(images:pixels())), { seed = opt.seed }))
+      result:add("network", "saliency", "goes with the picture's edges", mean, low, high)
+      result:mosaic("saliency of the class seen", maps:slice(0, columns), columns)
+    end
     if #classes > 0 and #net.output == 1 then
       local models, reached = class_models(job, net, classes, opt)
       result:mosaic("class models", net:unwhiten(models), 3)

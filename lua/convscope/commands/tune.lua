@@ -2,6 +2,7 @@
 local cs = require "convscope"
 local cli = require "convscope.commandline"
 local common = require "convscope.common"
+local files = require "convscope.files"
 local trials = require "convscope.trials"
 
 -- "0.001..0.1" (log-uniform), "2:9" (whole numbers), "a,b,c" (one of them) as a choice; a space file gives the same as tables.
@@ -27,9 +28,7 @@ end
 local function read_space(args)
   local space = {}
   if args.space then
-    local chunk, message = loadfile(args.space, "t")
-    if not chunk then cli.fail("%s", message) end
-    local found = chunk()
+    local found = cli.check(files.load(args.space))
     if type(found) ~= "table" then cli.fail("%s must return a table: { rate = { low = 0.001, high = 0.1, log = true }, dropout = { 0, 0.5 } }", args.space) end
     for key, value in pairs(found) do space[key] = type(value) == "table" and value or { value } end
   end
@@ -79,7 +78,7 @@ end
 local optimizer = { rate = true, momentum = true, weight_decay = true, clip_norm = true, average = true, beta1 = true, beta2 = true }
 local augment = { flip = true, flip_vertical = true, shift = true, rotate = true, crop = true, brightness = true, contrast = true, saturation = true,
   hue = true, cutout = true }
-local plain = { smoothing = true, batch = true, warmup = true, schedule = true }
+local plain = { zca = true, smoothing = true, batch = true, warmup = true, schedule = true }
 
 local function training_options(preset, settings, epochs, seed)
   local out = { optimizer = {}, augment = {} }
@@ -237,6 +236,17 @@ return {
       result:add(one.number, one.name, one.reached, #one.scores, one.mean, one.low, one.high, one.place .. "-seed0")
       if one.failed then result:note(("candidate %d (%s) failed: %s"):format(one.number, one.name, one.failed)) end
       if one.why and one.number > 1 then result:note(("candidate %d stands for: %s"):format(one.number, one.why)) end
+    end
+    local control = {} -- with advice: each against the model as it is, seed by seed
+    for _, one in ipairs(candidates) do if args.advice and one.number == 1 then control = one end end
+    for _, one in ipairs(control.scores and candidates or {}) do
+      if one ~= control and one.reached == control.reached and #one.scores == #control.scores and not one.failed then
+        local differences = {}
+        for k, score in ipairs(one.scores) do differences[k] = 100 * (score - control.scores[k]) end
+        local mean, low, high = trials.interval(differences)
+        result:note(("%s: %+.2f points against the model as it is%s, seed by seed (%d)"):format(one.name, mean,
+          #differences > 1 and (" [%.2f, %.2f]"):format(low, high) or "", #differences))
+      end
     end
     local best = candidates[1]
     result:note(("best: candidate %d (%s), %.2f %% of the validation images after %d epochs"):format(best.number, best.name, 100 * best.mean, best.reached))

@@ -1,0 +1,78 @@
+-- colours.lua: what the analysis of colour does to pictures, the probes it shows, and how evidence is reckoned.
+local cs = require "convscope"
+
+local colours = {}
+
+-- What is done to pictures; "colour" and "shape" say what it takes away.
+colours.changes = {
+  { "without red", function(images) return cs.perturb.gain(images, { 0, 1, 1 }) end },
+  { "without green", function(images) return cs.perturb.gain(images, { 1, 0, 1 }) end },
+  { "without blue", function(images) return cs.perturb.gain(images, { 1, 1, 0 }) end },
+  { "darker", function(images) return cs.perturb.gain(images, { 0.5, 0.5, 0.5 }) end },
+  { "grey", function(images) return cs.perturb.grey(images) end, "colour" },
+  { "hue +120", function(images) return cs.perturb.hue(images, 120) end, "colour" },
+  { "channels swapped", function(images) return cs.perturb.reorder(images, { 2, 1, 0 }) end, "colour" },
+  { "scrambled", function(images, opt) return cs.perturb.scramble(images, opt.patch, opt.seed) end, "shape" },
+}
+
+-- Probes: the paper's colours and edges between black and white: half of the picture black, half of that colour, at several places, both ways.
+colours.probes = { { "turquoise car", 154, 223, 222 }, { "yellow banana", 212, 203, 172 }, { "saturated red", 255, 0, 0 },
+  { "saturated green", 0, 255, 0 }, { "saturated blue", 0, 0, 255 }, { "white", 255, 255, 255 } }
+
+-- A pure colour: hue in degrees.
+function colours.pure(hue)
+  local sixth = hue / 60
+  local part = 1 - math.abs(sixth % 2 - 1)
+  local r, g, b = table.unpack(({ [0] = { 1, part, 0 }, { part, 1, 0 }, { 0, 1, part }, { 0, part, 1 }, { part, 0, 1 }, { 1, 0, part } })[sixth // 1 % 6])
+  return { ("hue %.0f"):format(hue), 255 * r, 255 * g, 255 * b }
+end
+
+-- A probe's pictures.
+function colours.edges(net, probe)
+  local h, w, parts = net.input[1], net.input[2], {}
+  for _, share in ipairs { 0.3, 0.4, 0.5, 0.6, 0.7 } do
+    for flip = 0, 1 do
+      local image, cut = cs.tensor({ 1, h, w, 3 }, 0), math.floor(share * h)
+      local colour = cs.tensor({ h - cut, w, 3 }, 0) + cs.tensor { probe[2], probe[3], probe[4] }
+      for y = cut, h - 1 do image[{ 0, y }] = colour[y - cut] end
+      parts[#parts + 1] = flip == 1 and cs.perturb.rotate(image, 180) or image
+      parts[#parts + 1] = cs.perturb.rotate(image, flip == 1 and 90 or 270)
+    end
+  end
+  return cs.images(cs.concat(parts))
+end
+
+-- Each column less its mean, over its deviation.
+function colours.standard(responses)
+  return (responses - responses:mean(0)) / responses:std(0)
+end
+
+-- What each feature answers to each class on average, put in the place of each label: [#labels,features].
+function colours.expected(responses, known, labels)
+  local sums, counts, out, list = {}, {}, {}, responses:tolist()
+  local features = responses.shape[2]
+  for i, row in ipairs(list) do
+    local c = known[i]
+    sums[c], counts[c] = sums[c] or cs.tensor({ features }, 0), (counts[c] or 0) + 1
+    sums[c] = sums[c] + cs.tensor(row)
+  end
+  for i, c in ipairs(labels) do
+    out[i] = (sums[c] and sums[c] / counts[c] or cs.tensor({ features }, 0 / 0)):reshape { 1, features }
+  end
+  return cs.concat(out)
+end
+
+-- How a feature's response goes with the gain of one channel (1: red, 2: green, 3: blue): its change from a gain of 0.8 to one of 1.2, over 0.4 of the
+-- response as it is: 1 where the response is proportional to that channel. responses(images) gives a tensor [images,features] a layer.
+function colours.gains(images, base, channel, responses)
+  local found, out = {}, {}
+  for k, gain in ipairs { 0.8, 1.2 } do
+    local by = { 1, 1, 1 }
+    by[channel] = gain
+    found[k] = responses(cs.perturb.gain(images, by))
+  end
+  for i, whole in ipairs(base) do out[i] = ((found[2][i] - found[1][i]):mean(0) / (0.4 * whole:mean(0))):tolist() end
+  return out
+end
+
+return colours
