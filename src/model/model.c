@@ -284,7 +284,11 @@ static enum cs_status read_whitening(struct cs_h5 *file, struct cs_model *model,
 {
 	const struct cs_shape *in = &model->network->input;
 	struct cs_whitening *whitening = NULL;
-	enum cs_status status = cs_whitening_read(file, in, &whitening, error);
+	enum cs_status status;
+
+	if (!model->preprocess_known) /* it is of pixels as that leaves them */
+		return CS_OK;
+	status = cs_whitening_read(file, in, &whitening, error);
 
 	if (!status && whitening)
 		cs_model_set_whitening(model, whitening);
