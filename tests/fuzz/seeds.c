@@ -2,6 +2,7 @@
 #include "fuzz.h"
 
 #include "core/alloc.h"
+#include "core/whitening.h"
 #include "data/dataset.h"
 #include "io/picture.h"
 #include "model/keras.h"
@@ -139,6 +140,31 @@ static void seed_archive(const char *root)
 	}
 }
 
+/* The model with a whitening that changes little: of whole pictures, or a filter. */
+static void seed_whitening(struct cs_model *model, enum cs_whitening_kind kind, const char *path)
+{
+	const struct cs_shape *in = &model->network->input;
+	int h = (int)in->dim[0], w = (int)in->dim[1], c = (int)in->dim[2];
+	int64_t n = (int64_t)h * w * c, gains = cs_whitening_gains(kind, h, w, c);
+	struct cs_whitening *whitening = NULL;
+	struct cs_error error = {0};
+	float *mean = cs_calloc((size_t)n, sizeof *mean), *gain = cs_calloc((size_t)gains, sizeof *gain);
+	float *axes = kind == CS_WHITENING_WHOLE ? cs_calloc((size_t)n, (size_t)n * sizeof *axes) : NULL;
+
+	for (int64_t i = 0; axes && i < n; i++)
+		axes[i * n + i] = 1;
+	for (int64_t i = 0; i < n; i++)
+		gain[kind == CS_WHITENING_WHOLE ? i : i * c + i % c] = 1.5f;
+	must(cs_whitening_new(kind, h, w, c, 0.01f, mean, axes, gain, &whitening, &error), &error);
+	model->preprocess_known = true;
+	cs_model_set_whitening(model, whitening);
+	must(cs_model_save(model, path, &error), &error);
+	cs_model_set_whitening(model, NULL);
+	cs_free(mean);
+	cs_free(axes);
+	cs_free(gain);
+}
+
 static void seed_models(const char *root)
 {
 	struct cs_error error = {0};
@@ -162,6 +188,13 @@ static void seed_models(const char *root)
 		enter(root, "h5");
 		snprintf(path, sizeof path, "%s/%zu.h5", folder, i);
 		must(cs_model_save(model, path, &error), &error);
+		enter(root, "model");
+		for (int kind = 0; kind < 2 && network->input.rank == 3 && cs_shape_count(&network->input) <= 500; kind++) {
+			if (network->input.dim[2] != 1 && network->input.dim[2] != 3)
+				continue;
+			snprintf(path, sizeof path, "%s/%zu-white-%d.h5", folder, i, kind);
+			seed_whitening(model, (enum cs_whitening_kind)kind, path);
+		}
 		cs_model_free(model);
 	}
 }
