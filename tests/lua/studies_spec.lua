@@ -87,6 +87,7 @@ describe("studies", function()
     assert.equal(log, helper.read(out .. "/001-seed0/log.txt"))
     assert.matches("nothing varies", select(3, run("tune", "-o", out .. "2")))
     assert.matches("nothing is called 'rat' here: there are .*rate", select(3, run("tune", "--vary", "rat=1,2", "-o", out .. "3")))
+    assert.matches("a choice of 'rate' is 'fast'; expected numbers", select(3, run("tune", "--vary", "rate=0.1,fast", "-o", out .. "3")))
   end)
 
   it("tune takes the advice of spectrum as candidates, against the model as it is", function()

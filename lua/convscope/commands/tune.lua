@@ -80,6 +80,18 @@ local augment = { flip = true, flip_vertical = true, shift = true, rotate = true
   hue = true, cutout = true }
 local plain = { zca = true, smoothing = true, batch = true, warmup = true, schedule = true }
 
+-- Every choice of a setting of the training is of its kind, so that no candidate fails when the others are trained.
+local function check_space(space, keys)
+  for _, key in ipairs(keys) do
+    if (optimizer[key] or augment[key] or plain[key]) and key ~= "schedule" then
+      local wanted = (key == "flip" or key == "flip_vertical") and "boolean" or "number"
+      for _, value in ipairs(space[key]) do
+        if type(value) ~= wanted then cli.fail("a choice of '%s' is '%s'; expected %s", key, tostring(value), wanted == "number" and "numbers" or "true or false") end
+      end
+    end
+  end
+end
+
 local function training_options(preset, settings, epochs, seed)
   local out = { optimizer = {}, augment = {} }
   for key, value in pairs(preset.training or {}) do
@@ -153,6 +165,7 @@ return {
     local directory = args.output or "runs/tune"
     local spec, name = args.data or "shapes", args.model or "demo"
     local space, keys = read_space(args)
+    check_space(space, keys)
     local _, preset = cli.check(cs.preset(name))
     local source = args.advice and cli.check(cs.load(args.advice))
     local size = source and { height = source.input[1], width = source.input[2] } or { size = preset.size or 64 }
