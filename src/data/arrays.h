@@ -13,6 +13,7 @@
 #define CS_DATA_ARRAYS_H
 
 #include "data/catalogue.h"
+#include "data/dataset.h"
 
 /* How a kind of file is read: one const row. `file` is what open() made, for one thread; names are without slashes and endings. */
 struct cs_array_ops {
@@ -21,9 +22,11 @@ struct cs_array_ops {
 	/* The names of all arrays, NULL-ended, one block to be freed. */
 	enum cs_status (*list)(void *file, char ***names, int *count, struct cs_error *error);
 	/* Shape and kind of elements: 'f' floating, 'i' integer, 'b' boolean, 's' text, '?' other. */
-	enum cs_status (*info)(void *file, const char *name, struct cs_shape *shape, char *kind, struct cs_error *error);
+	enum cs_status (*info)(
+		void *file, const char *name, struct cs_shape *shape, char *kind, struct cs_error *error);
 	/* Rows first .. first+count-1 into out[count,...]. */
-	enum cs_status (*rows)(void *file, const char *name, int64_t first, int64_t count, float *out, struct cs_error *error);
+	enum cs_status (*rows)(
+		void *file, const char *name, int64_t first, int64_t count, float *out, struct cs_error *error);
 	/* A list of text, one block; NULL-ended. */
 	enum cs_status (*strings)(void *file, const char *name, char ***list, int *count, struct cs_error *error);
 	int64_t block; /* bytes of images that are best read at once */
@@ -57,11 +60,12 @@ struct cs_arrays {
  * was found and what is expected. */
 enum cs_status cs_arrays_init(struct cs_arrays *arrays, struct cs_error *error);
 void cs_arrays_fini(struct cs_arrays *arrays);
+/* The one of the names, ended by NULL, that is `wanted`, whatever its case; or NULL. */
+const char *cs_arrays_name(char *const *names, const char *wanted);
 
-/* The functions of struct cs_source; `context` is a struct cs_arrays. The range of numbers is looked at when the catalogue is made. */
-enum cs_status cs_arrays_catalogue(void *arrays, struct cs_catalogue *out, struct cs_error *error);
-enum cs_status cs_arrays_reader_new(void *arrays, void **reader, struct cs_error *error);
-enum cs_status cs_arrays_picture(void *reader, int64_t item, struct cs_picture *out, struct cs_error *error);
-void cs_arrays_reader_free(void *reader);
+/* A data set of arrays, all else being known: `kind` and `fingerprint` name its cache, `real` is its path (struct cs_source). Finds the images
+ * and opens them (cs_stored_open_sized). Errors: those of cs_arrays_init and of reading. */
+enum cs_status cs_arrays_open(struct cs_dataset *data, const char *kind, const char *real, uint64_t fingerprint,
+	struct cs_arrays *arrays, const struct cs_data_options *options, struct cs_job *job, struct cs_error *error);
 
 #endif

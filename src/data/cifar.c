@@ -373,16 +373,9 @@ static enum cs_status cifar_open(struct cs_dataset *data, const char *spec, cons
 	static const char *const labels[] = {"fine", "coarse", NULL};
 	struct cifar *c = cs_calloc(1, sizeof *c);
 	struct cs_arrays arrays = {.ops = &cifar_arrays, .context = c, .given = spec};
-	struct cs_source source = {
-		.kind = "cifar",
-		.context = &arrays,
-		.catalogue = cs_arrays_catalogue,
-		.reader_new = cs_arrays_reader_new,
-		.picture = cs_arrays_picture,
-		.reader_free = cs_arrays_reader_free,
-	};
 	struct cs_data_options options;
 	struct cs_tree tree = {0};
+	uint64_t fingerprint = 0;
 	char *real = NULL;
 	bool ready = false;
 	int coarse = 0;
@@ -392,7 +385,7 @@ static enum cs_status cifar_open(struct cs_dataset *data, const char *spec, cons
 	if (!status)
 		status = cs_stored_path(spec, &real, error);
 	if (!status)
-		status = cs_stored_fingerprint(real, &source.fingerprint, error);
+		status = cs_stored_fingerprint(real, &fingerprint, error);
 	if (!status)
 		status = cs_blobs_tree(real, options.no_cache, &tree, error);
 	if (!status) {
@@ -400,7 +393,6 @@ static enum cs_status cifar_open(struct cs_dataset *data, const char *spec, cons
 		ready = !status;
 		c->given = spec;
 		c->coarse = coarse;
-		source.path = real;
 	}
 	if (!status)
 		status = find_files(c, error);
@@ -408,12 +400,10 @@ static enum cs_status cifar_open(struct cs_dataset *data, const char *spec, cons
 		if (!cs_file_is_directory(real) && !cs_tree_recognise(real))
 			keep_only(c, real);
 		find_names(c);
-		source.fingerprint = fingerprint_of(c, cs_file_is_directory(real) ? CS_HASH_BEGIN : source.fingerprint);
-		status = cs_arrays_init(&arrays, error);
+		fingerprint = fingerprint_of(c, cs_file_is_directory(real) ? CS_HASH_BEGIN : fingerprint);
 	}
 	if (!status)
-		status = cs_stored_open_sized(data, &source, arrays.width, arrays.height, &options, job, error);
-	cs_arrays_fini(&arrays);
+		status = cs_arrays_open(data, "cifar", real, fingerprint, &arrays, &options, job, error);
 	if (ready)
 		cs_blobs_fini(&c->blobs);
 	cs_free(c);

@@ -89,30 +89,19 @@ static enum cs_status h5_dataset_open(struct cs_dataset *data, const char *spec,
 	struct cs_job *job, struct cs_error *error)
 {
 	struct cs_arrays arrays = {.ops = &h5_arrays, .given = spec};
-	struct cs_source source = {
-		.kind = "h5",
-		.context = &arrays,
-		.catalogue = cs_arrays_catalogue,
-		.reader_new = cs_arrays_reader_new,
-		.picture = cs_arrays_picture,
-		.reader_free = cs_arrays_reader_free,
-	};
 	struct cs_data_options options;
+	uint64_t fingerprint = 0;
 	char *real = NULL;
 	enum cs_status status = cs_stored_options(given, spec, NULL, &options, error);
 
 	if (!status)
 		status = cs_stored_path(spec, &real, error);
 	if (!status)
-		status = cs_stored_fingerprint(real, &source.fingerprint, error);
+		status = cs_stored_fingerprint(real, &fingerprint, error);
 	arrays.context = real;
 	arrays.size = status ? 0 : cs_stored_size(real);
 	if (!status)
-		status = cs_arrays_init(&arrays, error);
-	source.path = real;
-	if (!status)
-		status = cs_stored_open_sized(data, &source, arrays.width, arrays.height, &options, job, error);
-	cs_arrays_fini(&arrays);
+		status = cs_arrays_open(data, "h5", real, fingerprint, &arrays, &options, job, error);
 	cs_free(real);
 	return status;
 }

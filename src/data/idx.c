@@ -491,16 +491,9 @@ static enum cs_status idx_open(struct cs_dataset *data, const char *spec, const 
 {
 	struct idx *idx = cs_calloc(1, sizeof *idx);
 	struct cs_arrays arrays = {.ops = &idx_arrays, .context = idx, .given = spec};
-	struct cs_source source = {
-		.kind = "idx",
-		.context = &arrays,
-		.catalogue = cs_arrays_catalogue,
-		.reader_new = cs_arrays_reader_new,
-		.picture = cs_arrays_picture,
-		.reader_free = cs_arrays_reader_free,
-	};
 	struct cs_data_options options;
 	struct cs_tree tree = {0};
+	uint64_t fingerprint = 0;
 	char *real = NULL;
 	bool ready = false;
 	enum cs_status status = idx ? cs_stored_options(given, spec, NULL, &options, error)
@@ -509,14 +502,13 @@ static enum cs_status idx_open(struct cs_dataset *data, const char *spec, const 
 	if (!status)
 		status = cs_stored_path(spec, &real, error);
 	if (!status)
-		status = cs_stored_fingerprint(real, &source.fingerprint, error);
+		status = cs_stored_fingerprint(real, &fingerprint, error);
 	if (!status)
 		status = cs_blobs_tree(real, options.no_cache, &tree, error);
 	if (!status) {
 		status = cs_blobs_init(&idx->blobs, &tree, options.no_cache, error);
 		ready = !status;
 		idx->given = spec;
-		source.path = real;
 	}
 	if (!status)
 		status = find_pairs(idx, error);
@@ -525,17 +517,15 @@ static enum cs_status idx_open(struct cs_dataset *data, const char *spec, const 
 	if (!status) {
 		find_mapping(idx);
 		if (cs_file_is_directory(real)) /* its own time says nothing of its files */
-			source.fingerprint = CS_HASH_BEGIN;
-		source.fingerprint = fingerprint_of(idx, source.fingerprint);
+			fingerprint = CS_HASH_BEGIN;
+		fingerprint = fingerprint_of(idx, fingerprint);
 		for (int i = 0; i < idx->count; i++)
 			arrays.size += idx->blobs.tree.files[idx->pairs[i].images.file].packed;
 		arrays.sparse_names = true;
 		arrays.transposed = is_emnist(idx);
-		status = cs_arrays_init(&arrays, error);
 	}
 	if (!status)
-		status = cs_stored_open_sized(data, &source, arrays.width, arrays.height, &options, job, error);
-	cs_arrays_fini(&arrays);
+		status = cs_arrays_open(data, "idx", real, fingerprint, &arrays, &options, job, error);
 	if (ready)
 		cs_blobs_fini(&idx->blobs);
 	cs_free(idx);

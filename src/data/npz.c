@@ -339,15 +339,8 @@ static enum cs_status npz_open(struct cs_dataset *data, const char *spec, const 
 {
 	struct npz *npz = cs_calloc(1, sizeof *npz);
 	struct cs_arrays arrays = {.ops = &npz_arrays, .context = npz, .given = spec};
-	struct cs_source source = {
-		.kind = "npz",
-		.context = &arrays,
-		.catalogue = cs_arrays_catalogue,
-		.reader_new = cs_arrays_reader_new,
-		.picture = cs_arrays_picture,
-		.reader_free = cs_arrays_reader_free,
-	};
 	struct cs_data_options options;
+	uint64_t fingerprint = 0;
 	char *real = NULL;
 	enum cs_status status;
 
@@ -358,21 +351,17 @@ static enum cs_status npz_open(struct cs_dataset *data, const char *spec, const 
 	if (!status)
 		status = cs_stored_path(spec, &real, error);
 	if (!status)
-		status = cs_stored_fingerprint(real, &source.fingerprint, error);
+		status = cs_stored_fingerprint(real, &fingerprint, error);
 	if (!status)
 		status = cs_archive_open(real, &npz->archive, error);
 	if (!status) {
 		npz->real = spec;
 		npz->memory = options.no_cache;
-		source.path = real;
 		arrays.size = cs_stored_size(real);
 		status = list_members(npz, error);
 	}
 	if (!status)
-		status = cs_arrays_init(&arrays, error);
-	if (!status)
-		status = cs_stored_open_sized(data, &source, arrays.width, arrays.height, &options, job, error);
-	cs_arrays_fini(&arrays);
+		status = cs_arrays_open(data, "npz", real, fingerprint, &arrays, &options, job, error);
 	npz_close(npz);
 	cs_free(npz);
 	cs_free(real);

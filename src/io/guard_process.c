@@ -34,11 +34,12 @@ static bool usable(char *path)
 	return path && access(path, X_OK) == 0;
 }
 
-/* Beside the file `from`, in libexec beside its directory, or in the directory above (a build tree's .libs). To be freed; NULL:
- * not there. */
+/* Beside the file `from`, in libexec beside its directory, in the directory above (a build tree's .libs), or in libexec of the prefix whose
+ * lib/lua/5.4/convscope or lib/SYSTEM/lua/5.4/convscope holds it, as the module for Lua. To be freed; NULL: not there. */
 static char *near(const char *from)
 {
-	static const char *const places[] = {"", "../libexec/convscope/", "../libexec/", "../"};
+	static const char *const places[] = {"", "../libexec/convscope/", "../libexec/", "../",
+		"../../../../libexec/convscope/", "../../../../../libexec/convscope/"};
 	const char *slash = strrchr(from, '/');
 	int length = slash ? (int)(slash - from) : 0;
 

@@ -40,6 +40,7 @@ static enum cs_status take_tensor(const json_t *tensor, int index, struct cs_onn
 	const json_t *dims = json_object_get(tensor, "dims"), *external = json_object_get(tensor, "external");
 	const char *name = cs_onnx_text(json_object_get(tensor, "name"));
 	const char *offset = cs_onnx_text(json_object_get(external, "offset"));
+	const char *length = cs_onnx_text(json_object_get(external, "length"));
 
 	*out = (struct cs_onnx_constant){.tensor = index, .rank = (int)json_array_size(dims), .count = 1};
 	if (!json_is_array(dims) || json_array_size(dims) > CS_ONNX_MAX_RANK)
@@ -61,6 +62,11 @@ static enum cs_status take_tensor(const json_t *tensor, int index, struct cs_onn
 		if (*offset && (*end || out->offset < 0))
 			return cs_fail(
 				error, CS_ERR_FORMAT, "tensor '%.80s' begins at '%.40s' in its file", name, offset);
+		if (*length && cs_onnx_width(out->type) &&
+			(strtoll(length, &end, 10) != out->count * cs_onnx_width(out->type) || *end))
+			return cs_fail(error, CS_ERR_FORMAT,
+				"tensor '%.80s' of %" PRId64 " numbers has '%.40s' bytes in its file", name, out->count,
+				length);
 	}
 	return CS_OK;
 }
