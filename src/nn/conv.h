@@ -76,6 +76,9 @@ void cs_conv_winograd_weights_backward(const struct cs_layer *conv, struct cs_pa
 int64_t cs_conv_filtering_cost(const struct cs_layer *conv, enum cs_filtering f);
 bool cs_conv_filtering_pays(const struct cs_layer *conv, enum cs_filtering f);
 
+/* The tiles with the least work for a 3x3 layer of stride 1 or 2, on the way forward. */
+enum cs_filtering cs_conv_filtering_of(const struct cs_layer *conv);
+
 /* Backward of a convolution with its max-pool, from pass->d_next_out, with respect to the scores at the cells that won.
  * Suits: windows must not overlap so much that nothing is sparse, and the instruction set must have the loops. */
 bool cs_conv_sparse_suits(const struct cs_layer *conv, const struct cs_layer *pool);

@@ -1,9 +1,10 @@
 /* conv_points.c: 3x3 convolutions by minimal filtering, point by point over the whole batch. See conv.h, kernels/filtering.h.
  *
- * conv_winograd.c takes an image through all points while its tiles are in the cache, and reads every point's weights for it. Where an
- * image has few tiles and many channels the weights are what does not fit: there a group of images is transformed first,
- * then each point is one product [tiles of the group, channels] * [channels, features] whose weights are read once, and a
- * last sweep transforms back, image by image, through stages and pool. Strides of 2 always take this way.
+ * conv_winograd.c takes an image through all points while its tiles are in the cache, and reads every point's weights for it. Where
+ * channels are many the weights are what does not fit: there a group of images is transformed first, then each point is one
+ * product [tiles of the group, channels] * [channels, features] whose weights are read once, and a last sweep transforms
+ * back, image by image, through stages and pool. Strides of 2 always take this way. What no cache holds until it is read is
+ * written past them.
  *
  * Layouts: V[point][channel block][tile][lanes], U[point][feature group][channel][lanes of the group],
  * M[point][feature block][tile][lanes]. Points are an odd number of cache lines apart.
@@ -16,10 +17,10 @@
 #include <string.h>
 
 enum {
-	FEW_TILES = 16, /* of an image, up to which its share of a product is too small for it alone */
 	MANY_WEIGHTS =
 		1 << 18, /* numbers at all points that the second-level cache has no room for, beside the tiles */
-	GROUP_BYTES = 48 << 20, /* V and M of a group of images, about */
+	GROUP_BYTES = 64 << 20, /* V and M of a group of images, about */
+	STREAMED = 4 << 20, /* bytes from which on what one task writes is gone before another reads it */
 	MANY_IMAGES = 8, /* from here on an image is a task on the way in */
 	SPLITS = 2, /* ranges of features a point */
 	OUT_SPLITS = 4, /* and an image on the way out */
@@ -32,21 +33,15 @@ struct grid {
 	int64_t lanes, wide;
 	int64_t channel_blocks, groups; /* groups of `wide` feature blocks */
 	int64_t rows, columns, tiles; /* of tiles, of one image */
+	int64_t image; /* floats of V and M for one */
 	int64_t images; /* a group */
 	int64_t v_plane, v_point, m_plane, m_point, u_point; /* distances in floats */
 };
 
-static enum cs_filtering filtering_of(const struct cs_layer *conv)
-{
-	if (conv->spec.stride[0] == 2)
-		return CS_S3_3;
-	return cs_conv_filtering_cost(conv, CS_F3_3) <= cs_conv_filtering_cost(conv, CS_F2_3) ? CS_F3_3 : CS_F2_3;
-}
-
 static struct grid measure(const struct cs_layer *conv, int count, const struct cs_kernels *kernels)
 {
-	struct grid g = {.blocked = kernels->blocked, .filtering = filtering_of(conv)};
-	int64_t f = conv->out.dim[2], points = cs_filtering_sizes[g.filtering].points;
+	struct grid g = {.blocked = kernels->blocked, .filtering = cs_conv_filtering_of(conv)};
+	int64_t f = conv->out.dim[2], points = cs_filtering_sizes[g.filtering].points, most;
 
 	g.m = cs_filtering_sizes[g.filtering].outputs;
 	g.points = points * points;
@@ -57,9 +52,9 @@ static struct grid measure(const struct cs_layer *conv, int count, const struct 
 	g.rows = cs_divide_up(conv->out.dim[0], g.m);
 	g.columns = cs_divide_up(conv->out.dim[1], g.m);
 	g.tiles = g.rows * g.columns;
-	g.images = GROUP_BYTES /
-		(g.points * g.tiles * (g.channel_blocks + g.groups * g.wide) * g.lanes * (int64_t)sizeof(float));
-	g.images = cs_most(1, cs_least(count, g.images));
+	g.image = g.points * g.tiles * (g.channel_blocks + g.groups * g.wide) * g.lanes;
+	most = cs_most(1, GROUP_BYTES / (g.image * (int64_t)sizeof(float)));
+	g.images = cs_divide_up(count, cs_divide_up(count, most)); /* groups of one size */
 	g.v_plane = g.m_plane = g.images * g.tiles * g.lanes;
 	g.v_point = g.channel_blocks * g.v_plane + g.lanes * (g.channel_blocks * g.images * g.tiles % 2 == 0);
 	g.m_point = g.groups * g.wide * g.m_plane + g.lanes * (g.groups * g.wide * g.images * g.tiles % 2 == 0);
@@ -79,11 +74,12 @@ static bool points_suits(const struct cs_layer *conv, const struct cs_kernels *k
 		return false;
 	if (conv->in.dim[2] < kernels->blocked->lanes || conv->out.dim[2] < kernels->blocked->lanes)
 		return false;
-	f = filtering_of(conv);
+	f = cs_conv_filtering_of(conv);
 	g = measure(conv, 1, kernels);
 	if (!cs_conv_filtering_pays(conv, f))
 		return false;
-	if (spec->stride[0] == 1 && (g.tiles > FEW_TILES || g.points * g.u_point < MANY_WEIGHTS))
+	/* here V and M are written and read, there the weights are read for every image or two */
+	if (spec->stride[0] == 1 && (g.points * g.u_point < MANY_WEIGHTS || g.points * g.u_point * 2 < g.image * 3))
 		return false;
 	snprintf(why, size, "%.2f times fewer multiplications, in tiles of %dx%d, a point of the batch at a time",
 		(double)direct / (double)cs_conv_filtering_cost(conv, f), cs_filtering_sizes[f].outputs,
@@ -124,6 +120,7 @@ struct job {
 	struct cs_bands bands; /* one: the whole map */
 	int64_t first, images; /* of the group at work */
 	int64_t bands_in; /* of an image on the way in */
+	bool streams[2]; /* U, V: past the caches */
 	int64_t splits;
 	int64_t *offsets;
 	float *bias, *u, *v, *m;
@@ -146,13 +143,15 @@ static void weights_task(void *context, int group, int worker)
 			float *out = to + k * width + w * g->lanes;
 
 			if (k < c && valid > 0) {
-				g->blocked->tiles_weights(g->filtering, taps, 3 * c * f, c * f, valid, out, g->u_point);
+				g->blocked->tiles_weights(g->filtering, taps, 3 * c * f, c * f, valid, out, g->u_point,
+					job->streams[0]);
 				continue;
 			}
 			for (int64_t p = 0; p < g->points; p++)
 				memset(out + p * g->u_point, 0, (size_t)g->lanes * sizeof *out);
 		}
 	}
+	g->blocked->settle();
 	for (int64_t i = group * width; i < (group + 1) * width; i++)
 		job->bias[i] = conv->spec.bias && i < f ? conv->params[1].value.data[i] : 0;
 }
@@ -171,7 +170,8 @@ static void in_task(void *context, int task, int worker)
 	(void)worker;
 	g->blocked->tiles_in(g->filtering, job->pass->in + (job->first + image) * cs_shape_count(&conv->in), &conv->in,
 		before, tiles, job->v + (image * g->tiles + row * g->columns) * g->lanes, g->v_point, g->v_plane,
-		g->lanes);
+		g->lanes, job->streams[1]);
+	g->blocked->settle();
 }
 
 static void product_task(void *context, int task, int worker)
@@ -179,8 +179,6 @@ static void product_task(void *context, int task, int worker)
 	const struct job *job = context;
 	const struct grid *g = &job->g;
 	int64_t point = task / job->splits, split = task % job->splits, width = g->wide * g->lanes;
-	/* what is added at point (1,1) reaches every output */
-	bool biased = point == cs_filtering_sizes[g->filtering].points + 1;
 
 	(void)worker;
 	for (int64_t k = g->groups * split / job->splits; k < g->groups * (split + 1) / job->splits; k++) {
@@ -191,7 +189,6 @@ static void product_task(void *context, int task, int worker)
 			.a = job->v + point * g->v_point,
 			.offsets = job->offsets,
 			.b = job->u + point * g->u_point + k * g->channel_blocks * g->lanes * width,
-			.start = biased ? job->bias + k * width : NULL,
 			.out = job->m + point * g->m_point + k * g->wide * g->m_plane,
 			.row = g->lanes,
 			.gap = g->m_plane,
@@ -215,7 +212,7 @@ static void out_task(void *context, int task, int worker)
 	for (int64_t b = blocks * split / OUT_SPLITS; b < blocks * (split + 1) / OUT_SPLITS; b++) {
 		g->blocked->tiles_out(
 			g->filtering, job->m + b * g->m_plane + image * g->tiles * g->lanes, g->m_point, tiles,
-			NULL, plane);
+			job->bias + b * g->lanes, plane, b + 1 < blocks * (split + 1) / OUT_SPLITS ? g->m_plane : 0);
 		cs_conv_emit(&job->bands, &band, g->blocked, job->pass, job->first + image, b * g->lanes,
 			plane + band.top * g->columns * g->m * g->lanes, g->columns * g->m);
 	}
@@ -231,6 +228,8 @@ static void points_forward(const struct cs_layer *conv, struct cs_pass *pass)
 	job.bands = cs_conv_bands(conv, pass->next, cs_conv_keeps_map(pass), INT32_MAX);
 	job.bands_in = pass->count < MANY_IMAGES ? g->rows : 1;
 	job.splits = cs_least(SPLITS, g->groups);
+	job.streams[0] = g->points * g->u_point > STREAMED / (int64_t)sizeof(float);
+	job.streams[1] = g->points * g->v_point > STREAMED / (int64_t)sizeof(float);
 	job.offsets = (int64_t *)pass->shared;
 	job.bias = shared + at.bias;
 	job.u = shared + at.u;

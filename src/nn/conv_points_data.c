@@ -138,7 +138,7 @@ static void weights_task(void *context, int group, int worker)
 
 			if (k < f && valid > 0) {
 				g->blocked->tiles_weights(CS_S3_3, job->exchanged + k * c + channel, 3 * c * f, c * f,
-					valid, out, g->u_point);
+					valid, out, g->u_point, false);
 				continue;
 			}
 			for (int64_t p = 0; p < g->points; p++)

@@ -36,26 +36,10 @@ struct grid {
 	int64_t u_point, v_plane, v_point, m_plane, m_point; /* distances in floats */
 };
 
-int64_t cs_conv_filtering_cost(const struct cs_layer *conv, enum cs_filtering f)
-{
-	int64_t m = cs_filtering_sizes[f].outputs, points = cs_filtering_sizes[f].points;
-
-	return cs_divide_up(conv->out.dim[0], m) * cs_divide_up(conv->out.dim[1], m) * points * points;
-}
-
-static enum cs_filtering filtering_of(const struct cs_layer *conv)
-{
-	enum cs_filtering best =
-		cs_conv_filtering_cost(conv, CS_F3_3) <= cs_conv_filtering_cost(conv, CS_F2_3) ? CS_F3_3 : CS_F2_3;
-
-	/* more points are more weights to read: a little less work is not enough */
-	return cs_conv_filtering_cost(conv, CS_F4_3) * 10 <= cs_conv_filtering_cost(conv, best) * 9 ? CS_F4_3 : best;
-}
-
 static struct grid measure(
 	const struct cs_layer *conv, const struct cs_layer *pool, bool map, int count, const struct cs_kernels *kernels)
 {
-	struct grid g = {.blocked = kernels->blocked, .filtering = filtering_of(conv), .splits = 1, .images = 1};
+	struct grid g = {.blocked = kernels->blocked, .filtering = cs_conv_filtering_of(conv), .splits = 1, .images = 1};
 	int64_t f = conv->out.dim[2], tiles;
 
 	g.m = cs_filtering_sizes[g.filtering].outputs;
@@ -82,16 +66,10 @@ static struct grid measure(
 	return g;
 }
 
-bool cs_conv_filtering_pays(const struct cs_layer *conv, enum cs_filtering f)
-{
-	/* the transforms have to be paid for, too */
-	return cs_conv_filtering_cost(conv, f) * 5 <= conv->out.dim[0] * conv->out.dim[1] * 9 * 4;
-}
-
 static bool winograd_suits(const struct cs_layer *conv, const struct cs_kernels *kernels, char *why, size_t size)
 {
 	const struct cs_layer_spec *spec = &conv->spec;
-	enum cs_filtering f = filtering_of(conv);
+	enum cs_filtering f = cs_conv_filtering_of(conv);
 	int64_t direct = conv->out.dim[0] * conv->out.dim[1] * 9;
 
 	if (!kernels->blocked || spec->kernel[0] != 3 || spec->kernel[1] != 3 || spec->stride[0] != 1 ||
@@ -157,7 +135,7 @@ static void weights_task(void *context, int group, int worker)
 
 			if (k < c && valid > 0) {
 				g->blocked->tiles_weights(
-					g->filtering, taps + w, 3 * c * f, c * f, valid, to + w, g->u_point);
+					g->filtering, taps + w, 3 * c * f, c * f, valid, to + w, g->u_point, false);
 				continue;
 			}
 			for (int64_t p = 0; p < g->points; p++)
@@ -183,7 +161,7 @@ static void tiles_task(void *context, int task, int worker)
 
 	for (int64_t i = 0; i < images; i++)
 		g->blocked->tiles_in(g->filtering, job->pass->in + (image + i) * cs_shape_count(&conv->in), &conv->in,
-			before, tiles, v + i * n * g->lanes, g->v_point, g->v_plane, g->lanes);
+			before, tiles, v + i * n * g->lanes, g->v_point, g->v_plane, g->lanes, false);
 	for (int64_t p = 0; p < g->points; p++) {
 		for (int64_t k = group; k < end; k++) {
 			struct cs_product product = {
@@ -206,7 +184,7 @@ static void tiles_task(void *context, int task, int worker)
 		for (int64_t b = group * g->wide; b < end * g->wide && b * g->lanes < conv->out.dim[2]; b++) {
 			g->blocked->tiles_out(
 				g->filtering, products + b * g->m_plane + i * n * g->lanes, g->m_point, tiles,
-				job->bias + b * g->lanes, plane);
+				job->bias + b * g->lanes, plane, 0);
 			cs_conv_emit(&g->bands, &band, g->blocked, job->pass, image + i, b * g->lanes,
 				plane + (band.top - first * g->m) * g->columns * g->m * g->lanes, g->columns * g->m);
 		}

@@ -101,7 +101,7 @@ static void transform_task(void *context, int task, int worker)
 
 	(void)worker;
 	g->blocked->tiles_in(g->filtering, job->pass->in + (job->first + image) * cs_shape_count(&conv->in), &conv->in,
-		before, tiles, job->v + tile * g->channels, g->v_point, g->lanes, g->channels);
+		before, tiles, job->v + tile * g->channels, g->v_point, g->lanes, g->channels, false);
 	g->blocked->tiles_spread(g->filtering, job->pass->d_out + (job->first + image) * cs_shape_count(&conv->out),
 		&conv->out, row, tiles, job->z + tile * 2 * g->lanes, g->z_point, g->z_plane, g->lanes, 2 * g->lanes);
 }

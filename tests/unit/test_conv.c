@@ -142,6 +142,7 @@ static void every_way_of_splitting_matches_double_precision(void **state)
 		{9, 9, 130, 3, 130, 1, 7}, /* a point of the batch at a time */
 		{8, 11, 128, 3, 136, 1, 3}, {19, 24, 70, 3, 40, 2, 9}, /* and with a stride */
 		{20, 19, 33, 3, 36, 2, 4}, {80, 79, 64, 3, 66, 2, 10}, /* images in groups */
+		{20, 20, 512, 3, 48, 1, 2}, {14, 13, 1024, 3, 32, 1, 2}, /* sums of many channels at many points */
 	};
 	struct cs_random random = case_random(2);
 

@@ -17,6 +17,7 @@
 #include "nn/kernels/plane_body.h"
 #include "nn/kernels/product_body.h"
 #include "nn/kernels/sparse_body.h"
+#include "nn/kernels/tiles_body.h"
 
 static const struct cs_blocked blocked = {
 	.lanes = LANES,
@@ -32,6 +33,7 @@ static const struct cs_blocked blocked = {
 	.tiles_gather = tiles_gather,
 	.tiles_collect = tiles_collect,
 	.tiles_weights = tiles_weights,
+	.settle = settle,
 	.affine = affine,
 	.rectify = rectify,
 	.unblock = unblock,

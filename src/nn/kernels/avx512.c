@@ -17,26 +17,32 @@
 #include "nn/kernels/plane_body.h"
 #include "nn/kernels/product_body.h"
 #include "nn/kernels/sparse_body.h"
+#include "nn/kernels/tiles_body.h"
 
 void cs_product_12x2_avx512(const float *a, const int64_t *offsets, int64_t terms, const float *b, float *out,
-	int64_t row, int64_t gap, const float *start);
+	int64_t row, int64_t gap, const float *start, int64_t add);
 
 /* Twelve rows at a time by product_avx512.S where they are many; the rest, and other forms, as compiled. */
-static void product_scheduled(const struct cs_product *p)
+static void product_piece(const struct cs_product *p)
 {
 	struct cs_product rest = *p;
 
-	if (p->wide == 2 && p->step == LANES && !p->add) {
+	if (p->wide == 2 && p->step == LANES) {
 		/* five rows or fewer share a tile with twelve others, evenly */
 		for (; rest.rows >= 18 || rest.rows == 12; rest.rows -= 12) {
 			cs_product_12x2_avx512(rest.a, p->offsets, p->terms, p->b, rest.out,
-				p->row * (int64_t)sizeof(float), p->gap * (int64_t)sizeof(float), p->start);
+				p->row * (int64_t)sizeof(float), p->gap * (int64_t)sizeof(float), p->start, p->add);
 			rest.a += 12 * LANES;
 			rest.out += 12 * p->row;
 		}
 	}
 	if (rest.rows > 0)
-		product(&rest);
+		product_compiled(&rest);
+}
+
+static void product_scheduled(const struct cs_product *p)
+{
+	product_pieces(p, product_piece);
 }
 
 static const struct cs_blocked blocked = {
@@ -53,6 +59,7 @@ static const struct cs_blocked blocked = {
 	.tiles_gather = tiles_gather,
 	.tiles_collect = tiles_collect,
 	.tiles_weights = tiles_weights,
+	.settle = settle,
 	.affine = affine,
 	.rectify = rectify,
 	.unblock = unblock,

@@ -54,7 +54,7 @@ struct cs_lists {
 };
 
 /* Minimal filtering (Winograd 1980; Toom-Cook points): m outputs of a kernel of r taps by m + r - 1 = `points` products. */
-enum cs_filtering { CS_F2_3, CS_F3_3, CS_F4_3, CS_F3_5, CS_S3_3, CS_FILTERINGS };
+enum cs_filtering { CS_F2_3, CS_F3_3, CS_F4_3, CS_F6_3, CS_F3_5, CS_S3_3, CS_FILTERINGS };
 
 /* CS_S3_3 has a stride of 2: its taps fall on even pixels and odd ones by turns, two on the one and one on the other, and each of
  * the two is filtered by itself: 7 products for 9. A tile of it sees 7 pixels, and the next begins 6 further on. */
@@ -91,9 +91,11 @@ struct cs_blocked {
 		enum cs_filtering f, const float *taps, int64_t stride, int64_t n, float *out, int64_t point);
 
 	/* All 2-D tiles of one image's channel blocks: tile t (row-major, tiles[0] x tiles[1]) of block b, point p to
-	 * out[p * point + b * plane + t * tile]. Outside the map is zero; tile (0,0) begins `before` rows and columns outside. */
+	 * out[p * point + b * plane + t * tile]. Outside the map is zero; tile (0,0) begins `before` rows and columns outside. `streamed`:
+	 * what is written will not be read before the caches have lost it; everything is then a multiple of `lanes`, and out aligned to
+	 * as many floats; settle() afterwards. */
 	void (*tiles_in)(enum cs_filtering f, const float *in, const struct cs_shape *shape, const int64_t before[2],
-		const int64_t tiles[2], float *out, int64_t point, int64_t plane, int64_t tile);
+		const int64_t tiles[2], float *out, int64_t point, int64_t plane, int64_t tile, bool streamed);
 
 	/* Backward, the gradient of a map to the points: the transpose of tiles_out, for tiles from row `first` on. Blocks are counted in
 	 * pairs: tile t of block b to out[p * point + b / 2 * plane + b % 2 * half + t * tile]. */
@@ -110,13 +112,17 @@ struct cs_blocked {
 		int64_t column);
 
 	/* The 2-D tiles of one feature block, in[points * points][tiles][lanes], back to a plane
-	 * out[tiles[0] * outputs][tiles[1] * outputs][lanes], with bias[lanes] added where it is not NULL. */
+	 * out[tiles[0] * outputs][tiles[1] * outputs][lanes], with bias[lanes] added where it is not NULL. `next` is where, from a tile on,
+	 * one stands that will be wanted later, or 0. */
 	void (*tiles_out)(enum cs_filtering f, const float *in, int64_t point, const int64_t tiles[2], const float *bias,
-		float *out);
+		float *out, int64_t next);
 
-	/* As lines_weights for taps x taps; rows of the kernel are `row` floats apart, columns `column`. */
+	/* As lines_weights for taps x taps; rows of the kernel are `row` floats apart, columns `column`. `streamed` as in tiles_in. */
 	void (*tiles_weights)(enum cs_filtering f, const float *taps, int64_t row, int64_t column, int64_t n,
-		float *out, int64_t point);
+		float *out, int64_t point, bool streamed);
+
+	/* At the end of a task that streamed: what it wrote is there for every thread. */
+	void (*settle)(void);
 
 	/* (x - mean) * factor + offset of n cells of one feature block, in place, `rectified` max(x, 0) of that: numbers of the first
 	 * `valid` lanes, the others become 0. The same bits as cs_kernels.normalise. */

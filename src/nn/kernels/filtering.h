@@ -1,13 +1,13 @@
-/* filtering.h: the matrices of minimal filtering, and the code that applies them.
+/* filtering.h: the matrices of minimal filtering, the code that applies them, and whole lines. Tiles are in tiles_body.h.
  *
  * For outputs y[i] = sum of d[i + k] * g[k], F(m, r) computes m outputs of r taps as y = A ((G g) * (B d)), with m + r - 1
  * products instead of m r. The matrices follow from points a_j at which polynomials are evaluated, infinity the last
  * (Toom-Cook): A[i][j] = a_j^i; B's row j holds the coefficients of the product of (x - a_l) over l != j; G[j][k] = a_j^k
  * over that product at a_j. Rows of B are scaled to whole numbers and G's by the inverse. Points stay small, because
- * errors grow with their powers: 0, 1, -1 | 1/2 | 2, -2.
+ * errors grow with their powers: 0, 1, -1 | 1/2 | 2, -2; larger tiles have pairs of their own.
  *
- * Where point 1 is among them (index 1) it has A[i][1] = 1: what is added to its products is added to every output, which is
- * how a bias can come in for nothing. Two dimensions are the same along rows and then columns; there it is index (1,1).
+ * Where index 1 is point 1 it has A[i][1] = 1: what is added to its products is added to every output, which is how the bias of a
+ * line can come in for nothing. Two dimensions are the same along rows and then columns.
  */
 #ifndef CS_NN_KERNELS_FILTERING_H
 #define CS_NN_KERNELS_FILTERING_H
@@ -15,10 +15,11 @@
 #include "nn/kernels/blocked.h"
 #include "nn/kernels/vector.h"
 
-enum { MOST_OUTPUTS = 4, MOST_TAPS = 5, MOST_POINTS = 7 };
+enum { MOST_OUTPUTS = 6, MOST_TAPS = 5, MOST_POINTS = 8 };
 
 struct filtering {
-	int pairs; /* of opposite points: 1 and 2, 3 and 4 */
+	int pairs; /* of opposite points: 1 and 2, 3 and 4, 5 and 6 */
+	int even; /* points are 0, pairs and infinity, nothing else: B's rows of a pair then differ in the signs of their odd columns */
 	float a[MOST_OUTPUTS][MOST_POINTS];
 	float b[MOST_POINTS][MOST_POINTS];
 	float g[MOST_POINTS][MOST_TAPS];
@@ -52,6 +53,7 @@ static const struct filtering f3_5 = {
 /* Points 0, 3/4, -3/4, 3/2, -3/2: two pairs whose powers stay near 1 lose a third of the digits that 1 and 2 do. */
 static const struct filtering f4_3 = {
 	.pairs = 2,
+	.even = 1,
 	.a = {{1, 1, 1, 1, 1, 0}, {0, .75f, -.75f, 1.5f, -1.5f, 0}, {0, .5625f, .5625f, 2.25f, 2.25f, 0},
 		{0, .421875f, -.421875f, 3.375f, -3.375f, 1}},
 	.b = {{1.265625f, 0, -2.8125f, 0, 1, 0}, {0, -1.6875f, -2.25f, .75f, 1, 0}, {0, 1.6875f, -2.25f, -.75f, 1, 0},
@@ -59,6 +61,29 @@ static const struct filtering f4_3 = {
 		{0, 1.265625f, 0, -2.8125f, 0, 1}},
 	.g = {{64 / 81.f, 0, 0}, {-128 / 243.f, -32 / 81.f, -8 / 27.f}, {-128 / 243.f, 32 / 81.f, -8 / 27.f},
 		{32 / 243.f, 16 / 81.f, 8 / 27.f}, {32 / 243.f, -16 / 81.f, 8 / 27.f}, {0, 0, 1}},
+};
+
+/* Points 0, 9/16, -9/16, 1, -1, 7/4, -7/4: of such sets, the one that enlarges the errors of its products least. */
+static const struct filtering f6_3 = {
+	.pairs = 3,
+	.even = 1,
+	.a = {{1, 1, 1, 1, 1, 1, 1, 0}, {0, .5625f, -.5625f, 1, -1, 1.75f, -1.75f, 0},
+		{0, .31640625f, .31640625f, 1, 1, 3.0625f, 3.0625f, 0},
+		{0, .177978515625f, -.177978515625f, 1, -1, 5.359375f, -5.359375f, 0},
+		{0, .1001129150390625f, .1001129150390625f, 1, 1, 9.37890625f, 9.37890625f, 0},
+		{0, 59049 / 1048576.f, -59049 / 1048576.f, 1, -1, 16.4130859375f, -16.4130859375f, 1}},
+	.b = {{-.968994140625f, 0, 4.347900390625f, 0, -4.37890625f, 0, 1, 0},
+		{0, 1.72265625f, 3.0625f, -2.28515625f, -4.0625f, .5625f, 1, 0},
+		{0, -1.72265625f, 3.0625f, 2.28515625f, -4.0625f, -.5625f, 1, 0},
+		{0, .968994140625f, .968994140625f, -3.37890625f, -3.37890625f, 1, 1, 0},
+		{0, -.968994140625f, .968994140625f, 3.37890625f, -3.37890625f, -1, 1, 0},
+		{0, .5537109375f, .31640625f, -2.3037109375f, -1.31640625f, 1.75f, 1, 0},
+		{0, -.5537109375f, .31640625f, 2.3037109375f, -1.31640625f, -1.75f, 1, 0},
+		{0, -.968994140625f, 0, 4.347900390625f, 0, -4.37890625f, 0, 1}},
+	.g = {{-4096 / 3969.f, 0, 0}, {8388608 / 9965025.f, 524288 / 1107225.f, 32768 / 123025.f},
+		{8388608 / 9965025.f, -524288 / 1107225.f, 32768 / 123025.f}, {-2048 / 5775.f, -2048 / 5775.f, -2048 / 5775.f},
+		{-2048 / 5775.f, 2048 / 5775.f, -2048 / 5775.f}, {32768 / 1136751.f, 8192 / 162393.f, 2048 / 23199.f},
+		{32768 / 1136751.f, -8192 / 162393.f, 2048 / 23199.f}, {0, 0, 1}},
 };
 
 /* Stride 2: points 0, 1, -1 and infinity of the even pixels, and the odd ones as they are. */
@@ -90,22 +115,61 @@ INLINE vec combine(const float *row, int n, const vec *x, int step)
 	return sum;
 }
 
+/* The columns of one row that have one parity. */
+INLINE vec combine_half(const float *row, int first, int n, const vec *x, int step)
+{
+	vec sum = vset(0);
+	int begun = 0;
+
+#pragma GCC unroll 4
+	for (int j = first; j < n; j += 2) {
+		if (row[j] == 0)
+			continue;
+		if (begun)
+			sum += row[j] * x[j * step];
+		else
+			sum = row[j] * x[j * step];
+		begun = 1;
+	}
+	return sum;
+}
+
+/* Pixels x[0], x[step], ... to all points y[0], y[to], ... */
+INLINE void inputs(const struct filtering *f, int points, const vec *x, int step, vec *y, int to)
+{
+	if (f->even) {
+		y[0] = combine(f->b[0], points, x, step);
+#pragma GCC unroll 3
+		for (int i = 1; i < points - 1; i += 2) {
+			vec even = combine_half(f->b[i], 0, points, x, step), odd = combine_half(f->b[i], 1, points, x, step);
+
+			y[i * to] = even + odd;
+			y[(i + 1) * to] = even - odd;
+		}
+		y[(points - 1) * to] = combine(f->b[points - 1], points, x, step);
+		return;
+	}
+#pragma GCC unroll 8
+	for (int p = 0; p < points; p++)
+		y[p * to] = combine(f->b[p], points, x, step);
+}
+
 /* Points back to m outputs y[0], y[step], ... Even powers of opposite points are equal and odd ones opposite: sums and differences
  * of a pair serve all rows. Written out as they are rounded: a pass that pools must have the bits of one that does not. */
 INLINE void outputs(const struct filtering *f, int m, int points, const vec *q, int from_step, vec *y, int step)
 {
-	vec pair[2][2]; /* sum, difference */
+	vec pair[3][2]; /* sum, difference */
 
-#pragma GCC unroll 2
+#pragma GCC unroll 3
 	for (int i = 0; i < f->pairs; i++) {
 		pair[i][0] = q[(2 * i + 1) * from_step] + q[(2 * i + 2) * from_step];
 		pair[i][1] = q[(2 * i + 1) * from_step] - q[(2 * i + 2) * from_step];
 	}
-#pragma GCC unroll 4
+#pragma GCC unroll 6
 	for (int row = 0; row < m; row++) {
 		vec sum = f->a[row][1] * pair[0][row % 2];
 
-#pragma GCC unroll 2
+#pragma GCC unroll 3
 		for (int i = 1; i < f->pairs; i++)
 			sum = vfused(vset(f->a[row][2 * i + 1]), pair[i][row % 2], sum);
 #pragma GCC unroll 8
@@ -302,333 +366,6 @@ static void lines_weights(enum cs_filtering f, const float *g, int64_t stride, i
 		lines_weights_one(&f3_3, 3, 5, g, stride, n, out, point);
 	else
 		lines_weights_one(&f2_3, 3, 4, g, stride, n, out, point);
-}
-
-/* What tile_in() will want soon and the processor does not foresee, both being spread over many pages: the same pixels of the block
- * after the next, and where tiles to come go. */
-enum { TILES_AHEAD = 8, BLOCKS_AHEAD = 2 };
-
-/* One tile, in at its cell (0,0), which may lie outside the map: channels first .. end - 1. */
-INLINE void tile_in(const struct filtering *f, int points, const float *in, const struct cs_shape *shape, int64_t first,
-	int64_t end, int64_t y, int64_t x, float *out, int64_t point, int64_t plane)
-{
-	int one_block = end - first <= LANES;
-
-	int64_t h = shape->dim[0], w = shape->dim[1], c = shape->dim[2];
-	int inside = y >= 0 && x >= 0 && y + points <= h && x + points <= w;
-
-	for (int64_t k = first; k < end; k += LANES, out += plane) {
-		vec d[MOST_POINTS * MOST_POINTS], e[MOST_POINTS * MOST_POINTS];
-		int64_t valid = c - k < LANES ? c - k : LANES;
-
-		if (inside && valid == LANES) {
-			const float *from = in + (y * w + x) * c + k;
-
-#pragma GCC unroll 8
-			for (int i = 0; i < points; i++) {
-#pragma GCC unroll 8
-				for (int j = 0; j < points; j++)
-					d[i * points + j] = vload(from + (i * w + j) * c);
-			}
-			if (one_block && k + BLOCKS_AHEAD * LANES < c) {
-				/* each pixel once: those that the tiles to the right and below do not share */
-#pragma GCC unroll 8
-				for (int i = 0; i < points - 2; i++) {
-#pragma GCC unroll 8
-					for (int j = 0; j < points - 2; j++)
-						__builtin_prefetch(from + ((i + 1) * w + j + 1) * c + BLOCKS_AHEAD * LANES, 0,
-							2);
-				}
-			}
-		} else {
-#pragma GCC unroll 8
-			for (int i = 0; i < points; i++) {
-#pragma GCC unroll 8
-				for (int j = 0; j < points; j++) {
-					int there = y + i >= 0 && y + i < h && x + j >= 0 && x + j < w;
-
-					d[i * points + j] =
-						there ? vload_part(in + ((y + i) * w + x + j) * c + k, valid) : vset(0);
-				}
-			}
-		}
-#pragma GCC unroll 8
-		for (int i = 0; i < points; i++) {
-#pragma GCC unroll 8
-			for (int p = 0; p < points; p++)
-				e[p * points + i] = combine(f->b[p], points, d + i, points);
-		}
-#pragma GCC unroll 8
-		for (int p = 0; p < points; p++) {
-#pragma GCC unroll 8
-			for (int q = 0; q < points; q++) {
-				float *to = out + (p * points + q) * point;
-
-				vstore(to, combine(f->b[q], points, e + p * points, 1));
-				if (one_block)
-					__builtin_prefetch(to + TILES_AHEAD * LANES, 1, 2);
-			}
-		}
-	}
-}
-
-/* Block by block where a block's tiles stand together, tile by tile where its blocks do: what is written one after the other lies
- * so, too. */
-static void tiles_in(enum cs_filtering f, const float *in, const struct cs_shape *shape, const int64_t before[2],
-	const int64_t tiles[2], float *out, int64_t point, int64_t plane, int64_t tile)
-{
-	int64_t c = shape->dim[2], step = tile < plane ? LANES : c;
-
-	for (int64_t k = 0; k < c; k += step, out += plane) {
-		int64_t end = k + step < c ? k + step : c;
-
-		for (int64_t t = 0; t < tiles[0] * tiles[1]; t++) {
-			int64_t row = t / tiles[1], column = t % tiles[1];
-			float *to = out + t * tile;
-
-			if (f == CS_F3_3)
-				tile_in(&f3_3, 5, in, shape, k, end, row * 3 - before[0], column * 3 - before[1], to,
-					point, plane);
-			else if (f == CS_F4_3)
-				tile_in(&f4_3, 6, in, shape, k, end, row * 4 - before[0], column * 4 - before[1], to,
-					point, plane);
-			else if (f == CS_S3_3)
-				tile_in(&s3_3, 7, in, shape, k, end, row * 6 - before[0], column * 6 - before[1], to,
-					point, plane);
-			else
-				tile_in(&f2_3, 4, in, shape, k, end, row * 2 - before[0], column * 2 - before[1], to,
-					point, plane);
-		}
-	}
-}
-
-/* Column j of a matrix, of n rows `pitch` floats apart, times x. */
-INLINE vec combine_column(const float *matrix, const int pitch, const int j, int n, const vec *x, int step)
-{
-	vec sum = vset(0);
-	int begun = 0;
-
-#pragma GCC unroll 8
-	for (int i = 0; i < n; i++) {
-		float factor = matrix[i * pitch + j];
-
-		if (factor == 0)
-			continue;
-		if (begun)
-			sum += factor * x[i * step];
-		else
-			sum = factor * x[i * step];
-		begun = 1;
-	}
-	return sum;
-}
-
-/* One tile's gradient, its corner at (y,x), of all feature blocks. */
-INLINE void tile_spread(const struct filtering *f, int m, int points, const float *gradient,
-	const struct cs_shape *shape, int64_t y, int64_t x, float *out, int64_t point, int64_t plane, int64_t half)
-{
-	int64_t h = shape->dim[0], w = shape->dim[1], c = shape->dim[2];
-
-	for (int64_t k = 0, b = 0; k < c; k += LANES, b++) {
-		float *to = out + b / 2 * plane + b % 2 * half;
-		vec d[MOST_OUTPUTS * MOST_OUTPUTS], e[MOST_POINTS * MOST_OUTPUTS];
-		int64_t valid = c - k < LANES ? c - k : LANES;
-
-#pragma GCC unroll 4
-		for (int i = 0; i < m; i++) {
-#pragma GCC unroll 4
-			for (int j = 0; j < m; j++)
-				d[i * m + j] = y + i < h && x + j < w
-					? vload_part(gradient + ((y + i) * w + x + j) * c + k, valid)
-					: vset(0);
-		}
-#pragma GCC unroll 4
-		for (int j = 0; j < m; j++) {
-#pragma GCC unroll 8
-			for (int p = 0; p < points; p++)
-				e[p * m + j] = combine_column(f->a[0], MOST_POINTS, p, m, d + j, m);
-		}
-#pragma GCC unroll 8
-		for (int p = 0; p < points; p++) {
-#pragma GCC unroll 8
-			for (int q = 0; q < points; q++)
-				vstore(to + (p * points + q) * point,
-					combine_column(f->a[0], MOST_POINTS, q, m, e + p * m, 1));
-		}
-	}
-}
-
-static void tiles_spread(enum cs_filtering f, const float *gradient, const struct cs_shape *shape, int64_t first,
-	const int64_t tiles[2], float *out, int64_t point, int64_t plane, int64_t half, int64_t tile)
-{
-	for (int64_t t = 0; t < tiles[0] * tiles[1]; t++, out += tile) {
-		int64_t row = first + t / tiles[1], column = t % tiles[1];
-
-		if (f == CS_F3_3)
-			tile_spread(&f3_3, 3, 5, gradient, shape, row * 3, column * 3, out, point, plane, half);
-		else if (f == CS_S3_3)
-			tile_spread(&s3_3, 3, 7, gradient, shape, row * 3, column * 3, out, point, plane, half);
-		else
-			tile_spread(&f2_3, 2, 4, gradient, shape, row * 2, column * 2, out, point, plane, half);
-	}
-}
-
-INLINE void tile_gather(
-	const struct filtering *f, int points, const float *in, int64_t point, float *cells, int64_t pitch)
-{
-	vec d[MOST_POINTS * MOST_POINTS], e[MOST_POINTS * MOST_POINTS];
-
-#pragma GCC unroll 64
-	for (int p = 0; p < points * points; p++)
-		d[p] = vload(in + p * point);
-#pragma GCC unroll 8
-	for (int q = 0; q < points; q++) {
-#pragma GCC unroll 8
-		for (int y = 0; y < points; y++)
-			e[y * points + q] = combine_column(f->b[0], MOST_POINTS, y, points, d + q, points);
-	}
-#pragma GCC unroll 8
-	for (int y = 0; y < points; y++) {
-#pragma GCC unroll 8
-		for (int x = 0; x < points; x++) {
-			float *cell = cells + (y * pitch + x) * LANES;
-
-			vstore(cell, vload(cell) + combine_column(f->b[0], MOST_POINTS, x, points, e + y * points, 1));
-		}
-	}
-}
-
-static void tiles_gather(
-	enum cs_filtering f, const float *in, int64_t point, const int64_t tiles[2], float *cells, int64_t pitch)
-{
-	int64_t step = (int64_t)cs_filtering_sizes[f].outputs * cs_filtering_sizes[f].stride;
-
-	for (int64_t t = 0; t < tiles[0] * tiles[1]; t++, in += LANES) {
-		float *to = cells + (t / tiles[1] * step * pitch + t % tiles[1] * step) * LANES;
-
-		if (f == CS_F3_3)
-			tile_gather(&f3_3, 5, in, point, to, pitch);
-		else if (f == CS_S3_3)
-			tile_gather(&s3_3, 7, in, point, to, pitch);
-		else
-			tile_gather(&f2_3, 4, in, point, to, pitch);
-	}
-}
-
-INLINE void tiles_collect_one(const struct filtering *f, int taps, int points, const float *in, int64_t point,
-	int64_t n, float *to, int64_t row, int64_t column)
-{
-	vec d[MOST_POINTS * MOST_POINTS], e[MOST_TAPS * MOST_POINTS];
-
-#pragma GCC unroll 64
-	for (int p = 0; p < points * points; p++)
-		d[p] = vload(in + p * point);
-#pragma GCC unroll 8
-	for (int q = 0; q < points; q++) {
-#pragma GCC unroll 4
-		for (int i = 0; i < taps; i++)
-			e[i * points + q] = combine_column(f->g[0], MOST_TAPS, i, points, d + q, points);
-	}
-#pragma GCC unroll 4
-	for (int i = 0; i < taps; i++) {
-#pragma GCC unroll 4
-		for (int j = 0; j < taps; j++)
-			vstore_part(to + i * row + j * column,
-				combine_column(f->g[0], MOST_TAPS, j, points, e + i * points, 1), n);
-	}
-}
-
-static void tiles_collect(
-	enum cs_filtering f, const float *in, int64_t point, int64_t n, float *taps, int64_t row, int64_t column)
-{
-	if (f == CS_F3_3)
-		tiles_collect_one(&f3_3, 3, 5, in, point, n, taps, row, column);
-	else if (f == CS_S3_3)
-		tiles_collect_one(&s3_3, 3, 7, in, point, n, taps, row, column);
-	else
-		tiles_collect_one(&f2_3, 3, 4, in, point, n, taps, row, column);
-}
-
-INLINE void tile_out(const struct filtering *f, int m, int points, const float *in, int64_t point, vec bias, float *out,
-	int64_t pitch)
-{
-	vec d[MOST_POINTS * MOST_POINTS], e[MOST_OUTPUTS * MOST_POINTS];
-
-#pragma GCC unroll 64
-	for (int p = 0; p < points * points; p++)
-		d[p] = vload(in + p * point);
-#pragma GCC unroll 8
-	for (int q = 0; q < points; q++)
-		outputs(f, m, points, d + q, points, e + q, points);
-#pragma GCC unroll 4
-	for (int y = 0; y < m; y++) {
-		vec row[MOST_OUTPUTS];
-
-		outputs(f, m, points, e + y * points, 1, row, 1);
-#pragma GCC unroll 4
-		for (int x = 0; x < m; x++)
-			vstore(out + (y * pitch + x) * LANES, row[x] + bias);
-	}
-}
-
-static void tiles_out(enum cs_filtering f, const float *in, int64_t point, const int64_t tiles[2], const float *bias,
-	float *out)
-{
-	int64_t m = cs_filtering_sizes[f].outputs, pitch = tiles[1] * m;
-	vec added = bias ? vload(bias) : vset(0);
-
-	for (int64_t row = 0; row < tiles[0]; row++) {
-		for (int64_t column = 0; column < tiles[1]; column++, in += LANES) {
-			float *to = out + (row * pitch + column) * m * LANES;
-
-			if (f == CS_F3_3)
-				tile_out(&f3_3, 3, 5, in, point, added, to, pitch);
-			else if (f == CS_F4_3)
-				tile_out(&f4_3, 4, 6, in, point, added, to, pitch);
-			else if (f == CS_S3_3)
-				tile_out(&s3_3, 3, 7, in, point, added, to, pitch);
-			else
-				tile_out(&f2_3, 2, 4, in, point, added, to, pitch);
-		}
-	}
-}
-
-INLINE void tiles_weights_one(const struct filtering *f, int taps, int points, const float *g, int64_t row,
-	int64_t column, int64_t n, float *out, int64_t point)
-{
-	vec w[MOST_TAPS * MOST_TAPS], e[MOST_POINTS * MOST_TAPS];
-
-#pragma GCC unroll 4
-	for (int i = 0; i < taps; i++) {
-#pragma GCC unroll 4
-		for (int j = 0; j < taps; j++)
-			w[i * taps + j] = vload_part(g + i * row + j * column, n);
-	}
-#pragma GCC unroll 4
-	for (int j = 0; j < taps; j++) {
-#pragma GCC unroll 8
-		for (int p = 0; p < points; p++)
-			e[p * taps + j] = combine(f->g[p], taps, w + j, taps);
-	}
-#pragma GCC unroll 8
-	for (int p = 0; p < points; p++) {
-#pragma GCC unroll 8
-		for (int q = 0; q < points; q++)
-			vstore(out + (p * points + q) * point, combine(f->g[q], taps, e + p * taps, 1));
-	}
-}
-
-static void tiles_weights(
-	enum cs_filtering f, const float *g, int64_t row, int64_t column, int64_t n, float *out, int64_t point)
-{
-	if (f == CS_F3_3)
-		tiles_weights_one(&f3_3, 3, 5, g, row, column, n, out, point);
-	else if (f == CS_F4_3)
-		tiles_weights_one(&f4_3, 3, 6, g, row, column, n, out, point);
-	else if (f == CS_S3_3)
-		tiles_weights_one(&s3_3, 3, 7, g, row, column, n, out, point);
-	else
-		tiles_weights_one(&f2_3, 3, 4, g, row, column, n, out, point);
 }
 
 #endif

@@ -15,6 +15,7 @@ const struct cs_filtering_size cs_filtering_sizes[CS_FILTERINGS] = {
 	[CS_F2_3] = {2, 3, 4, 1},
 	[CS_F3_3] = {3, 3, 5, 1},
 	[CS_F4_3] = {4, 3, 6, 1},
+	[CS_F6_3] = {6, 3, 8, 1},
 	[CS_F3_5] = {3, 5, 7, 1},
 	[CS_S3_3] = {3, 3, 7, 2},
 };

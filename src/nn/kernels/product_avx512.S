@@ -1,13 +1,14 @@
 /* product_avx512.S: the register tile of product_body.h, 12 rows by two vectors, scheduled by hand.
  *
  * Compilers rotate accumulators through spare registers and load weights late; here a term is two loads of weights and twelve
- * broadcasts that alternate between two registers, and the weights of the next block are asked for while this one is multiplied.
+ * broadcasts that alternate between two registers, and the next twelve rows and the next piece's weights are asked for while these are
+ * multiplied.
  * Sums have the order of the compiled form, so that both give the same bits.
  *
  * void cs_product_12x2_avx512(const float *a, const int64_t *offsets, int64_t terms, const float *b, float *out,
- *	int64_t row, int64_t gap, const float *start)
+ *	int64_t row, int64_t gap, const float *start, int64_t add)
  *
- * As struct cs_product has it for step = 16, wide = 2 and add = false; row and gap are in bytes. a may lie anywhere, b too.
+ * As struct cs_product has it for step = 16 and wide = 2; row and gap are in bytes. a may lie anywhere, b too.
  */
 #if defined(__x86_64__)
 
@@ -29,13 +30,23 @@
 	.macro	channel k
 	vmovups	zmm24, zmmword ptr [rcx + 128 * \k]
 	vmovups	zmm25, zmmword ptr [rcx + 128 * \k + 64]
-	prefetcht0	byte ptr [rcx + 128 * \k + 2048]
-	prefetcht0	byte ptr [rcx + 128 * \k + 2112]
+	prefetcht0	byte ptr [rcx + 128 * \k + 8192]
+	prefetcht0	byte ptr [rcx + 128 * \k + 8256]
+	.if	\k < 12
+	prefetcht0	byte ptr [rax + 64 * \k + 768]
+	.endif
 	.set	.Lrow, 0
 	.rept	12
 	multiply	%.Lrow, \k, %(26 + .Lrow % 2), %(2 * .Lrow), %(2 * .Lrow + 1)
 	.set	.Lrow, .Lrow + 1
 	.endr
+	.endm
+
+	.macro	join row, first, second
+	vaddps	zmm\first, zmm\first, zmmword ptr [rdi]
+	vaddps	zmm\second, zmm\second, zmmword ptr [r11]
+	add	rdi, r9
+	add	r11, r9
 	.endm
 
 	.macro	finish row, first, second
@@ -58,6 +69,8 @@ cs_product_12x2_avx512:
 	vpxord	zmm25, zmm25, zmm25
 	test	rax, rax
 	jz	1f
+	cmp	qword ptr [rsp + 24], 0
+	jne	1f
 	vmovups	zmm24, zmmword ptr [rax]
 	vmovups	zmm25, zmmword ptr [rax + 64]
 1:
@@ -79,6 +92,16 @@ cs_product_12x2_avx512:
 	add	rcx, 2048
 	dec	rdx
 	jnz	2b
+	cmp	qword ptr [rsp + 24], 0
+	je	3f
+	mov	rdi, r8
+	mov	r11, r10
+	.set	.Lrow, 0
+	.rept	12
+	join	%.Lrow, %(2 * .Lrow), %(2 * .Lrow + 1)
+	.set	.Lrow, .Lrow + 1
+	.endr
+3:
 	.set	.Lrow, 0
 	.rept	12
 	finish	%.Lrow, %(2 * .Lrow), %(2 * .Lrow + 1)

@@ -3,6 +3,10 @@
  * A tile of R rows by W vectors lives in registers; each term loads W vectors of weights and broadcasts one number a row. R and
  * W are as large as the registers allow: 12 x 2 or 16 x 1 with 32 of them, 6 x 2 or 12 x 1 with 16. Rows are
  * dealt out evenly, so that no tile is left with one or two.
+ *
+ * Blocks of channels are summed in pieces of PIECE channels, and the pieces' sums added up in the output: a sum of hundreds of numbers
+ * loses a digit if they are added one by one, which the transforms of minimal filtering then enlarge. A piece's weights stay in
+ * the first-level cache while rows go by, ROWS_AT_ONCE of them.
  */
 #ifndef CS_NN_KERNELS_PRODUCT_BODY_H
 #define CS_NN_KERNELS_PRODUCT_BODY_H
@@ -10,7 +14,12 @@
 #include "nn/kernels/blocked.h"
 #include "nn/kernels/vector.h"
 
-enum { ROWS_OF_TWO = LANES == 16 ? 12 : 6, ROWS_OF_ONE = LANES == 16 ? 16 : 12 };
+enum {
+	ROWS_OF_TWO = LANES == 16 ? 12 : 6,
+	ROWS_OF_ONE = LANES == 16 ? 16 : 12,
+	PIECE = 32 / LANES, /* blocks */
+	ROWS_AT_ONCE = 288,
+};
 
 INLINE void product_tile(const struct cs_product *p, const int R, const int W, const int64_t step, int64_t row)
 {
@@ -20,20 +29,11 @@ INLINE void product_tile(const struct cs_product *p, const int R, const int W, c
 	float *out = p->out + row * out_row;
 	vec sum[16][2];
 
-	if (p->add) {
 #pragma GCC unroll 16
-		for (int r = 0; r < R; r++) {
+	for (int r = 0; r < R; r++) {
 #pragma GCC unroll 2
-			for (int w = 0; w < W; w++)
-				sum[r][w] = vload(out + w * gap + r * out_row);
-		}
-	} else {
-#pragma GCC unroll 16
-		for (int r = 0; r < R; r++) {
-#pragma GCC unroll 2
-			for (int w = 0; w < W; w++)
-				sum[r][w] = p->start ? vload(p->start + w * LANES) : vset(0);
-		}
+		for (int w = 0; w < W; w++)
+			sum[r][w] = p->start && !p->add ? vload(p->start + w * LANES) : vset(0);
 	}
 	for (int64_t t = 0; t < terms; t++) {
 		const float *a = in + offsets[t];
@@ -53,6 +53,14 @@ INLINE void product_tile(const struct cs_product *p, const int R, const int W, c
 				for (int w = 0; w < W; w++)
 					sum[r][w] = vfused(x, weights[w], sum[r][w]);
 			}
+		}
+	}
+	if (p->add) {
+#pragma GCC unroll 16
+		for (int r = 0; r < R; r++) {
+#pragma GCC unroll 2
+			for (int w = 0; w < W; w++)
+				sum[r][w] += vload(out + w * gap + r * out_row);
 		}
 	}
 #pragma GCC unroll 16
@@ -112,7 +120,8 @@ INLINE void product_tiles(const struct cs_product *p, const int W, const int64_t
 	}
 }
 
-static void product(const struct cs_product *p)
+/* One piece, `rows` of it, by tiles as compiled. */
+static void product_compiled(const struct cs_product *p)
 {
 	if (p->wide == 2) {
 		if (p->step == 1)
@@ -125,6 +134,37 @@ static void product(const struct cs_product *p)
 		else
 			product_tiles(p, 1, LANES);
 	}
+}
+
+/* Piece by piece, some rows at a time. */
+INLINE void product_pieces(const struct cs_product *p, void (*piece)(const struct cs_product *))
+{
+	int64_t parts = (p->rows + ROWS_AT_ONCE - 1) / ROWS_AT_ONCE;
+
+	if (p->step == 1) {
+		piece(p);
+		return;
+	}
+	for (int64_t i = 0; i < parts; i++) {
+		int64_t row = p->rows * i / parts;
+		struct cs_product part = *p;
+
+		part.rows = p->rows * (i + 1) / parts - row;
+		part.out += row * p->row;
+		for (int64_t term = 0; term < p->terms; term += PIECE) {
+			part.a = p->a + row * p->step;
+			part.offsets = p->offsets + term;
+			part.terms = p->terms - term < PIECE ? p->terms - term : PIECE;
+			part.b = p->b + term * p->step * p->wide * LANES;
+			part.add = p->add || term > 0;
+			piece(&part);
+		}
+	}
+}
+
+static inline __attribute__((unused)) void product(const struct cs_product *p)
+{
+	product_pieces(p, product_compiled);
 }
 
 #endif

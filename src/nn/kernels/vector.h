@@ -36,6 +36,12 @@ INLINE void vstore_part(float *p, vec x, int64_t n)
 	_mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)x);
 }
 
+/* A whole vector to memory that nobody reads soon, past the caches; p is aligned to it. */
+INLINE void vstream(float *p, vec x)
+{
+	_mm512_stream_ps(p, (__m512)x);
+}
+
 /* a * b + c in one rounding, where two forms must agree to the bit: whether, and which, products are contracted is then not left to
  * the compiler. */
 INLINE vec vfused(vec a, vec b, vec c)
@@ -161,6 +167,11 @@ INLINE vec vload_part(const float *p, int64_t n)
 INLINE void vstore_part(float *p, vec x, int64_t n)
 {
 	_mm256_maskstore_ps(p, vfirst(n), (__m256)x);
+}
+
+INLINE void vstream(float *p, vec x)
+{
+	_mm256_stream_ps(p, (__m256)x);
 }
 
 INLINE vec vfused(vec a, vec b, vec c)
