@@ -107,7 +107,7 @@ static void keep(const struct emission *e, float *map)
 
 	if (map)
 		e->blocked->unblock(e->cells, e->pitch, e->rows, ow, e->valid,
-			map + ((e->image * oh + e->band->top) * ow) * f + e->feature, f);
+			map + ((e->image * oh + e->band->top) * ow) * f + e->feature, f, false);
 }
 
 static void normalise(const struct emission *e, const struct cs_layer *layer, const void *aux, bool rectified)

@@ -45,6 +45,12 @@ bool cs_conv_is_plain(const struct cs_layer *conv, const struct cs_pass *pass, s
 void cs_conv_emit(const struct cs_bands *bands, const struct cs_band *band, const struct cs_blocked *blocked,
 	const struct cs_pass *pass, int64_t image, int64_t feature, float *cells, int64_t pitch);
 
+/* Will the caches have lost what a pass writes before it is read, so many floats in all? */
+static inline bool cs_conv_streams(int64_t floats)
+{
+	return floats > 1 << 20;
+}
+
 static inline int64_t cs_least(int64_t a, int64_t b)
 {
 	return a < b ? a : b;

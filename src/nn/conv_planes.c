@@ -179,6 +179,7 @@ struct job {
 	const struct cs_pass *pass;
 	struct planes p;
 	struct cs_conv_plain plain; /* where the products are pooled */
+	bool streams; /* the pooled map past the caches */
 	int64_t *offsets;
 	float *bias, *weights;
 };
@@ -323,7 +324,7 @@ static void pool_products(
 		p->blocked->lines_pool(p->filtering, products + (row - band->pool_top) * rows * p->columns * p->lanes,
 			p->wide * p->gap, p->columns, rows, ow, job->plain.norm ? norm : NULL, job->plain.rectified,
 			cs_least(p->lanes, f - feature), job->pass->next_out + at,
-			job->pass->next_switches ? job->pass->next_switches + at : NULL, f);
+			job->pass->next_switches ? job->pass->next_switches + at : NULL, f, job->streams);
 	}
 }
 
@@ -407,6 +408,8 @@ static void image_task(void *context, int task, int worker)
 			}
 		}
 	}
+	if (job->streams)
+		p->blocked->settle();
 }
 
 static void forward(const struct cs_layer *conv, struct cs_pass *pass, bool lines)
@@ -415,6 +418,7 @@ static void forward(const struct cs_layer *conv, struct cs_pass *pass, bool line
 
 	job.p = measure(conv, pass->next, cs_conv_keeps_map(pass), pass->count, lines, cs_kernels());
 	job.p.pools = job.p.pools && cs_conv_is_plain(conv, pass, &job.plain);
+	job.streams = job.p.pools && cs_conv_streams(pass->count * cs_shape_count(&pass->next->out));
 	job.offsets = (int64_t *)pass->shared;
 	job.bias = (float *)pass->shared + bias_at(&job.p);
 	job.weights = (float *)pass->shared + weights_at(&job.p);

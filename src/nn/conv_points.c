@@ -20,7 +20,6 @@ enum {
 	MANY_WEIGHTS =
 		1 << 18, /* numbers at all points that the second-level cache has no room for, beside the tiles */
 	GROUP_BYTES = 64 << 20, /* V and M of a group of images, about */
-	STREAMED = 4 << 20, /* bytes from which on what one task writes is gone before another reads it */
 	MANY_IMAGES = 8, /* from here on an image is a task on the way in */
 	SPLITS = 2, /* ranges of features a point */
 	OUT_SPLITS = 4, /* and an image on the way out */
@@ -228,8 +227,8 @@ static void points_forward(const struct cs_layer *conv, struct cs_pass *pass)
 	job.bands = cs_conv_bands(conv, pass->next, cs_conv_keeps_map(pass), INT32_MAX);
 	job.bands_in = pass->count < MANY_IMAGES ? g->rows : 1;
 	job.splits = cs_least(SPLITS, g->groups);
-	job.streams[0] = g->points * g->u_point > STREAMED / (int64_t)sizeof(float);
-	job.streams[1] = g->points * g->v_point > STREAMED / (int64_t)sizeof(float);
+	job.streams[0] = cs_conv_streams(g->points * g->u_point);
+	job.streams[1] = cs_conv_streams(g->points * g->v_point);
 	job.offsets = (int64_t *)pass->shared;
 	job.bias = shared + at.bias;
 	job.u = shared + at.u;

@@ -207,7 +207,7 @@ static void gather_task(void *context, int task, int worker)
 
 			g->blocked->unblock(
 				plane + ((y + conv->pad_top) * g->plane_columns + conv->pad_left) * g->lanes, seen, 1,
-				seen, valid, to, c);
+				seen, valid, to, c, false);
 			for (int64_t x = seen; x < w; x++)
 				memset(to + x * c, 0, (size_t)valid * sizeof *to);
 		}

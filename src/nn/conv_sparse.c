@@ -293,7 +293,7 @@ static void weights_task(const struct job *job, int64_t task, int worker)
 }
 
 /* A finished plane of the gradient into d_in: what lies inside the map; zero where no window reaches. */
-static void write_plane(const struct sparse *s, const float *plane, int64_t block, float *d_in)
+static void write_plane(const struct sparse *s, const float *plane, int64_t block, bool streamed, float *d_in)
 {
 	const struct cs_layer *conv = s->conv;
 	int64_t h = conv->in.dim[0], w = conv->in.dim[1], c = conv->in.dim[2];
@@ -308,7 +308,7 @@ static void write_plane(const struct sparse *s, const float *plane, int64_t bloc
 		if (s->folded)
 			memcpy(to, from, (size_t)(seen * c) * sizeof *to);
 		else
-			s->blocked->unblock(from, seen, 1, seen, valid, to, c);
+			s->blocked->unblock(from, seen, 1, seen, valid, to, c, streamed);
 		for (int64_t x = seen; x < w; x++)
 			memset(to + x * c, 0, (size_t)valid * sizeof *to);
 	}
@@ -317,14 +317,16 @@ static void write_plane(const struct sparse *s, const float *plane, int64_t bloc
 static void data_task(const struct job *job, int64_t task, int worker)
 {
 	const struct sparse *s = &job->s;
-	int64_t block = task / job->images, i = task % job->images;
+	int64_t block = task / job->images, i = task % job->images, size = cs_shape_count(&s->conv->in);
 	const float *kernel = job->memory + job->at.kernel + block * s->f * s->taps;
 	float *plane = scratch(job, worker);
 	struct cs_lists lists = lists_of(job, i, 0, s->f);
 
 	memset(plane, 0, (size_t)s->plane * sizeof *plane);
 	s->blocked->scatter(&lists, kernel, plane);
-	write_plane(s, plane, block, job->pass->d_in + (job->first + i) * cs_shape_count(&s->conv->in));
+	write_plane(s, plane, block, cs_conv_streams(job->pass->count * size),
+		job->pass->d_in + (job->first + i) * size);
+	s->blocked->settle();
 }
 
 static void group_task(void *context, int task, int worker)

@@ -81,10 +81,10 @@ struct cs_blocked {
 	/* lines_out and max-pool in one, nothing stored between them: for windows as wide as a tile's outputs and `rows` rows high that
 	 * neither overlap nor stand apart. in[points][rows][pitch][lanes] gives n outputs, `channels` numbers apart, of which
 	 * the first `valid` are wanted; `norm` is NULL, or what affine would have been given: mean, factor, offset;
-	 * `rectified` and switches as in maxpool_block. */
+	 * `rectified` and switches as in maxpool_block, `streamed` as in unblock. */
 	void (*lines_pool)(enum cs_filtering f, const float *in, int64_t point, int64_t pitch, int64_t rows, int64_t n,
 		const float *const norm[3], bool rectified, int64_t valid, float *out, cs_switch *switches,
-		int64_t channels);
+		int64_t channels, bool streamed);
 
 	/* Weights of the 1-D transform: taps[taps] rows `stride` floats apart of `n` <= lanes features, to out[p * point]. */
 	void (*lines_weights)(
@@ -132,9 +132,10 @@ struct cs_blocked {
 	/* max(x, 0) of n cells, in place; NaN stays. */
 	void (*rectify)(float *cells, int64_t n);
 
-	/* A block's cells to a map: out[rows][columns][channels], the first `valid` lanes. pitch is the plane's columns. */
+	/* A block's cells to a map: out[rows][columns][channels], the first `valid` lanes. pitch is the plane's columns. `streamed` as in
+	 * tiles_in, where whole vectors allow it. */
 	void (*unblock)(const float *cells, int64_t pitch, int64_t rows, int64_t columns, int64_t valid, float *out,
-		int64_t channels);
+		int64_t channels, bool streamed);
 
 	/* The reverse for one channel block: in[rows][columns][channels] into cells[.][pitch], zero lanes beyond `valid`. */
 	void (*block)(const float *in, int64_t rows, int64_t columns, int64_t channels, int64_t valid, float *cells,

@@ -13,6 +13,7 @@
 #define CS_NN_KERNELS_FILTERING_H
 
 #include "nn/kernels/blocked.h"
+#include "nn/kernels/plane_body.h"
 #include "nn/kernels/vector.h"
 
 enum { MOST_OUTPUTS = 6, MOST_TAPS = 5, MOST_POINTS = 8 };
@@ -262,7 +263,7 @@ static void lines_out(enum cs_filtering f, const float *in, int64_t point, int64
 
 INLINE void lines_pool_rows(const struct filtering *f, int m, int points, const float *in, int64_t point, int64_t pitch,
 	const int rows, int64_t n, const int normed, const float *const norm[3], bool rectified, int64_t valid,
-	float *out, cs_switch *switches, int64_t channels)
+	float *out, cs_switch *switches, int64_t channels, bool streamed)
 {
 	vec mean = vset(0), factor = vset(1), offset = vset(0);
 
@@ -302,7 +303,10 @@ INLINE void lines_pool_rows(const struct filtering *f, int m, int points, const 
 			cell = vcell_choose(vdead(best), vcell_set(0), cell);
 			best = vrectify(best);
 		}
-		vstore_part(out, best, valid);
+		if (streamed)
+			vstream(out, best);
+		else
+			vstore_part(out, best, valid);
 		if (switches)
 			vcell_store(switches + i * channels, cell, valid);
 	}
@@ -311,38 +315,39 @@ INLINE void lines_pool_rows(const struct filtering *f, int m, int points, const 
 /* Square windows have their loop unrolled. */
 INLINE void lines_pool_one(const struct filtering *f, int m, int points, const float *in, int64_t point, int64_t pitch,
 	int64_t rows, int64_t n, const int normed, const float *const norm[3], bool rectified, int64_t valid,
-	float *out, cs_switch *switches, int64_t channels)
+	float *out, cs_switch *switches, int64_t channels, bool streamed)
 {
 	if (rows == m)
 		lines_pool_rows(f, m, points, in, point, pitch, m, n, normed, norm, rectified, valid, out, switches,
-			channels);
+			channels, streamed);
 	else
 		lines_pool_rows(f, m, points, in, point, pitch, (int)rows, n, normed, norm, rectified, valid, out,
-			switches, channels);
+			switches, channels, streamed);
 }
 
 INLINE void lines_pool_all(enum cs_filtering f, const float *in, int64_t point, int64_t pitch, int64_t rows, int64_t n,
 	const int normed, const float *const norm[3], bool rectified, int64_t valid, float *out, cs_switch *switches,
-	int64_t channels)
+	int64_t channels, bool streamed)
 {
 	if (f == CS_F3_5)
 		lines_pool_one(&f3_5, 3, 7, in, point, pitch, rows, n, normed, norm, rectified, valid, out, switches,
-			channels);
+			channels, streamed);
 	else if (f == CS_F3_3)
 		lines_pool_one(&f3_3, 3, 5, in, point, pitch, rows, n, normed, norm, rectified, valid, out, switches,
-			channels);
+			channels, streamed);
 	else
 		lines_pool_one(&f2_3, 2, 4, in, point, pitch, rows, n, normed, norm, rectified, valid, out, switches,
-			channels);
+			channels, streamed);
 }
 
 static void lines_pool(enum cs_filtering f, const float *in, int64_t point, int64_t pitch, int64_t rows, int64_t n,
-	const float *const norm[3], bool rectified, int64_t valid, float *out, cs_switch *switches, int64_t channels)
+	const float *const norm[3], bool rectified, int64_t valid, float *out, cs_switch *switches, int64_t channels, bool streamed)
 {
+	streamed = streamed && streamable(out, channels, valid);
 	if (norm)
-		lines_pool_all(f, in, point, pitch, rows, n, 1, norm, rectified, valid, out, switches, channels);
+		lines_pool_all(f, in, point, pitch, rows, n, 1, norm, rectified, valid, out, switches, channels, streamed);
 	else
-		lines_pool_all(f, in, point, pitch, rows, n, 0, norm, rectified, valid, out, switches, channels);
+		lines_pool_all(f, in, point, pitch, rows, n, 0, norm, rectified, valid, out, switches, channels, streamed);
 }
 
 INLINE void lines_weights_one(const struct filtering *f, int taps, int points, const float *g, int64_t stride,

@@ -60,7 +60,8 @@ INLINE void lines_tile(const struct cs_lines *l, const int64_t channels, const i
 INLINE void lines_rows(const struct cs_lines *l, const int64_t channels, const int taps, const int rows, const float *a,
 	const float *b, vec start, float *out)
 {
-	int64_t groups = (l->tiles + TILES_AT_ONCE - 1) / TILES_AT_ONCE;
+	int64_t groups = (l->tiles + TILES_AT_ONCE - 1) / TILES_AT_ONCE, least = l->tiles / groups,
+		larger = l->tiles % groups;
 	const int holds = LANES == 16 && rows == ROWS && channels == 3; /* registers for all taps of all channels */
 	vec taken[15];
 	const vec *held = holds ? taken : NULL;
@@ -71,10 +72,10 @@ INLINE void lines_rows(const struct cs_lines *l, const int64_t channels, const i
 			taken[k] = vload(b + k * LANES);
 	}
 
-	for (int64_t i = 0; i < groups; i++) {
-		int64_t t = l->tiles * i / groups;
-
-		switch (l->tiles * (i + 1) / groups - t) {
+	/* dealt out evenly: the first `larger` groups have one more */
+	for (int64_t i = 0, t = 0, n; i < groups; i++, t += n) {
+		n = least + (i < larger);
+		switch (n) {
 		case 1:
 			lines_tile(l, channels, taps, rows, 1, a + t, b, held, start, out + t * LANES);
 			break;

@@ -11,9 +11,22 @@ static void rectify(float *cells, int64_t n)
 		vstore(cells + i * LANES, vrectify(vload(cells + i * LANES)));
 }
 
-static void unblock(
-	const float *cells, int64_t pitch, int64_t rows, int64_t columns, int64_t valid, float *out, int64_t channels)
+/* Can vectors be streamed to such places? */
+INLINE int streamable(const float *out, int64_t channels, int64_t valid)
 {
+	return valid == LANES && channels % LANES == 0 && (uintptr_t)out % sizeof(vec) == 0;
+}
+
+static void unblock(const float *cells, int64_t pitch, int64_t rows, int64_t columns, int64_t valid, float *out,
+	int64_t channels, bool streamed)
+{
+	if (streamed && streamable(out, channels, valid)) {
+		for (int64_t y = 0; y < rows; y++) {
+			for (int64_t x = 0; x < columns; x++, out += channels)
+				vstream(out, vload(cells + (y * pitch + x) * LANES));
+		}
+		return;
+	}
 	for (int64_t y = 0; y < rows; y++) {
 		for (int64_t x = 0; x < columns; x++, out += channels) {
 			__builtin_prefetch(out + 16 * channels, 1);
