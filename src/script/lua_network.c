@@ -1,5 +1,5 @@
 /* lua_network.c: networks in Lua: building them from layer specifications, and what can be known of them without running
- * them. The Lua library turns `cs.conv { 512, 5 }` into the flat tables read here. Running is in lua_model.c.
+ * them. The Lua library turns `cs.conv { 512, 5 }` into the flat tables read here. Running is in lua_evaluate.c.
  */
 #include "script/network.h"
 

@@ -19,6 +19,13 @@ int cs_lua_network_layer(lua_State *L, int arg, const struct cs_model *model, st
 /* The layer of that name or word, or -1 with the names there are. */
 int cs_lua_network_find(const struct cs_network *network, const char *name, struct cs_error *error);
 
+/* How many classes it tells apart; 0: it is no classifier, it puts out a map. */
+int cs_lua_class_count(const struct cs_model *model);
+
+/* Its methods that run it over many images (lua_evaluate.c). */
+int cs_lua_predict(lua_State *L);
+int cs_lua_evaluate(lua_State *L);
+
 /* Its methods that are about pre-processing (lua_preprocess.c). */
 int cs_lua_get_preprocess(lua_State *L);
 int cs_lua_set_preprocess(lua_State *L);
