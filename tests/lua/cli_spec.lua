@@ -184,6 +184,21 @@ describe("with a trained run", function()
       assert.same(a.preprocess.mean, b.preprocess.mean)
     end)
 
+    it("whitens with --augment zca or --set zca=EPSILON", function()
+      for k, words in ipairs { { "--augment", "flip,zca=0.05" }, { "--set", "zca=0.05" } } do
+        local out = ("%s/white%d"):format(place, k)
+        ok("train", "-m", model, "-d", "shapes:count=200", "--size", "24", "--epochs", "1", "-o", out, table.unpack(words))
+        local net = assert(cs.load(out))
+        assert.near(0.05, net.preprocess.whitening.epsilon, 1e-6)
+        assert.matches("whitened %(ZCA, whole images, epsilon 0%.05%)", (ok("info", out)))
+        assert.matches("in the network's whitened space", (ok("project", out, "0", "-l", "conv1", "--raw", out .. "/raw.h5")))
+        local code, _, err = run("convert", out, out .. "/model.onnx")
+        assert.equal(1, code)
+        assert.matches("^convscope: [^\n]*ZCA[^\n]*%.keras keep it\n$", err)
+      end
+      assert.equal(2, (run("train", "-m", model, "--augment", "zca=much", "-o", place .. "/much")))
+    end)
+
     it("names the choices for presets and settings", function()
       local code, _, err = run("train", "-m", "sead", "-o", place .. "/x")
       assert.equal(1, code)

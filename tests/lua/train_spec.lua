@@ -60,6 +60,21 @@ describe("training", function()
     assert.matches("zca is %-1", message)
   end)
 
+  it("changes the validation images where it is told to, each time in the same way, and nothing else", function()
+    local function curve(augment)
+      local net, losses = helper.network(cs), {}
+      assert(cs.train(net, data, { epochs = 2, augment = augment, on_epoch = function(epoch) losses[#losses + 1] = epoch.val.loss end }))
+      return losses, net:weights "conv2"
+    end
+    local paper = { flip = true, flip_vertical = true, rotate = 180, shift = 2 }
+    local plain, weights = curve(paper)
+    paper.val = true
+    local changed, same = curve(paper)
+    assert.is_true(weights == same)
+    assert.is_true(changed[1] ~= plain[1] and changed[2] ~= plain[2])
+    assert.same(changed, (curve(paper)))
+  end)
+
   it("gives the same weights for the same seed, whatever the threads", function()
     local weights = {}
     for i, threads in ipairs { 1, 2, 4 } do
