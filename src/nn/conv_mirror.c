@@ -8,8 +8,6 @@
 #include "nn/conv.h"
 #include "nn/conv_bands.h"
 
-enum { TILE = 16 }; /* of a transposition: rows and columns that stay in cache */
-
 bool cs_conv_mirror_suits(const struct cs_layer *conv)
 {
 	return cs_kernels()->blocked && conv->spec.stride[0] == 1 && conv->spec.stride[1] == 1;
@@ -61,16 +59,7 @@ static void turn_task(void *context, int tap, int worker)
 	float *to = job->turned + (taps - 1 - tap) * c * f;
 
 	(void)worker;
-	for (int64_t row = 0; row < c; row += TILE) {
-		for (int64_t column = 0; column < f; column += TILE) {
-			int64_t rows = cs_least(c, row + TILE), columns = cs_least(f, column + TILE);
-
-			for (int64_t j = column; j < columns; j++) {
-				for (int64_t i = row; i < rows; i++)
-					to[j * c + i] = from[i * f + j];
-			}
-		}
-	}
+	cs_kernels()->transpose(from, f, c, f, to, c);
 }
 
 void cs_conv_mirror_backward(const struct cs_layer *conv, struct cs_pass *pass)

@@ -18,7 +18,6 @@ enum {
 	GROUP_BYTES = 48 << 20, /* Z and M of a group of images, about */
 	SPLITS = 2, /* ranges of channels a point */
 	OUT_SPLITS = 4, /* and an image on the way out */
-	BLOCK = 16, /* of an exchange: rows and columns that stay in cache */
 };
 
 struct grid {
@@ -110,16 +109,7 @@ static void exchange_task(void *context, int tap, int worker)
 	float *to = job->exchanged + tap * c * f;
 
 	(void)worker;
-	for (int64_t row = 0; row < c; row += BLOCK) {
-		for (int64_t column = 0; column < f; column += BLOCK) {
-			int64_t rows = cs_least(c, row + BLOCK), columns = cs_least(f, column + BLOCK);
-
-			for (int64_t j = column; j < columns; j++) {
-				for (int64_t i = row; i < rows; i++)
-					to[j * c + i] = from[i * f + j];
-			}
-		}
-	}
+	cs_kernels()->transpose(from, f, c, f, to, c);
 }
 
 /* Transform the weights of one group of channels. */

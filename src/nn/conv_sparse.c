@@ -366,12 +366,11 @@ static void pack_task(void *context, int task, int worker)
 		int64_t valid, row = kernel_rows(s, block, r, c, &valid);
 		const float *from = s->conv->params[0].value.data + row * s->f;
 
-		for (int64_t k = 0; k < s->f; k++) {
-			float *tap = to + k * s->taps + (r * s->columns + c) * s->lanes;
+		float *tap = to + (r * s->columns + c) * s->lanes;
 
-			for (int64_t i = 0; i < s->lanes; i++)
-				tap[i] = i < valid ? from[i * s->f + k] : 0;
-		}
+		for (int64_t k = 0; valid < s->lanes && k < s->f; k++)
+			memset(tap + k * s->taps, 0, (size_t)s->lanes * sizeof *tap);
+		s->kernels->transpose(from, s->f, valid, s->f, tap, s->taps);
 	}
 }
 
@@ -388,12 +387,8 @@ static void unpack_task(void *context, int task, int worker)
 		int64_t valid, row = kernel_rows(s, block, r, c, &valid);
 		float *to = job->pass->d_params[0] + row * s->f;
 
-		for (int64_t k = 0; k < s->f; k++) {
-			const float *tap = from + k * s->taps + (r * s->columns + c) * s->lanes;
-
-			for (int64_t i = 0; i < valid; i++)
-				to[i * s->f + k] = tap[i];
-		}
+		s->kernels->transpose(
+			from + (r * s->columns + c) * s->lanes, s->taps, s->f, valid, to, s->f);
 	}
 }
 

@@ -209,6 +209,27 @@ static void long_column_sums_keep_their_digits(void **state)
 	cs_free(x);
 }
 
+static void transposed_matrices_have_rows_for_columns(void **state)
+{
+	const struct cs_kernels *kernels = table_of(state);
+	struct cs_random random = case_random(5);
+
+	for (int round = 0; round < 200; round++) {
+		int64_t rows = 1 + cs_random_below(&random, 50), columns = 1 + cs_random_below(&random, 50);
+		int64_t from_row = columns + cs_random_below(&random, 9), to_row = rows + cs_random_below(&random, 9);
+		float *from = case_floats(rows * from_row), *to = case_floats(columns * to_row);
+
+		case_fill(&random, from, rows * from_row);
+		for (int64_t i = 0; i < columns * to_row; i++)
+			to[i] = 1000;
+		kernels->transpose(from, from_row, rows, columns, to, to_row);
+		for (int64_t i = 0; i < columns * to_row; i++)
+			assert_true(to[i] == (i % to_row < rows ? from[i % to_row * from_row + i / to_row] : 1000));
+		cs_free(from);
+		cs_free(to);
+	}
+}
+
 static void the_chosen_table_is_one_of_this_machines(void **state)
 {
 	const struct cs_kernels *kernels = cs_kernels();
@@ -235,6 +256,7 @@ int main(void)
 			cmocka_unit_test_prestate(bias_and_activation_match_the_layers_own, &isa),
 			cmocka_unit_test_prestate(maxima_and_switches_agree_with_the_portable_form, &isa),
 			cmocka_unit_test_prestate(vector_sums_match_double_precision, &isa),
+			cmocka_unit_test_prestate(transposed_matrices_have_rows_for_columns, &isa),
 			cmocka_unit_test_prestate(long_column_sums_keep_their_digits, &isa),
 			cmocka_unit_test(the_chosen_table_is_one_of_this_machines),
 		};

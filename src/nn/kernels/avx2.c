@@ -18,6 +18,7 @@
 #include "nn/kernels/product_body.h"
 #include "nn/kernels/sparse_body.h"
 #include "nn/kernels/tiles_body.h"
+#include "nn/kernels/transpose_body.h"
 
 static const struct cs_blocked blocked = {
 	.lanes = LANES,
@@ -62,6 +63,7 @@ const struct cs_kernels cs_kernels_avx2 = {
 	.axpy = axpy,
 	.column_sums = column_sums,
 	.derive = derive,
+	.transpose = transpose,
 	.dropout_mask = dropout_mask,
 	.dropout = dropout,
 	.blocked = &blocked,

@@ -18,6 +18,7 @@
 #include "nn/kernels/product_body.h"
 #include "nn/kernels/sparse_body.h"
 #include "nn/kernels/tiles_body.h"
+#include "nn/kernels/transpose_body.h"
 
 void cs_product_12x2_avx512(const float *a, const int64_t *offsets, int64_t terms, const float *b, float *out,
 	int64_t row, int64_t gap, const float *start, int64_t add);
@@ -88,6 +89,7 @@ const struct cs_kernels cs_kernels_avx512 = {
 	.axpy = axpy,
 	.column_sums = column_sums,
 	.derive = derive,
+	.transpose = transpose,
 	.dropout_mask = dropout_mask,
 	.dropout = dropout,
 	.blocked = &blocked,

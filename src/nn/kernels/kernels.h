@@ -54,6 +54,10 @@ struct cs_kernels {
 	/* gradient[n] *= the activation's derivative, from its outputs[n] (all kinds but softmax). */
 	void (*derive)(enum cs_activation activation, float alpha, const float *outputs, float *gradient, int64_t n);
 
+	/* to[c * to_row + r] = from[r * from_row + c] for r < rows and c < columns. */
+	void (*transpose)(
+		const float *from, int64_t from_row, int64_t rows, int64_t columns, float *to, int64_t to_row);
+
 	/* Dropout's mask from a stream just opened: keep[i] = 1 where the next 16 bits (a word's lower half first) are not below
 	 * threshold, else 0. Every table gives the same bits. */
 	void (*dropout_mask)(const struct cs_random *stream, uint32_t threshold, int64_t n, uint8_t *keep);

@@ -296,6 +296,25 @@ void cs_portable_dropout(const uint8_t *keep, float factor, const float *from, f
 		to[i] = keep[i] ? from[i] * factor : 0.0f;
 }
 
+/* By squares of both, so that neither is walked through in long strides. */
+static void transpose(const float *from, int64_t from_row, int64_t rows, int64_t columns, float *to, int64_t to_row)
+{
+	enum { SQUARE = 16 };
+
+	for (int64_t r = 0; r < rows; r += SQUARE) {
+		int64_t bottom = r + SQUARE < rows ? r + SQUARE : rows;
+
+		for (int64_t c = 0; c < columns; c += SQUARE) {
+			int64_t right = c + SQUARE < columns ? c + SQUARE : columns;
+
+			for (int64_t j = c; j < right; j++) {
+				for (int64_t i = r; i < bottom; i++)
+					to[j * to_row + i] = from[i * from_row + j];
+			}
+		}
+	}
+}
+
 const struct cs_kernels cs_kernels_portable = {
 	.isa = CS_ISA_PORTABLE,
 	.im2col = cs_portable_im2col,
@@ -310,6 +329,7 @@ const struct cs_kernels cs_kernels_portable = {
 	.axpy = cs_portable_axpy,
 	.column_sums = cs_portable_column_sums,
 	.derive = cs_portable_derive,
+	.transpose = transpose,
 	.dropout_mask = cs_portable_dropout_mask,
 	.dropout = cs_portable_dropout,
 };

@@ -270,6 +270,9 @@ static void collect_cells(const float *gradient, const cs_switch *switches, int6
 		for (int64_t q = 0; q < n; q++) {
 			int64_t at = (first + q) * features;
 
+			/* the next features' are so far apart that nobody else asks for them */
+			__builtin_prefetch(gradient + at + LANES);
+			__builtin_prefetch(switches + at + 2 * LANES);
 			vstore(values + q * LANES, vload_part(gradient + at, valid));
 			vcell_places(within, window, vcell_load(switches + at, valid), columns[first + q],
 				places + q * LANES);

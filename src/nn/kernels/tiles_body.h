@@ -41,7 +41,7 @@ INLINE void tile_row(const struct tile_source *s, int points, int i, vec *d)
 }
 
 INLINE void tile_in_small(const struct filtering *f, int points, const struct tile_source *s, int ahead, float *out,
-	int64_t point, int streamed)
+	int64_t point, bool streamed)
 {
 	vec d[MOST_POINTS * MOST_POINTS], e[MOST_POINTS * MOST_POINTS];
 
@@ -85,7 +85,7 @@ INLINE void tile_in_small(const struct filtering *f, int points, const struct ti
 
 /* More points than there are registers for: a row at a time, then a column at a time. */
 INLINE void tile_in_large(const struct filtering *f, int points, const struct tile_source *s, int ahead, float *out,
-	int64_t point, int streamed)
+	int64_t point, bool streamed)
 {
 	int64_t w = s->shape->dim[1], c = s->shape->dim[2];
 	const float *from = s->in + (s->y * w + s->x) * c + s->channel + BLOCKS_AHEAD * LANES;
@@ -123,7 +123,7 @@ INLINE void tile_in_large(const struct filtering *f, int points, const struct ti
 
 /* One tile, its cell (0,0) at (y,x): channels first .. end - 1. */
 INLINE void tile_in(const struct filtering *f, int points, const float *in, const struct cs_shape *shape, int64_t first,
-	int64_t end, int64_t y, int64_t x, float *out, int64_t point, int64_t plane, const int streamed)
+	int64_t end, int64_t y, int64_t x, float *out, int64_t point, int64_t plane, const bool streamed)
 {
 	int one_block = end - first <= LANES;
 	int64_t h = shape->dim[0], w = shape->dim[1], c = shape->dim[2];
@@ -148,7 +148,7 @@ INLINE void tile_in(const struct filtering *f, int points, const float *in, cons
 }
 
 INLINE void tile_in_of(enum cs_filtering f, const float *in, const struct cs_shape *shape, int64_t first, int64_t end,
-	int64_t y, int64_t x, float *out, int64_t point, int64_t plane, const int streamed)
+	int64_t y, int64_t x, float *out, int64_t point, int64_t plane, const bool streamed)
 {
 	switch (f) {
 	case CS_F3_3:
@@ -182,10 +182,7 @@ static void tiles_in(enum cs_filtering f, const float *in, const struct cs_shape
 		for (int64_t t = 0; t < tiles[0] * tiles[1]; t++) {
 			int64_t y = t / tiles[1] * pixels - before[0], x = t % tiles[1] * pixels - before[1];
 
-			if (streamed)
-				tile_in_of(f, in, shape, k, end, y, x, out + t * tile, point, plane, 1);
-			else
-				tile_in_of(f, in, shape, k, end, y, x, out + t * tile, point, plane, 0);
+			tile_in_of(f, in, shape, k, end, y, x, out + t * tile, point, plane, streamed);
 		}
 	}
 }
@@ -422,7 +419,7 @@ static void tiles_out(enum cs_filtering f, const float *in, int64_t point, const
 }
 
 INLINE void tiles_weights_one(const struct filtering *f, int taps, int points, const float *g, int64_t row,
-	int64_t column, int64_t n, float *out, int64_t point, const int streamed)
+	int64_t column, int64_t n, float *out, int64_t point, const bool streamed)
 {
 	vec e[MOST_POINTS * MOST_TAPS];
 
@@ -451,8 +448,8 @@ INLINE void tiles_weights_one(const struct filtering *f, int taps, int points, c
 	}
 }
 
-INLINE void tiles_weights_of(enum cs_filtering f, const float *g, int64_t row, int64_t column, int64_t n, float *out,
-	int64_t point, const int streamed)
+static void tiles_weights(enum cs_filtering f, const float *g, int64_t row, int64_t column, int64_t n, float *out,
+	int64_t point, bool streamed)
 {
 	if (f == CS_F3_3)
 		tiles_weights_one(&f3_3, 3, 5, g, row, column, n, out, point, streamed);
@@ -464,15 +461,6 @@ INLINE void tiles_weights_of(enum cs_filtering f, const float *g, int64_t row, i
 		tiles_weights_one(&s3_3, 3, 7, g, row, column, n, out, point, streamed);
 	else
 		tiles_weights_one(&f2_3, 3, 4, g, row, column, n, out, point, streamed);
-}
-
-static void tiles_weights(enum cs_filtering f, const float *g, int64_t row, int64_t column, int64_t n, float *out,
-	int64_t point, bool streamed)
-{
-	if (streamed)
-		tiles_weights_of(f, g, row, column, n, out, point, 1);
-	else
-		tiles_weights_of(f, g, row, column, n, out, point, 0);
 }
 
 static void settle(void)

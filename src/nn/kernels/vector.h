@@ -17,6 +17,7 @@
 
 enum { LANES = 16 };
 typedef float vec __attribute__((vector_size(64), aligned(4), may_alias));
+typedef int vindex __attribute__((vector_size(64)));
 typedef __mmask16 vmask;
 typedef __m512i vcell; /* numbers of window cells, one a lane */
 
@@ -146,6 +147,7 @@ INLINE vcell vcell_count(vcell count, vec x)
 
 enum { LANES = 8 };
 typedef float vec __attribute__((vector_size(32), aligned(4), may_alias));
+typedef int vindex __attribute__((vector_size(32)));
 typedef __m256 vmask;
 typedef __m256i vcell;
 
