@@ -14,8 +14,8 @@
  * What is not: without seccomp (another system than Linux on x86-64 or aarch64, or a sanitizer's build) the limits alone hold.
  * Zip files (.keras) are unpacked by the program itself.
  *
- * The helper is found in $CONVSCOPE_READER, beside the running program, in ../libexec/convscope from there, likewise from the shared
- * module that holds this code, and where it was installed.
+ * The helper is found in $CONVSCOPE_READER, beside the running program or the shared module that holds this code, in libexec/convscope of
+ * their prefix, and where it was installed.
  *
  * Use it through cs_h5_open_foreign() (h5.h), not directly. One thread at a time is let in.
  */
