@@ -180,13 +180,18 @@ static enum cs_status read_text(const struct cs_arrays *a, void *file, char *con
 {
 	const char *name;
 	struct cs_shape shape;
+	enum cs_status status;
 	char kind;
 
 	*list = NULL;
 	*count = 0;
 	if (!has(a, file, names, wanted, &name, &shape, &kind) || kind != 's')
 		return CS_OK;
-	return a->ops->strings(file, name, list, count, error);
+	status = a->ops->strings(file, name, list, count, error);
+	/* Names end up on terminals. */
+	for (int i = 0; !status && i < *count; i++)
+		cs_status_plain((*list)[i]);
+	return status;
 }
 
 struct tables {

@@ -6,6 +6,7 @@
 #include "data/stored.h"
 
 #include "core/alloc.h"
+#include "core/name.h"
 #include "core/log.h"
 #include "data/cache.h"
 #include "data/pairs.h"
@@ -95,8 +96,8 @@ static enum cs_status copy_classes(struct cs_dataset *data, const struct cs_stor
 	if (!data->class_ids || !data->class_names)
 		return cs_fail_memory(error, "the classes of a data set");
 	for (int i = 0; i < s->class_count; i++) {
-		data->class_ids[i] = cs_strdup(s->strings + s->class_ids[i]);
-		data->class_names[i] = cs_strdup(s->strings + s->class_names[i]);
+		data->class_ids[i] = cs_name_plain(s->strings + s->class_ids[i]);
+		data->class_names[i] = cs_name_plain(s->strings + s->class_names[i]);
 		if (!data->class_ids[i] || !data->class_names[i])
 			return cs_fail_memory(error, "the classes of a data set");
 	}

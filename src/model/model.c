@@ -12,6 +12,7 @@
 #include "model/model.h"
 
 #include "core/alloc.h"
+#include "core/name.h"
 #include "core/whitening.h"
 #include "io/archive.h"
 #include "io/file.h"
@@ -51,12 +52,13 @@ static void free_list(char **list, int count)
 	cs_free(list);
 }
 
+/* Names end up on terminals. */
 static char **copy_list(int count, char *const *from)
 {
 	char **list = cs_calloc((size_t)count + 1, sizeof *list);
 
 	for (int i = 0; list && i < count; i++) {
-		list[i] = cs_strdup(from[i]);
+		list[i] = cs_name_plain(from[i]);
 		if (!list[i]) {
 			free_list(list, count);
 			return NULL;

@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILE_LIMIT = 16 << 20, NAME_LIMIT = 1000 };
+enum { FILE_LIMIT = 16 << 20 };
 
 static char *beside(const char *path)
 {
@@ -136,16 +136,6 @@ static bool apply_pixels(const json_t *sidecar, struct cs_model *model)
 	return true;
 }
 
-/* Names end up on terminals: what is no text becomes a question mark. */
-static char *clean(const char *name)
-{
-	char *copy = cs_strndup(name, strnlen(name, NAME_LIMIT));
-
-	for (char *at = copy; at && *at; at++)
-		*at = (unsigned char)*at < 0x20 || *at == 0x7f ? '?' : *at;
-	return copy;
-}
-
 static bool apply_classes(const json_t *sidecar, struct cs_model *model)
 {
 	const json_t *list = json_object_get(sidecar, "classes");
@@ -160,14 +150,10 @@ static bool apply_classes(const json_t *sidecar, struct cs_model *model)
 		return false;
 	names = cs_calloc(count + 1, sizeof *names);
 	for (size_t i = 0; names && i < count; i++) {
-		const char *name = json_string_value(json_array_get(list, i));
-
-		names[i] = name ? clean(name) : NULL;
+		names[i] = (char *)(uintptr_t)json_string_value(json_array_get(list, i));
 		valid = valid && names[i];
 	}
 	valid = valid && names && !cs_model_set_classes(model, (int)count, names, names, NULL);
-	for (size_t i = 0; names && i < count; i++)
-		cs_free(names[i]);
 	cs_free(names);
 	model->classes_remembered = valid;
 	return valid;

@@ -6,7 +6,9 @@
 
 #include <cmocka.h>
 
+#include "core/alloc.h"
 #include "core/log.h"
+#include "core/name.h"
 #include "core/status.h"
 
 #include <string.h>
@@ -50,11 +52,32 @@ static void warnings_are_cleaned_alike(void **state)
 	assert_string_equal(line, "layer '?]0;title?'");
 }
 
+static void names_are_cut_between_characters(void **state)
+{
+	char name[300] = "", *plain;
+
+	(void)state;
+	plain = cs_name_plain("a\033[2Jb\n");
+	assert_string_equal(plain, "a?[2Jb ");
+	cs_free(plain);
+	memset(name, 'x', 199);
+	strcpy(name + 199, "\xc3\xa9t\xc3\xa9");
+	plain = cs_name_plain(name);
+	assert_int_equal(strlen(plain), 199);
+	cs_free(plain);
+	memset(name, 'x', 200);
+	name[200] = '\0';
+	plain = cs_name_plain(name);
+	assert_int_equal(strlen(plain), 200);
+	cs_free(plain);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(control_characters_never_reach_a_message),
 		cmocka_unit_test(letters_of_every_script_stay),
+		cmocka_unit_test(names_are_cut_between_characters),
 		cmocka_unit_test(warnings_are_cleaned_alike),
 	};
 
