@@ -1,5 +1,8 @@
-/* view_network.c: the layer table: what each layer is, how large, what it costs, what its units see, which never fire. */
+/* view_network.c: the layer table: what each layer is, how large, what it costs, what its units see, which never fire; and below it, or
+ * instead of it, the hyperparameters as papers print them, a row a block.
+ */
 #include "core/alloc.h"
+#include "ui/blocks.h"
 #include "ui/csv.h"
 #include "ui/table.h"
 #include "ui/view.h"
@@ -16,6 +19,7 @@ enum { HEAD = 3 };
 struct network {
 	struct cs_table table;
 	bool settled;
+	bool blocks; /* the hyperparameters take the place of the layers */
 	unsigned version; /* of the scan as drawn last */
 };
 
@@ -150,6 +154,24 @@ static void draw_title(struct cs_view *view)
 		cs_words_short((double)total, macs, sizeof macs));
 }
 
+/* Under the layers, where there is room: what silent means, and the blocks, all of them or none. */
+static void draw_below(struct cs_view *view, int row)
+{
+	struct cs_session *session = view->session;
+	const struct cs_network *network = network_of(view);
+	int blocks = cs_blocks_of(network, NULL, 0);
+	int64_t seen, total;
+
+	if (scan_of(view) && row < session->body_rows) {
+		seen = cs_scan_seen(scan_of(view), &total);
+		cs_screen_put(&session->screen, row, 4, -1, CS_STYLE_DIM,
+			"silent: features that fire on none of %" PRId64 " images of the %s split", seen,
+			cs_split_name(session->opened->split));
+	}
+	if (row + 2 + 1 + blocks <= session->body_rows)
+		cs_blocks_show(session, network, row + 2, 1 + blocks);
+}
+
 static void draw_network(struct cs_view *view)
 {
 	struct network *state = view->state;
@@ -158,7 +180,6 @@ static void draw_network(struct cs_view *view)
 	const struct cs_network *network = network_of(view);
 	struct columns at = lay_out(screen->columns);
 	int page = session->body_rows - HEAD;
-	int64_t seen, total;
 	char why[500];
 
 	if (!network) {
@@ -174,6 +195,10 @@ static void draw_network(struct cs_view *view)
 	draw_title(view);
 	if (page < 1)
 		return;
+	if (state->blocks) {
+		cs_blocks_show(session, network, 2, session->body_rows - 2);
+		return;
+	}
 	cs_screen_put(screen, 2, 4, -1, CS_STYLE_DIM, "layer");
 	if (at.shape - at.type > 18)
 		cs_screen_put(screen, 2, at.type, -1, CS_STYLE_DIM, "type");
@@ -189,12 +214,7 @@ static void draw_network(struct cs_view *view)
 	cs_table_settle(&state->table, page);
 	for (int i = 0; i < page && state->table.top + i < network->layer_count; i++)
 		draw_layer(view, HEAD + i, state->table.top + i, state->table.top + i == state->table.cursor);
-	if (scan_of(view) && HEAD + network->layer_count + 1 < session->body_rows) {
-		seen = cs_scan_seen(scan_of(view), &total);
-		cs_screen_put(screen, HEAD + network->layer_count + 1, 4, -1, CS_STYLE_DIM,
-			"silent: features that fire on none of %" PRId64 " images of the %s split", seen,
-			cs_split_name(session->opened->split));
-	}
+	draw_below(view, HEAD + network->layer_count + 1);
 }
 
 static bool act_network(struct cs_view *view, enum cs_action action, int argument)
@@ -203,7 +223,11 @@ static bool act_network(struct cs_view *view, enum cs_action action, int argumen
 	const struct cs_network *network = network_of(view);
 
 	(void)argument;
-	if (cs_table_move(&state->table, action, view->session->body_rows - HEAD))
+	if (action == CS_ACTION_NEXT_PANE) {
+		state->blocks = !state->blocks;
+		return true;
+	}
+	if (!state->blocks && cs_table_move(&state->table, action, view->session->body_rows - HEAD))
 		return true;
 	if (action == CS_ACTION_LAYER_NEXT || action == CS_ACTION_LAYER_PREVIOUS) {
 		int layer = cs_session_layer_step(
