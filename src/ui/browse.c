@@ -17,6 +17,7 @@
 #include "ui/view.h"
 
 #include <locale.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -461,6 +462,15 @@ static enum cs_status run(struct browser *browser, const struct start *start, st
 	return status;
 }
 
+/* Tiles are kept long, and made by threads that come and go, between buffers that are large and short-lived. Left to itself the C library keeps
+ * these in heaps too, one heap a few threads, which then can neither shrink nor be used again whole, and the program grows for hours
+ * though nothing is held. So large buffers come from the system and go back to it, and there are two heaps. */
+static void settle_memory(void)
+{
+	mallopt(M_MMAP_THRESHOLD, 128 << 10);
+	mallopt(M_ARENA_MAX, 2);
+}
+
 /* What the command line says goes first, then the environment, then the user's file. */
 static const char *wished(const struct cs_ui_request *request, const struct cs_settings *settings)
 {
@@ -480,6 +490,7 @@ enum cs_status cs_ui_browse(
 
 	if (!browser)
 		return cs_fail_memory(error, "the browser");
+	settle_memory();
 	setlocale(LC_CTYPE, "");
 	status = cs_session_init(&browser->session, request, hooks, error);
 	if (!status)

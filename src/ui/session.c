@@ -12,8 +12,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static const double message_seconds = 8;
+static const double leave_seconds = 0.3; /* what work has to notice that it is over */
 
 /* What is kept of pictures and projections beyond what is on the screen: some 500 projections of 64x64 pixels, 50 of 224x224. Less would
  * compute them anew on the way back to a screen, more would only let the program grow for as long as it is used. */
@@ -56,6 +58,11 @@ void cs_session_fini(struct cs_session *session)
 	cs_record_stop(session);
 	let_go(session);
 	cs_analyses_free(session->analyses);
+	if (!cs_works_stop(session->works, leave_seconds)) {
+		/* The list of a large archive is being read, say: nothing is lost by it, and nobody who leaves wants to wait for it. */
+		fflush(NULL);
+		_exit(0);
+	}
 	cs_works_free(session->works);
 	cs_graphics_free(session->graphics);
 	cs_prompt_fini(&session->prompt);

@@ -2,8 +2,10 @@
 #include "ui/work.h"
 
 #include "core/alloc.h"
+#include "ui/clock.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 struct cs_work {
 	struct cs_job job;
@@ -30,6 +32,24 @@ static void release(struct cs_work *work)
 	if (work->release)
 		work->release(work->context);
 	cs_free(work);
+}
+
+bool cs_works_stop(struct cs_works *works, double seconds)
+{
+	double end = cs_ui_clock() + seconds;
+	bool some = works != NULL;
+
+	for (struct cs_work *work = works ? works->first : NULL; work; work = work->next)
+		cs_job_cancel(&work->job);
+	while (some) {
+		some = false;
+		for (struct cs_work *work = works->first; work; work = work->next)
+			some |= !cs_job_finished(&work->job);
+		if (!some || cs_ui_clock() > end)
+			break;
+		usleep(2000);
+	}
+	return !some;
 }
 
 void cs_works_free(struct cs_works *works)

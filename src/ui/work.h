@@ -15,6 +15,9 @@ enum cs_status cs_works_new(struct cs_works **out, struct cs_error *error);
 /* Cancel everything, wait for it, and release. */
 void cs_works_free(struct cs_works *works);
 
+/* Cancel everything and wait so long for it to notice; false: something has not. */
+bool cs_works_stop(struct cs_works *works, double seconds);
+
 /* Start `run` on `context`; takes the context: `release` frees it when the work has ended and was dropped or taken, also when starting fails.
  * `what` is for the status line ("looking for exemplars") and must stay; NULL: too small to be mentioned. */
 enum cs_status cs_work_start(struct cs_works *works, const char *what, cs_job_work run, void *context,

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "core/alloc.h"
+#include "ui/csv.h"
 #include "ui/keys.h"
 #include "ui/probe.h"
 #include "ui/prompt.h"
@@ -19,9 +20,12 @@
 #include "ui/sixel.h"
 #include "ui/symbols.h"
 #include "ui/table.h"
+#include "ui/window.h"
 #include "ui/words.h"
+#include "ui/work.h"
 
 #include <curses.h>
+#include <math.h>
 #include <sixel.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -418,6 +422,129 @@ static void a_tables_cursor_stays_in_it_and_finding_goes_round(void **state)
 	assert_int_equal(table.cursor, -1);
 }
 
+static enum cs_status deaf(struct cs_job *job, void *context, struct cs_error *error)
+{
+	atomic_bool *over = context;
+
+	(void)job;
+	(void)error;
+	while (!atomic_load(over))
+		usleep(1000);
+	return CS_OK;
+}
+
+static void leaving_does_not_wait_for_work_that_does_not_listen(void **state)
+{
+	struct cs_works *works;
+	struct cs_work *work;
+	struct cs_error error;
+	atomic_bool over;
+
+	(void)state;
+	atomic_init(&over, false);
+	assert_true(cs_works_stop(NULL, 1));
+	assert_int_equal(cs_works_new(&works, &error), CS_OK);
+	assert_true(cs_works_stop(works, 1));
+	assert_int_equal(cs_work_start(works, "deaf", deaf, &over, NULL, &work, &error), CS_OK);
+	assert_false(cs_works_stop(works, 0.05));
+	atomic_store(&over, true);
+	assert_true(cs_works_stop(works, 60));
+	cs_works_free(works);
+}
+
+static void tables_are_quoted_where_they_must_be(void **state)
+{
+	char path[] = "/tmp/test_parts.XXXXXX", file[64], text[400] = "", message[200];
+	struct cs_error error;
+	struct cs_csv csv;
+	FILE *in;
+
+	(void)state;
+	assert_true(mkdtemp(path) != NULL);
+	snprintf(file, sizeof file, "%s/table", path);
+	cs_csv_init(&csv, "name,count,share");
+	cs_csv_text(&csv, "plain");
+	cs_csv_count(&csv, 3);
+	cs_csv_number(&csv, 0.1f);
+	cs_csv_end_row(&csv);
+	cs_csv_text(&csv, "\"quoted\", and a comma");
+	cs_csv_count(&csv, -1);
+	cs_csv_number(&csv, NAN);
+	cs_csv_end_row(&csv);
+	cs_csv_text(&csv, NULL);
+	cs_csv_text(&csv, "two\nlines");
+	cs_csv_text(&csv, "");
+	cs_csv_end_row(&csv);
+	assert_int_equal(cs_csv_save(&csv, file, message, sizeof message, &error), CS_OK);
+	strcat(file, ".csv");
+	assert_non_null(strstr(message, file));
+	in = fopen(file, "r");
+	assert_non_null(in);
+	assert_true(fread(text, 1, sizeof text - 1, in) > 0);
+	fclose(in);
+	assert_string_equal(text,
+		"name,count,share\nplain,3,0.100000001\n\"\"\"quoted\"\", and a comma\",-1,\n,\"two\nlines\",\n");
+	unlink(file);
+	rmdir(path);
+}
+
+static struct cs_pointer pointer(enum cs_pointer_kind kind, int from, int column, int step)
+{
+	return (struct cs_pointer){.kind = kind, .row = 5, .column = column, .from_row = 5, .from_column = from, .step = step};
+}
+
+static void a_window_stays_inside_of_its_figure(void **state)
+{
+	struct cs_window window = {0};
+	struct cs_pointer event;
+	double from[2], to[2];
+
+	(void)state;
+	assert_true(cs_window_is_whole(&window));
+	assert_false(cs_window_act(&window, CS_ACTION_LEFT)); /* nothing to move */
+	assert_true(cs_window_act(&window, CS_ACTION_ZOOM_IN));
+	cs_window_get(&window, from, to);
+	assert_true(fabs(from[0] - 0.25) < 1e-9 && fabs(to[1] - 0.75) < 1e-9);
+	for (int i = 0; i < 20; i++)
+		assert_true(cs_window_act(&window, CS_ACTION_RIGHT));
+	cs_window_get(&window, from, to);
+	assert_true(fabs(from[0] - 0.5) < 1e-9 && fabs(to[0] - 1) < 1e-9);
+	for (int i = 0; i < 40; i++)
+		cs_window_act(&window, CS_ACTION_ZOOM_IN);
+	cs_window_get(&window, from, to);
+	assert_true(to[0] - from[0] > 0.01 && from[0] >= 0 && to[0] <= 1);
+	for (int i = 0; i < 40; i++)
+		cs_window_act(&window, CS_ACTION_ZOOM_OUT);
+	assert_true(cs_window_is_whole(&window));
+
+	/* a drag from a quarter to three quarters along one row: the width alone */
+	event = pointer(CS_POINTER_PRESS, 10, 10, 0);
+	assert_false(cs_window_point(&window, &event, (double[2]){0.25, 0.4}));
+	event = pointer(CS_POINTER_RELEASE, 10, 30, 0);
+	assert_true(cs_window_point(&window, &event, (double[2]){0.75, 0.4}));
+	cs_window_get(&window, from, to);
+	assert_true(fabs(from[0] - 0.25) < 1e-9 && fabs(to[0] - 0.75) < 1e-9 && from[1] == 0 && to[1] == 1);
+
+	/* again, inside of it, from right to left and beyond its edge */
+	event = pointer(CS_POINTER_PRESS, 30, 30, 0);
+	cs_window_point(&window, &event, (double[2]){0.5, 0.4});
+	event = pointer(CS_POINTER_RELEASE, 30, 2, 0);
+	assert_true(cs_window_point(&window, &event, (double[2]){-0.3, 0.4}));
+	cs_window_get(&window, from, to);
+	assert_true(fabs(from[0] - 0.25) < 1e-9 && fabs(to[0] - 0.5) < 1e-9);
+
+	/* a press that trembles is none; a release without a press neither */
+	event = pointer(CS_POINTER_RELEASE, 9, 30, 0);
+	assert_false(cs_window_point(&window, &event, (double[2]){0.1, 0.4}));
+
+	/* the wheel leaves what is under the pointer where it is */
+	window = (struct cs_window){0};
+	event = pointer(CS_POINTER_WHEEL, 0, 0, -1);
+	assert_true(cs_window_point(&window, &event, (double[2]){0.2, 0.2}));
+	cs_window_get(&window, from, to);
+	assert_true(fabs(from[0] + 0.2 * (to[0] - from[0]) - 0.2) < 1e-9);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -436,6 +563,9 @@ int main(void)
 		cmocka_unit_test(broken_utf8_and_control_characters_are_question_marks),
 		cmocka_unit_test(numbers_read_as_people_write_them),
 		cmocka_unit_test(a_tables_cursor_stays_in_it_and_finding_goes_round),
+		cmocka_unit_test(leaving_does_not_wait_for_work_that_does_not_listen),
+		cmocka_unit_test(tables_are_quoted_where_they_must_be),
+		cmocka_unit_test(a_window_stays_inside_of_its_figure),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

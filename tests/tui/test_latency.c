@@ -1,0 +1,314 @@
+/* How fast the browser is on things of life size: a network with a layer of 512 features, 60,000 images, 1,000 runs, a terminal that answers
+ * nothing. What is promised is that each of them works; the figures are printed and judge nothing: the machine may be busy.
+ *
+ * CS_LATENCY_MODEL and CS_LATENCY_DATA measure a model and images of one's own instead; CS_LATENCY_TEST names the one test to run. */
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "tests/tui/harness.h"
+
+#include "core/log.h"
+#include "io/file.h"
+#include "model/model.h"
+
+#define IMAGES "shapes:count=600000,size=64,classes=4,cause=colour"
+
+static struct harness h;
+static char directory[64];
+
+static int browse(void *context)
+{
+	struct cs_ui_request request = {.target = context, .threads = 2, .dataset = getenv("CS_LATENCY_DATA")};
+	struct cs_ui_hooks hooks = {0};
+	struct cs_error error = {0};
+
+	if (chdir(directory) != 0)
+		return 99;
+	if (cs_ui_browse(&request, &hooks, &error)) {
+		fprintf(stderr, "convscope: %s\n", error.message);
+		return 1;
+	}
+	return 0;
+}
+
+/* The layers of the seed network, without training. */
+static struct cs_network *seed_network(struct cs_error *error)
+{
+	static const char *const kinds[] = {
+		"conv", "maxpool", "conv", "maxpool", "dropout", "conv", "maxpool", "flatten", "dense"};
+	struct cs_layer_spec s[9];
+	struct cs_network *network = NULL;
+
+	for (int i = 0; i < 9; i++)
+		s[i] = cs_layer_spec_default(cs_layer_kind(kinds[i]));
+	s[0].features = 512;
+	s[0].kernel[0] = s[0].kernel[1] = 5;
+	s[1].window[0] = s[1].window[1] = 3;
+	s[2].features = 256;
+	s[5].features = 128;
+	s[2].kernel[0] = s[2].kernel[1] = s[5].kernel[0] = s[5].kernel[1] = 3;
+	s[0].activation = s[2].activation = s[5].activation = CS_RELU;
+	s[8].features = 4;
+	s[8].activation = CS_SOFTMAX;
+	return cs_network_new(CS_SHAPE(64, 64, 3), s, 9, 1, &network, error) ? NULL : network;
+}
+
+static void quiet(void *context, enum cs_log_level level, const char *line)
+{
+	(void)context;
+	(void)level;
+	(void)line;
+}
+
+static int set_up(void **state)
+{
+	struct cs_error error = {0};
+	struct cs_network *network;
+	struct cs_model *model;
+	char path[128];
+
+	(void)state;
+	cs_log_to(quiet, NULL);
+	strcpy(directory, "/tmp/test_latency.XXXXXX");
+	if (!mkdtemp(directory))
+		return -1;
+	setenv("XDG_CONFIG_HOME", directory, 1);
+	snprintf(path, sizeof path, "%s/seed.hdf5", directory);
+	network = seed_network(&error);
+	if (!network || cs_model_new(network, &model, &error) || cs_model_set_dataset(model, IMAGES, &error) ||
+		cs_model_save(model, path, &error)) {
+		fprintf(stderr, "%s\n", error.message);
+		return -1;
+	}
+	cs_model_free(model);
+	for (int i = 0; i < 1000; i++) {
+		snprintf(path, sizeof path, "%s/many", directory);
+		mkdir(path, 0700);
+		snprintf(path, sizeof path, "%s/many/run%04d", directory, i);
+		mkdir(path, 0700);
+		snprintf(path, sizeof path, "%s/many/run%04d/summary.json", directory, i);
+		if (cs_file_write(path, "{}\n", 3, &error))
+			return -1;
+	}
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	char command[128];
+
+	(void)state;
+	snprintf(command, sizeof command, "rm -rf '%s'", directory);
+	return system(command);
+}
+
+static void start(struct terminal_kind kind, const char *target)
+{
+	harness_start(&h, kind, browse, (void *)target);
+}
+
+static const char *model(void)
+{
+	const char *given = getenv("CS_LATENCY_MODEL");
+
+	return given ? given : "seed.hdf5";
+}
+
+static void quit(void)
+{
+	harness_keys(&h, "Q");
+	assert_int_equal(harness_end(&h, 60), 0);
+	harness_close(&h);
+}
+
+#define expect(text) assert_true(harness_wait(&h, text, 120))
+
+/* Milliseconds until a text stands on the screen. */
+static double until(const char *text)
+{
+	double began = harness_now();
+
+	while (!harness_has(&h, text) && harness_now() - began < 120 && harness_pump(&h, 1))
+		;
+	assert_true(harness_has(&h, text));
+	return 1000 * (harness_now() - began);
+}
+
+/* Milliseconds until a row of the screen holds another text than `before`. */
+static double until_another(int row, const char *before)
+{
+	double began = harness_now();
+
+	while (strcmp(harness_row(&h, row), before) == 0 && harness_now() - began < 120 && harness_pump(&h, 1))
+		;
+	assert_string_not_equal(harness_row(&h, row), before);
+	return 1000 * (harness_now() - began);
+}
+
+static int by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void report(const char *what, double *ms, int count)
+{
+	qsort(ms, (size_t)count, sizeof *ms, by_size);
+	print_message("%s: median %.0f ms, worst %.0f ms of %d\n", what, ms[count / 2], ms[count - 1], count);
+}
+
+static void the_first_screen_does_not_wait_for_the_terminal(void **state)
+{
+	static const char *const names[] = {"that answers", "with pixels", "that answers nothing"};
+	struct terminal_kind kinds[] = {{0}, {.sixel = true}, {.sixel = true, .hold_answers = true}};
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		char what[80];
+		double ms[9], left[9];
+
+		for (int k = 0; k < 9; k++) {
+			start(kinds[i], model());
+			ms[k] = until("network");
+			left[k] = harness_now();
+			quit();
+			left[k] = 1000 * (harness_now() - left[k]);
+		}
+		snprintf(what, sizeof what, "first screen on a terminal %s", names[i]);
+		report(what, ms, 9);
+		report("and away again", left, 9);
+	}
+}
+
+static void every_page_of_512_features_comes_at_once(void **state)
+{
+	double ms[40];
+	int count = 0, pages = 0;
+
+	(void)state;
+	for (int sixel = 0; sixel < 2; sixel++) {
+		start((struct terminal_kind){.columns = 132, .rows = 40, .sixel = sixel}, model());
+		expect("features that fire on none of");
+		harness_keys(&h, "1");
+		expect("conv1  512 features");
+		for (int row = 0; row < h.rows; row++) {
+			const char *at = strstr(harness_row(&h, row), "page 1/");
+
+			if (at)
+				sscanf(at, "page 1/%d", &pages);
+		}
+		assert_true(pages > 1);
+		for (int page = 2; page <= pages && count < 40; page++) {
+			char text[40];
+
+			snprintf(text, sizeof text, "page %d/", page);
+			harness_keys(&h, "\033[6~");
+			ms[count++] = until(text);
+		}
+		report(sixel ? "next page of 512 features, pixels" : "next page of 512 features", ms, count);
+		count = 0;
+		for (int i = 0; i < 40; i++) { /* and one by one back */
+			harness_keys(&h, i % 2 ? "h" : "k");
+			harness_pump(&h, 15);
+		}
+		harness_keys(&h, "g");
+		ms[count++] = until("page 1/");
+		report("the first page after 40 keys in a row", ms, count);
+		count = 0;
+		quit();
+	}
+}
+
+static void a_new_projection_replaces_the_old_one(void **state)
+{
+	double answer[16], shown[16];
+
+	(void)state;
+	start((struct terminal_kind){.columns = 100, .rows = 30, .sixel = true}, model());
+	expect("features that fire on none of");
+	harness_keys(&h, "i");
+	expect("strongest in");
+	harness_pump(&h, 1000);
+	for (int i = 0; i < 16; i++) { /* all eight rules twice: the first time they are computed, then they are known */
+		char before[2048];
+		long seen = h.pictures_seen;
+		double began = harness_now();
+
+		snprintf(before, sizeof before, "%s", harness_row(&h, h.rows - 1));
+		harness_keys(&h, "b");
+		answer[i] = until_another(h.rows - 1, before);
+		while (h.pictures_seen == seen && harness_now() < began + 60 && harness_pump(&h, 1))
+			;
+		shown[i] = 1000 * (harness_now() - began);
+		assert_true(h.pictures_seen > seen);
+		harness_pump(&h, 400); /* until the others are there as well */
+	}
+	report("another rule: the key is answered", answer, 16);
+	report("another rule: its projection is on the screen", shown, 8);
+	report("a rule that was seen before", shown + 8, 8);
+	quit();
+}
+
+static void sixty_thousand_images_are_listed(void **state)
+{
+	double ms[7];
+
+	(void)state;
+	start((struct terminal_kind){.columns = 100, .rows = 30}, model());
+	expect("features that fire on none of");
+	harness_keys(&h, "I");
+	ms[0] = until("sort: number");
+	report("the list of images", ms, 1);
+	if (!getenv("CS_LATENCY_DATA"))
+		expect("60,000 images of test");
+	for (int i = 0; i < 7; i++) {
+		char before[2048];
+
+		snprintf(before, sizeof before, "%s", harness_row(&h, 4));
+		harness_keys(&h, i % 2 ? "g" : "G");
+		ms[i] = until_another(4, before);
+	}
+	report("its other end", ms, 7);
+	harness_keys(&h, "o");
+	ms[0] = until("sort: class");
+	report("in another order", ms, 1);
+	harness_keys(&h, "&re");
+	ms[0] = until("class: re");
+	report("filtered as one types", ms, 1);
+	harness_keys(&h, "\033");
+	quit();
+}
+
+static void a_thousand_runs_are_listed(void **state)
+{
+	double ms[9];
+
+	(void)state;
+	for (int i = 0; i < 9; i++) {
+		start((struct terminal_kind){.columns = 100}, "many");
+		ms[i] = until("1000 runs");
+		quit();
+	}
+	report("1,000 runs listed, the program's start included", ms, 9);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_first_screen_does_not_wait_for_the_terminal),
+		cmocka_unit_test(a_thousand_runs_are_listed),
+		cmocka_unit_test(sixty_thousand_images_are_listed),
+		cmocka_unit_test(every_page_of_512_features_comes_at_once),
+		cmocka_unit_test(a_new_projection_replaces_the_old_one),
+	};
+
+	cmocka_set_test_filter(getenv("CS_LATENCY_TEST"));
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
