@@ -308,6 +308,7 @@ local lazy = {
   job = function() return require("convscope.result").job end,
   analysis = function() return require("convscope.result").analysis end,
   sheet = function() return require "convscope.sheet" end,
+  ranking = function() return require "convscope.ranking" end,
 }
 
 -- The engine itself, for the commands; scripts need none of it.

@@ -5,6 +5,7 @@
 #include "io/file.h"
 #include "ui/clock.h"
 #include "ui/reading.h"
+#include "ui/record.h"
 #include "ui/runs.h"
 #include "ui/view.h"
 #include "ui/words.h"
@@ -378,6 +379,7 @@ bool cs_analyses_start(struct cs_session *session, const char *name)
 		cs_session_say(session, CS_STYLE_BAD, "not enough memory for an analysis");
 		return false;
 	}
+	cs_record_analysis(session, name, errand->options, errand->directory);
 	if (cs_work_start(session->works, "analysing", analyze, errand, release_errand, &run->work, &error)) {
 		run->work = NULL;
 		free_run(run);

@@ -208,6 +208,61 @@ void cs_record_choices(struct cs_session *session)
 	record->shared = session->shared;
 }
 
+/* "key=value" lines as Lua's table: numbers, true and false as such, as background.lua understands them. */
+static void add_options(struct cs_record *record, const char *options)
+{
+	append(record, "{");
+	while (*options) {
+		const char *equals = strchr(options, '='), *end = strchr(options, '\n');
+		char key[200], value[500], quoted[1100], *rest;
+
+		if (!equals || !end || equals > end)
+			break;
+		snprintf(key, sizeof key, "%.*s", (int)(equals - options), options);
+		snprintf(value, sizeof value, "%.*s", (int)(end - equals - 1), equals + 1);
+		addf(record, " [%s] = ", cs_record_quote(key, quoted, sizeof quoted));
+		strtod(value, &rest);
+		if (value[0] && (*rest == '\0' || strcmp(value, "true") == 0 || strcmp(value, "false") == 0))
+			addf(record, "%s,", value);
+		else
+			addf(record, "%s,", cs_record_quote(value, quoted, sizeof quoted));
+		options = end + 1;
+	}
+	append(record, " }");
+}
+
+void cs_record_analysis(struct cs_session *session, const char *name, const char *options, const char *directory)
+{
+	struct cs_record *record = session->record;
+	char quoted[220], path[1200];
+
+	if (!record)
+		return;
+	bring_up(session);
+	cs_record_quote(name, quoted, sizeof quoted);
+	addf(record, "do\n  local result = assert(cs.analysis(%s, model, data, ", quoted);
+	add_options(record, options);
+	addf(record, "))\n  print(result:text(20))\n  assert(result:save(%s, %s))\nend\n",
+		cs_record_quote(directory, path, sizeof path), quoted);
+	write_down(session);
+}
+
+void cs_record_order(struct cs_session *session, const char *layer, const char *order)
+{
+	char name[200], by[60];
+
+	if (!session->record || !cs_session_has_images(session))
+		return;
+	cs_record_quote(layer, name, sizeof name);
+	cs_record_line(session,
+		"do -- the features of %s by %s\n"
+		"  local order = assert(cs.ranking(model, data.%s:sample(%d, 0), %s, %s))\n"
+		"  print(\"%s by %s: \" .. table.concat(order, \" \", 1, math.min(#order, 10)))\n"
+		"end",
+		layer, order, cs_split_name(session->opened->split), CS_SCAN_IMAGES, name,
+		cs_record_quote(order, by, sizeof by), layer, order);
+}
+
 /* The image of a tile as the script names it. */
 static const char *image_text(const struct cs_session *session, int64_t image, char *text, size_t size)
 {

@@ -1,7 +1,7 @@
 /* record.h: what was done by hand, written down as a Lua script that does it again without a screen.
  *
  * The script uses the public library alone (convscope-lua(7)): opening a model and its images, the choices of rule, signal and scale,
- * searches, lines typed at the prompt, and every export with what stood on the screen. The file is rewritten after each line, so that
+ * lines typed at the prompt, analyses, the order of a layer's features, and every exported sheet with what stood on the screen. The file is rewritten after each line, so that
  * it is whole whatever happens.
  */
 #ifndef CS_UI_RECORD_H
@@ -27,6 +27,12 @@ void cs_record_choices(struct cs_session *session);
 /* An exported sheet of pictures. */
 void cs_record_sheet(
 	struct cs_session *session, const struct cs_exhibit *exhibits, int count, int columns, const char *stem);
+
+/* An analysis that was started: its options as lines "key=value", and where its result goes. */
+void cs_record_analysis(struct cs_session *session, const char *name, const char *options, const char *directory);
+
+/* A layer whose features were sorted; `order` as cs_order_name() has it. */
+void cs_record_order(struct cs_session *session, const char *layer, const char *order);
 
 /* A text as a Lua string, quotes included, into text[size]. */
 const char *cs_record_quote(const char *from, char *text, size_t size);

@@ -107,6 +107,31 @@ static void pictures_are_the_same_again_byte_by_byte(void **state)
 	assert_int_equal(shell("grep -qx 271828 said"), 0); /* the line that was typed */
 }
 
+static void analyses_and_orders_are_done_again(void **state)
+{
+	(void)state;
+	harness_start(&h, (struct terminal_kind){.rows = 40, .columns = 150}, browse, (char[]){"runs/tiny/best.hdf5"});
+	expect("network  tiny");
+	expect("silent: features that fire on none of 32 images"); /* all were looked at: the order stays as it is */
+	press(":record orders.lua\r", "recording into orders.lua");
+	press("2", "fires on");
+	press("ooo", "sort: selectivity");
+	press(":export convscope-orders\r", "wrote convscope-orders.png");
+	press("a", "options of ");
+	press("/confusion\r", "options of confusion");
+	press("r", "confusion is done in");
+	press(":record\r", "recorded orders.lua");
+	quit();
+	assert_int_equal(shell("mkdir -p by-hand && mv convscope-orders.png runs/tiny/analyses/confusion.csv by-hand/"), 0);
+	assert_int_equal(shell("'%s' run orders.lua > said 2>&1 || { cat said orders.lua >&2; false; }", program), 0);
+	assert_int_equal(shell("cmp by-hand/convscope-orders.png convscope-orders.png"), 0);
+	assert_int_equal(shell("cmp by-hand/confusion.csv runs/tiny/analyses/confusion.csv"), 0);
+	/* the order that the script finds is the one that stood on the screen */
+	assert_int_equal(shell("sed -n 's/.*sheet:projection(\"conv2-\\([0-9]*\\)\".*/\\1/p' orders.lua | head -10 | xargs > shown && "
+			       "sed -n 's/^conv2 by selectivity: //p' said | tail -1 > found && test -s found && diff shown found >&2"),
+		0);
+}
+
 static void a_script_is_not_written_over(void **state)
 {
 	(void)state;
@@ -159,6 +184,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pictures_are_the_same_again_byte_by_byte),
+		cmocka_unit_test(analyses_and_orders_are_done_again),
 		cmocka_unit_test(a_script_is_not_written_over),
 		cmocka_unit_test(tab_completes_names_of_lua_layers_and_paths),
 		cmocka_unit_test(a_picture_file_is_looked_at_like_an_image),

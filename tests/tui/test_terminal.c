@@ -160,6 +160,41 @@ static void what_is_pointed_at_on_the_way_out_means_nothing(void **state)
 	}
 }
 
+/* What terminfo holds differs: colours 0, 8, 16, 256 and 2^24, erasing with or without colour, function keys. */
+static void every_kind_of_terminal_shows_the_same_words(void **state)
+{
+	static const char *const terms[] = {"xterm", "xterm-16color", "xterm-mono", "xterm-direct", "linux", "linux-m", "vt100",
+		"vt220", "ansi", "screen", "screen-256color", "tmux-256color", "rxvt-unicode-256color", "putty", "st-256color",
+		"foot", "mlterm", "alacritty"};
+	int tried = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof terms / sizeof *terms; i++) {
+		struct terminal_kind kind = {.term = terms[i / 2], .no_utf8 = i % 2};
+		char command[100];
+
+		snprintf(command, sizeof command, "infocmp %s >/dev/null 2>&1", kind.term);
+		if (system(command) != 0)
+			continue; /* ncurses-term is not installed */
+		start(kind);
+		expect("network  tiny");
+		harness_keys(&h, "2");
+		expect("conv2  20 features");
+		expect("fires on");
+		harness_settle(&h);
+		harness_keys(&h, "x");
+		expect("most often taken for another");
+		harness_resize(&h, 5, 20);
+		harness_resize(&h, 24, 80);
+		expect("most often taken for another");
+		quit();
+		assert_false(h.alternate);
+		tried++;
+	}
+	print_message("%d kinds of terminals\n", tried / 2);
+	assert_true(tried >= 6);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -170,6 +205,7 @@ int main(void)
 		cmocka_unit_test(a_crash_restores_the_terminal_too),
 		cmocka_unit_test(a_terminal_that_goes_away_ends_it),
 		cmocka_unit_test(continuing_paints_the_screen_again),
+		cmocka_unit_test(every_kind_of_terminal_shows_the_same_words),
 		cmocka_unit_test(what_is_pointed_at_on_the_way_out_means_nothing),
 	};
 
