@@ -346,6 +346,34 @@ static void a_cancelled_fit_says_so(void **state)
 	}
 }
 
+/* Every allocation on the way fails once: an error, no whitening, nothing lost (the sanitizers watch). */
+static void running_out_of_memory_is_reported(void **state)
+{
+	struct cs_dataset *few = case_open("shapes:count=40,size=16,seed=2", NULL), *wide = case_open("shapes:count=24,size=36,seed=2", NULL);
+
+	(void)state;
+	for (int k = 0; k < 2; k++) {
+		int failed = 0;
+
+		for (long nth = 1; nth <= 40; nth++) {
+			struct cs_whitening *out = NULL;
+			struct cs_error error;
+			enum cs_status status;
+
+			cs_alloc_fail_after(nth);
+			status = cs_whiten_fit(k ? wide : few, &pre, 1, 0.01f, NULL, &out, &error);
+			cs_alloc_fail_after(0);
+			assert_true(status == CS_OK || status == CS_ERR_MEMORY);
+			assert_true((status == CS_OK) == (out != NULL));
+			failed += status != CS_OK;
+			cs_whitening_free(out);
+		}
+		assert_true(failed >= 5);
+	}
+	cs_dataset_close(few);
+	cs_dataset_close(wide);
+}
+
 static void an_epsilon_that_is_none_is_refused(void **state)
 {
 	static const float bad[] = {0, -1, 1000, NAN};
@@ -373,6 +401,7 @@ int main(void)
 		cmocka_unit_test(files_with_a_broken_whitening_are_refused),
 		cmocka_unit_test(a_loader_gives_what_reading_gives),
 		cmocka_unit_test(a_cancelled_fit_says_so),
+		cmocka_unit_test(running_out_of_memory_is_reported),
 		cmocka_unit_test(an_epsilon_that_is_none_is_refused),
 	};
 
