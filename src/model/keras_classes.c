@@ -563,6 +563,37 @@ static const struct {
 	{"RandomZoom", &cs_activation_layer, fill_nothing},
 };
 
+/* Keys that may be missing, but for which Keras takes no null: a model with one was not written by Keras. */
+static const struct {
+	fill fill;
+	const char *keys[8], *expected;
+} never_null[] = {
+	{fill_conv, {"strides", "subsample", "dilation_rate", "atrous_rate"}, "one or two whole numbers"},
+	{fill_conv, {"padding", "border_mode"}, "\"valid\" or \"same\""},
+	{fill_conv, {"use_bias", "bias"}, "true or false"},
+	{fill_dense, {"use_bias", "bias"}, "true or false"},
+	{fill_pool, {"pool_size"}, "one or two whole numbers"},
+	{fill_pool, {"padding", "border_mode"}, "\"valid\" or \"same\""},
+	{fill_batchnorm, {"epsilon", "momentum"}, "a number"},
+	{fill_batchnorm, {"center", "scale"}, "true or false"},
+	{fill_zeropad, {"padding"}, "one or two whole numbers, or ((top, bottom), (left, right))"},
+};
+
+static enum cs_status check_nulls(
+	fill class_fill, struct cs_keras_where where, const json_t *config, struct cs_error *error)
+{
+	for (size_t i = 0; i < sizeof never_null / sizeof *never_null; i++) {
+		for (const char *const *key = never_null[i].keys; never_null[i].fill == class_fill && *key; key++) {
+			const json_t *value = json_object_get(config, *key);
+
+			if (json_is_null(value))
+				return cs_keras_unexpected(
+					where, *key, value, never_null[i].expected, CS_ERR_FORMAT, error);
+		}
+	}
+	return CS_OK;
+}
+
 enum cs_status cs_keras_unknown(struct cs_keras_where where, struct cs_error *error)
 {
 	bool vowel = where.class_name[0] && strchr("AEIOU", where.class_name[0]);
@@ -579,10 +610,13 @@ enum cs_status cs_keras_fill(
 	struct cs_keras_layer *layer, struct cs_keras_where where, const json_t *config, struct cs_error *error)
 {
 	for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
+		enum cs_status status;
+
 		if (strcmp(where.class_name, classes[i].keras))
 			continue;
 		layer->spec = cs_layer_spec_default(classes[i].ops);
-		return classes[i].fill(layer, where, config, error);
+		status = check_nulls(classes[i].fill, where, config, error);
+		return status ? status : classes[i].fill(layer, where, config, error);
 	}
 	return cs_keras_unknown(where, error);
 }

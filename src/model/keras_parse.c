@@ -14,6 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Some versions write a tuple as {"class_name": "__tuple__", "items": [...]}. */
+static const json_t *as_list(const json_t *value)
+{
+	const json_t *items = json_object_get(value, "items");
+
+	return json_is_array(items) ? items : value;
+}
+
 /* Take the input's shape from a config that names one, where none is known yet. It is judged when all layers are known
  * (keras_shape.c): an unknown layer is the better reason to refuse. */
 static enum cs_status take_input(
@@ -30,8 +38,12 @@ static enum cs_status take_input(
 	if (plan->rank)
 		return CS_OK;
 	for (size_t i = 0; i < sizeof keys / sizeof *keys && !json_is_array(shape); i++) {
-		shape = json_object_get(config, keys[i].key);
+		shape = as_list(json_object_get(config, keys[i].key));
 		skip = keys[i].skip;
+		/* What stands elsewhere is no excuse for a shape that is none. */
+		if (shape && !json_is_null(shape) && (!json_is_array(shape) || (skip && !json_array_size(shape))))
+			return cs_keras_unexpected(
+				where, keys[i].key, shape, "a list of sizes, the batch first", CS_ERR_FORMAT, error);
 	}
 	/* Keras 3 keeps one shape for each input, of which a chain has one. */
 	if (json_array_size(shape) == 1 && json_is_array(json_array_get(shape, 0)))
@@ -139,6 +151,7 @@ struct scope {
 	const char *address[2]; /* of this model among its parent's layers, in both ways of counting; NULL at the top */
 	json_t *classes[2]; /* how often each class has been counted in it */
 	int depth;
+	size_t read; /* its layers so far */
 };
 
 static enum cs_status count_class(json_t *classes, const char *snake, json_int_t *seen)
@@ -300,6 +313,10 @@ static enum cs_status read_layer(
 	if (!json_is_object(config))
 		return cs_fail(
 			error, CS_ERR_FORMAT, "layer '%.80s' (%.40s) has no config", where.name, where.class_name);
+	if (!strcmp(where.class_name, "InputLayer") && scope->read)
+		return cs_fail(error, CS_ERR_UNSUPPORTED,
+			"layer '%.80s' (%.40s) stands behind other layers; convscope reads models that begin with their one input",
+			where.name, where.class_name);
 	status = note_shape(reader, where, config, error);
 	if (status || !strcmp(where.class_name, "InputLayer"))
 		return status;
@@ -377,6 +394,9 @@ static enum cs_status read_model(struct reader *reader, const json_t *model, con
 	if (count > CS_KERAS_MAX_LAYERS)
 		return cs_fail(error, CS_ERR_UNSUPPORTED, "the model has %zu layers; convscope takes up to %d", count,
 			CS_KERAS_MAX_LAYERS);
+	if (depth && !count)
+		return cs_fail(error, CS_ERR_FORMAT, "layer '%.80s' (%.40s) has no layers; a nested model has one or more",
+			where.name, class_name);
 	if (depth == 0 && name)
 		snprintf(reader->plan->name, sizeof reader->plan->name, "%.63s", name);
 	if (!sequential && count) {
@@ -389,8 +409,9 @@ static enum cs_status read_model(struct reader *reader, const json_t *model, con
 	}
 	if (!status && (!scope.classes[0] || !scope.classes[1]))
 		status = cs_fail_memory(error, "a model's layers");
-	for (size_t i = 0; i < count && !status; i++)
-		status = read_layer(reader, &scope, json_array_get(layers, order ? (size_t)order[i] : i), error);
+	for (; scope.read < count && !status; scope.read++)
+		status = read_layer(reader, &scope,
+			json_array_get(layers, order ? (size_t)order[scope.read] : scope.read), error);
 	json_decref(scope.classes[0]);
 	json_decref(scope.classes[1]);
 	/* Keras 3 keeps the shape of a model that was built late beside its layers. */

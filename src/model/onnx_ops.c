@@ -102,6 +102,16 @@ enum cs_status cs_onnx_layer(struct cs_onnx_import *import, const struct cs_laye
 	return CS_OK;
 }
 
+/* What pictures are computed with is of floating point; ONNX has no sum or product of two types. */
+static enum cs_status check_floating(const struct cs_onnx_node *node, const struct cs_onnx_constant *constant,
+	const char *what, struct cs_error *error)
+{
+	if (!constant->integer)
+		return CS_OK;
+	return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error, "has a %s of %s; expected floating-point numbers", what,
+		constant->tensor >= 0 ? cs_onnx_type_name(constant->type) : "integers");
+}
+
 enum cs_status cs_onnx_weigh(struct cs_onnx_import *import, const struct cs_onnx_node *node,
 	struct cs_onnx_layer *layer, const char *param, int input, enum cs_onnx_order order, int64_t count,
 	struct cs_error *error)
@@ -111,6 +121,9 @@ enum cs_status cs_onnx_weigh(struct cs_onnx_import *import, const struct cs_onnx
 
 	if (!value || value->flows)
 		return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error, "has a %s that is no constant", param);
+	status = check_floating(node, &value->constant, param, error);
+	if (status)
+		return status;
 	if (value->constant.count != count)
 		return cs_onnx_fail(node, CS_ERR_SHAPE, error, "has a %s of %" PRId64 " numbers; expected %" PRId64,
 			param, value->constant.count, count);
@@ -266,6 +279,9 @@ static enum cs_status prelu(struct cs_onnx_import *import, const struct cs_onnx_
 
 	if (!slope || slope->count < 1 || slope->count > CS_ONNX_MOST_INTEGERS)
 		return cs_onnx_fail(node, CS_ERR_UNSUPPORTED, error, "has no slope");
+	status = check_floating(node, slope, "slope", error);
+	if (status)
+		return status;
 	status = cs_onnx_need_floats(import, slope, error);
 	if (status)
 		return cs_error_prefix(error, "node '%.120s' (%.60s): its slope", node->name, node->op);
@@ -481,6 +497,9 @@ static enum cs_status arithmetic(struct cs_onnx_import *import, const struct cs_
 		return cs_onnx_weigh(
 			import, node, layer, "bias", 1 - live, CS_ONNX_VECTOR, value->constant.count, error);
 	}
+	status = check_floating(node, &value->constant, "constant", error);
+	if (status)
+		return status;
 	status = cs_onnx_need_floats(import, &value->constant, error);
 	if (status)
 		return cs_error_prefix(error, "node '%.120s' (%.60s): a constant", node->name, node->op);

@@ -201,6 +201,12 @@ static void a_file_keeps_every_bit_of_every_weight(void **state)
 	"{\"batch_input_shape\": [null, 8, 8, 3], \"name\": \"in\"}}, " layers "]}}"
 #define CONV(keys) "{\"class_name\": \"Conv2D\", \"config\": {\"name\": \"c1\", " keys "}}"
 
+#define INPUT_LAYER(shape) "{\"class_name\": \"InputLayer\", \"config\": {\"name\": \"i\", " shape "}}"
+/* An input layer as asked for, in a model that was built with a good shape. */
+#define BUILT(shape) \
+	"{\"class_name\": \"Sequential\", \"config\": {\"name\": \"s\", \"build_input_shape\": [null, 8, 8, 3], \"layers\": [" \
+	INPUT_LAYER(shape) ", " CONV("\"filters\": 8, \"kernel_size\": 3") "]}}"
+
 /* Every refusal is one line that says which layer and what was wrong. */
 static void wrong_architectures_are_refused_by_name(void **state)
 {
@@ -245,6 +251,29 @@ static void wrong_architectures_are_refused_by_name(void **state)
 								       "\"batch_input_shape\": [null, 2000000000, "
 								       "2000000000, 3]") "]}",
 			"input shape", CS_ERR_UNSUPPORTED},
+		/* Keras itself has defaults for what is missing, and none for null. */
+		{SEQUENTIAL(CONV("\"filters\": 8, \"kernel_size\": 3, \"strides\": null")),
+			"layer 'c1' (Conv2D): strides is null, expected one or two whole numbers", CS_ERR_FORMAT},
+		{SEQUENTIAL(CONV("\"filters\": 8, \"kernel_size\": 3, \"padding\": null")),
+			"layer 'c1' (Conv2D): padding is null, expected \"valid\" or \"same\"", CS_ERR_FORMAT},
+		{SEQUENTIAL(CONV("\"filters\": 8, \"kernel_size\": 3, \"use_bias\": null")),
+			"layer 'c1' (Conv2D): use_bias is null, expected true or false", CS_ERR_FORMAT},
+		{SEQUENTIAL("{\"class_name\": \"MaxPooling2D\", \"config\": {\"name\": \"p\", \"pool_size\": null}}"),
+			"layer 'p' (MaxPooling2D): pool_size is null", CS_ERR_FORMAT},
+		{SEQUENTIAL("{\"class_name\": \"ZeroPadding2D\", \"config\": {\"name\": \"z\", \"padding\": null}}"),
+			"layer 'z' (ZeroPadding2D): padding is null", CS_ERR_FORMAT},
+		{SEQUENTIAL("{\"class_name\": \"BatchNormalization\", \"config\": {\"name\": \"b\", \"epsilon\": null}}"),
+			"layer 'b' (BatchNormalization): epsilon is null", CS_ERR_FORMAT},
+		/* A shape that is none is not made good by the one the model was built with. */
+		{BUILT("\"batch_shape\": \"8x8\""), "layer 'i' (InputLayer): batch_shape is \"8x8\"", CS_ERR_FORMAT},
+		{BUILT("\"batch_shape\": []"), "layer 'i' (InputLayer): batch_shape is []", CS_ERR_FORMAT},
+		{BUILT("\"batch_input_shape\": 8"), "layer 'i' (InputLayer): batch_input_shape is 8", CS_ERR_FORMAT},
+		{BUILT("\"batch_shape\": [null, \"8\", 8, 3]"), "input shape is [null,\"8\",8,3]", CS_ERR_UNSUPPORTED},
+		{SEQUENTIAL(CONV("\"filters\": 8, \"kernel_size\": 3") ", " INPUT_LAYER("\"batch_shape\": [null, 6, 6, 8]")),
+			"layer 'i' (InputLayer) stands behind other layers", CS_ERR_UNSUPPORTED},
+		{SEQUENTIAL("{\"class_name\": \"Sequential\", \"config\": {\"name\": \"s\", \"layers\": []}}, "
+			    CONV("\"filters\": 8, \"kernel_size\": 3")),
+			"layer 's' (Sequential) has no layers", CS_ERR_FORMAT},
 	};
 
 	(void)state;

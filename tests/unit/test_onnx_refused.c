@@ -28,6 +28,18 @@ static void start(void)
 	FLOATS("zero", DIMS(1), 0);
 }
 
+/* A tensor of `count` ones, int32. */
+static void whole_numbers(const char *name, int rank, const int64_t *dims, int count)
+{
+	struct bytes *made = tensor_of(name, 6, rank, dims);
+	int32_t ones[256];
+
+	for (int i = 0; i < count; i++)
+		ones[i] = 1;
+	blob(made, 9, ones, (size_t)count * sizeof *ones);
+	part(&graph, 5, made);
+}
+
 static void what_is_not_supported_is_refused_by_name(void **state)
 {
 	(void)state;
@@ -88,6 +100,18 @@ static void what_is_not_supported_is_refused_by_name(void **state)
 	attribute_float("alpha", -0.5f);
 	one("LeakyRelu", "x");
 	assert_refused(CS_ERR_UNSUPPORTED, "slope of -0.5");
+	start();
+	whole_numbers("w", DIMS(F, C, 2, 3), F * C * 6);
+	one("Conv", "x w");
+	assert_refused(CS_ERR_UNSUPPORTED, "node 'y' (Conv) has a kernel of int32; expected floating-point numbers");
+	start();
+	whole_numbers("b", DIMS(F), F);
+	one("Conv", "x k b");
+	assert_refused(CS_ERR_UNSUPPORTED, "node 'y' (Conv) has a bias of int32");
+	start();
+	whole_numbers("two", DIMS(1), 1);
+	one("Mul", "x two");
+	assert_refused(CS_ERR_UNSUPPORTED, "node 'y' (Mul) has a constant of int32");
 }
 
 static void what_makes_no_sense_is_refused_by_name(void **state)
