@@ -578,7 +578,7 @@ void cs_analyses_origin(struct cs_session *session, const char *name, const stru
 		cs_screen_put(screen, row, 1, -1, CS_STYLE_WARN, "%s, on other images: %s; [%s] runs it on these", age,
 			result->dataset, key);
 	else
-		cs_screen_put(screen, row, 1, -1, CS_STYLE_DIM, "%s on %s", age, result->dataset);
+		cs_screen_put(screen, row, 1, -1, CS_STYLE_DIM, "made %s, on %s", age, result->dataset);
 }
 
 bool cs_analyses_act(struct cs_session *session, const char *name, enum cs_action action)

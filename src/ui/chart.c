@@ -3,6 +3,8 @@
 
 #include "core/alloc.h"
 
+#include <unistd.h>
+
 enum { LEAST_ROWS = 4, LEAST_COLUMNS = 16, ENOUGH_COLOURS = 256, SAVED_WIDTH = 900, SAVED_HEIGHT = 560, SAVED_MAP_HEIGHT = 840 };
 
 static void show_cells(struct cs_session *session, const struct cs_plot *plot, struct cs_area area)
@@ -55,6 +57,18 @@ void cs_chart_show(struct cs_session *session, const struct cs_plot *plot, unsig
 	cs_graphics_place(session->graphics, area, CS_ANCHOR_LEFT, &chart->picture);
 }
 
+void cs_chart_drop(const char *stem)
+{
+	char *png = cs_format("%s.png", stem), *svg = cs_format("%s.svg", stem);
+
+	if (png)
+		unlink(png);
+	if (svg)
+		unlink(svg);
+	cs_free(png);
+	cs_free(svg);
+}
+
 enum cs_status cs_chart_save(const struct cs_plot *plot, const char *stem, struct cs_error *error)
 {
 	int height = plot->cells ? SAVED_MAP_HEIGHT : SAVED_HEIGHT;
@@ -64,6 +78,8 @@ enum cs_status cs_chart_save(const struct cs_plot *plot, const char *stem, struc
 
 	if (!status)
 		status = cs_plot_save_svg(plot, SAVED_WIDTH, height, svg, error);
+	if (status)
+		cs_chart_drop(stem);
 	cs_free(png);
 	cs_free(svg);
 	return status;

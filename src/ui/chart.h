@@ -20,8 +20,9 @@ struct cs_chart {
 void cs_chart_show(struct cs_session *session, const struct cs_plot *plot, unsigned version, struct cs_area area,
 	struct cs_chart *chart);
 
-/* The plot as STEM.png and STEM.svg. */
+/* The plot as STEM.png and STEM.svg, both or neither; and take them away again. */
 enum cs_status cs_chart_save(const struct cs_plot *plot, const char *stem, struct cs_error *error);
+void cs_chart_drop(const char *stem);
 void cs_chart_fini(struct cs_chart *chart);
 
 #endif

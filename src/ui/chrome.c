@@ -37,32 +37,72 @@ bool cs_chrome_tick(struct cs_session *session)
 	return news;
 }
 
-/* "[b] rule  [s] signal ...": the screen's own keys first, as many as fit. */
-static void draw_hints(struct cs_session *session, int row)
+/* A key on the hint line: "[b] rule". */
+struct hint {
+	char key[24];
+	const char *text;
+	int first, width;
+};
+
+/* False when the binding is not for this line. */
+static bool make_hint(const struct cs_session *session, const struct cs_binding *at, struct hint *hint)
+{
+	unsigned context = session->top->ops->context;
+	char name[16];
+
+	hint->first = cs_key_for(at, context);
+	hint->text = at->hint;
+	if (!(at->contexts & context) || !at->hint || !hint->first)
+		return false;
+	snprintf(hint->key, sizeof hint->key, "[%s]",
+		at->action == CS_ACTION_LAYER && hint->first == '1' ? "1-9" : cs_key_name(hint->first, name, sizeof name));
+	hint->width = cs_screen_width(&session->screen, hint->key) + 1 + cs_screen_width(&session->screen, hint->text);
+	return true;
+}
+
+/* What a person who is here for the first time looks for. */
+static bool is_always_shown(const struct cs_binding *at)
+{
+	return at->action == CS_ACTION_ENTER || at->action == CS_ACTION_HELP;
+}
+
+static bool is_everywhere(const struct cs_binding *at)
+{
+	return (at->contexts & ~(unsigned)CS_ON_TEXT) == (CS_ON_ALL & ~(unsigned)CS_ON_TEXT);
+}
+
+static bool draw_hint(struct cs_session *session, int row, int *column, int end, const struct hint *hint)
 {
 	struct cs_screen *screen = &session->screen;
-	unsigned context = session->top->ops->context;
-	int column = 1;
+	int used;
 
-	for (int own = 1; own >= 0; own--) {
-		for (const struct cs_binding *at = cs_bindings(); at->action; at++) {
-			bool everywhere = (at->contexts & ~(unsigned)CS_ON_TEXT) == (CS_ON_ALL & ~(unsigned)CS_ON_TEXT);
-			int width, first = cs_key_for(at, context);
-			char name[16], key[24];
+	if (*column + hint->width > end)
+		return false;
+	used = cs_screen_put(screen, row, *column, -1, CS_STYLE_KEY, "%s", hint->key) + 1;
+	cs_screen_put(screen, row, *column + used, -1, CS_STYLE_DIM, "%s", hint->text);
+	cs_spots_add(&session->spots, (struct cs_area){row, *column, 1, hint->width}, CS_SPOT_KEY, hint->first);
+	*column += hint->width + 2;
+	return true;
+}
 
-			if (!(at->contexts & context) || !at->hint || !first || everywhere == own)
-				continue;
-			snprintf(key, sizeof key, "[%s]",
-				at->action == CS_ACTION_LAYER && first == '1' ? "1-9"
-									      : cs_key_name(first, name, sizeof name));
-			width = cs_screen_width(screen, key) + 1 + cs_screen_width(screen, at->hint);
-			if (column + width > screen->columns - 1)
-				return;
-			cs_screen_put(screen, row, column, -1, CS_STYLE_KEY, "%s", key);
-			cs_screen_put(screen, row, column + cs_screen_width(screen, key) + 1, -1, CS_STYLE_DIM, "%s",
-				at->hint);
-			cs_spots_add(&session->spots, (struct cs_area){row, column, 1, width}, CS_SPOT_KEY, first);
-			column += width + 2;
+/* "[b] rule  [s] signal ...": the screen's own keys first, as many as fit, then those that are always shown, then the others. */
+static void draw_hints(struct cs_session *session, int row)
+{
+	int column = 1, end = session->screen.columns - 1, kept = 0;
+	struct hint hint;
+
+	for (const struct cs_binding *at = cs_bindings(); at->action; at++) {
+		if (is_always_shown(at) && make_hint(session, at, &hint))
+			kept += hint.width + 2;
+	}
+	for (int pass = 0; pass < 3; pass++) {
+		bool room = true;
+
+		for (const struct cs_binding *at = cs_bindings(); at->action && room; at++) {
+			int place = is_always_shown(at) ? 1 : is_everywhere(at) ? 2 : 0;
+
+			if (place == pass && make_hint(session, at, &hint))
+				room = draw_hint(session, row, &column, pass == 0 ? end - kept : end, &hint);
 		}
 	}
 }

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void cs_csv_init(struct cs_csv *csv, const char *columns)
 {
@@ -77,4 +78,13 @@ enum cs_status cs_csv_save(struct cs_csv *csv, const char *stem, char *message, 
 	cs_free(path);
 	*csv = (struct cs_csv){0};
 	return status;
+}
+
+void cs_csv_drop(const char *stem)
+{
+	char *path = cs_format("%s.csv", stem);
+
+	if (path)
+		unlink(path);
+	cs_free(path);
 }

@@ -33,4 +33,7 @@ void cs_csv_end_row(struct cs_csv *csv);
 enum cs_status cs_csv_save(
 	struct cs_csv *csv, const char *stem, char *message, size_t size, struct cs_error *error);
 
+/* Take STEM.csv away again: what belongs to it could not be written. */
+void cs_csv_drop(const char *stem);
+
 #endif

@@ -467,7 +467,9 @@ static enum cs_status export_compare(
 	cs_lens_draw_shared(exhibits, PICTURES);
 	if (exhibits[1].picture.rgb && exhibits[2].picture.rgb) {
 		status = cs_lens_save(exhibits, PICTURES, PICTURES, stem, pictures, sizeof pictures, error);
-		if (!status)
+		if (status)
+			cs_csv_drop(stem);
+		else
 			snprintf(message, size, "wrote %s.csv, .png and .hdf5", stem);
 	}
 	for (int i = 0; i < PICTURES; i++)

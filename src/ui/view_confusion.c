@@ -643,8 +643,11 @@ static enum cs_status export_confusion(
 {
 	enum cs_status status = save_counts(view, stem, message, size, error);
 
-	if (!status)
+	if (!status) {
 		status = save_matrix(view->state, stem, error);
+		if (status)
+			cs_csv_drop(stem);
+	}
 	if (!status)
 		snprintf(message, size, "wrote %s.csv, .png and .svg", stem);
 	return status;

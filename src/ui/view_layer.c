@@ -6,6 +6,7 @@
  */
 #include "core/alloc.h"
 #include "ui/clock.h"
+#include "ui/feature_side.h"
 #include "ui/lens.h"
 #include "ui/record.h"
 #include "ui/tint.h"
@@ -18,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD = 2, SIDE = 25, SIDE_FROM = 58, ZOOM = 10, COMFORTABLE = 80, GAP = 2 };
+enum { HEAD = 2, SIDE = CS_FEATURE_SIDE, SIDE_FROM = 58, ZOOM = 10, COMFORTABLE = 80, GAP = 2 };
 
 enum kind { PROJECTIONS, PATCHES, FILTERS, KINDS };
 
@@ -196,6 +197,9 @@ static void draw_title(struct cs_view *view)
 	if (used + 3 + cs_screen_width(screen, text) + 34 < screen->columns)
 		cs_screen_put_right(screen, 0, screen->columns - 1, CS_STYLE_DIM, "sort: %s ▾  page %d/%d",
 			cs_order_name(state->sort), page + 1, pages);
+	else /* the features' order is what is asked for when it came from another screen */
+		cs_screen_put_right(screen, 0, screen->columns - 1, CS_STYLE_DIM, "by %s ▾ %d/%d",
+			cs_order_name(state->sort), page + 1, pages);
 	if (state->kind == FILTERS)
 		cs_screen_put(screen, 1, 1, -1, CS_STYLE_DIM, "the filters themselves%s",
 			session->shared ? " · one scale" : "");
@@ -242,119 +246,6 @@ static void ask(struct cs_view *view, int64_t feature, struct cs_exhibit *exhibi
 	}
 	cs_lens_ask(session, &key, exhibit);
 	exhibit->value = numbers.top[0].value;
-}
-
-/* How often each class stands among the top images, most frequent first, and the names. */
-static int count_classes(const struct cs_view *view, const struct cs_feature_numbers *numbers, int labels[CS_SCAN_TOP],
-	int counts[CS_SCAN_TOP])
-{
-	const struct cs_dataset *data = view->session->opened->data;
-	int kinds = 0;
-
-	for (int i = 0; i < numbers->count; i++) {
-		struct cs_sample sample;
-		int at = 0;
-
-		cs_dataset_sample(data, numbers->top[i].image, &sample);
-		while (at < kinds && labels[at] != sample.label)
-			at++;
-		if (at == kinds) {
-			labels[kinds] = sample.label;
-			counts[kinds++] = 0;
-		}
-		counts[at]++;
-		for (; at > 0 && counts[at] > counts[at - 1]; at--) {
-			int label = labels[at], count = counts[at];
-
-			labels[at] = labels[at - 1];
-			counts[at] = counts[at - 1];
-			labels[at - 1] = label;
-			counts[at - 1] = count;
-		}
-	}
-	return kinds;
-}
-
-/* What goes without each channel, as the colour analysis found it. Returns rows. */
-static int draw_tint(struct cs_view *view, int64_t feature, int row, int column)
-{
-	static const char *const names[3] = {"colour R", "       G", "       B"};
-	struct cs_session *session = view->session;
-	struct cs_screen *screen = &session->screen;
-	float lost[3];
-	const char *by;
-
-	if (row + 4 > session->body_rows ||
-		!cs_tint_feature(session, ((struct layer *)view->state)->layer, feature, lost, &by))
-		return 0;
-	for (int c = 0; c < 3; c++) {
-		cs_screen_put(screen, row + c, column, -1, CS_STYLE_DIM, "%s", names[c]);
-		if (isnan(lost[c]))
-			continue;
-		cs_screen_bar(screen, row + c, column + 9, 7, fmin(1, fmax(0, (double)lost[c])), CS_STYLE_TEXT);
-		cs_screen_put(screen, row + c, column + 17, -1, CS_STYLE_TEXT, "%.2f", (double)lost[c]);
-	}
-	cs_screen_put(screen, row + 3, column, -1, CS_STYLE_DIM, "goes by %s", by);
-	return 5;
-}
-
-static void draw_side(struct cs_view *view, const struct cs_exhibit *exhibit, int column)
-{
-	struct layer *state = view->state;
-	struct cs_session *session = view->session;
-	struct cs_screen *screen = &session->screen;
-	int64_t feature = state->order[state->cursor], total = 0, seen;
-	struct cs_scan *scan = scan_of(view);
-	struct cs_feature_numbers numbers;
-	char text[60], name[64];
-	int row = HEAD, labels[CS_SCAN_TOP], counts[CS_SCAN_TOP], kinds;
-
-	cs_screen_put(screen, row++, column, -1, CS_STYLE_TITLE, "%s %" PRId64,
-		layer_of(view)->out.rank == 1 ? "unit" : "feature", feature);
-	if (layer_of(view)->out.rank == 1 && feature < session->opened->model->class_count &&
-		state->layer == cs_session_network(session)->layer_count - 1)
-		cs_screen_put(screen, row++, column, -1, CS_STYLE_TEXT, "%s",
-			cs_opened_class(session->opened, feature, name, sizeof name));
-	row++;
-	if (exhibit && exhibit->numbers && exhibit->limit > 0) {
-		cs_screen_put(screen, row, column, -1, CS_STYLE_DIM, "scale");
-		cs_screen_put(screen, row++, column + 10, -1, CS_STYLE_TEXT, "±%s",
-			cs_words_value((double)exhibit->limit, text, sizeof text));
-	}
-	if (!scan || !cs_scan_feature(scan, state->layer, feature, &numbers))
-		return;
-	seen = cs_scan_seen(scan, &total);
-	if (seen == 0)
-		return;
-	if (numbers.count == 0) {
-		cs_screen_put(screen, row++, column, -1, CS_STYLE_WARN, "silent");
-		cs_screen_put(screen, row, column, -1, CS_STYLE_DIM, "on all %" PRId64 " images", seen);
-		return;
-	}
-	cs_screen_put(screen, row, column, -1, CS_STYLE_DIM, "strongest");
-	cs_screen_put(screen, row++, column + 10, -1, CS_STYLE_TEXT, "%s",
-		cs_words_value((double)numbers.top[0].value, text, sizeof text));
-	cs_screen_put(screen, row, column, -1, CS_STYLE_DIM, "mean");
-	cs_screen_put(
-		screen, row++, column + 10, -1, CS_STYLE_TEXT, "%s", cs_words_value(numbers.mean, text, sizeof text));
-	cs_screen_put(screen, row, column, -1, CS_STYLE_DIM, "fires on");
-	cs_screen_put(
-		screen, row++, column + 10, -1, CS_STYLE_TEXT, "%.1f %%", 100.0 * (double)numbers.fired / (double)seen);
-	cs_screen_bar(screen, row++, column + 10, SIDE - 12, (double)numbers.fired / (double)seen, CS_STYLE_DIM);
-	if (!isnan(numbers.selectivity)) {
-		cs_screen_put(screen, row, column, -1, CS_STYLE_DIM, "selects");
-		cs_screen_put(screen, row++, column + 10, -1, CS_STYLE_TEXT, "%.2f %s", numbers.selectivity,
-			cs_opened_label(session->opened, numbers.best_class, name, sizeof name));
-	}
-	row += draw_tint(view, feature, row, column);
-	cs_screen_put(screen, row++, column, -1, CS_STYLE_DIM, "in its top %d", numbers.count);
-	kinds = count_classes(view, &numbers, labels, counts);
-	for (int i = 0; i < kinds && i < 5 && row < session->body_rows; i++)
-		cs_screen_put(screen, row++, column + 1, -1, CS_STYLE_TEXT, "%d %s", counts[i],
-			cs_opened_label(session->opened, labels[i], name, sizeof name));
-	if (row + 1 < session->body_rows)
-		cs_screen_put(screen, row + 1, column, -1, CS_STYLE_DIM, "of %" PRId64 " %s images", seen,
-			cs_split_name(session->opened->split));
 }
 
 /* Tiles of `rows` rows that fit beside and below each other. */
@@ -439,7 +330,7 @@ static void draw_layer(struct cs_view *view)
 			(struct cs_area){HEAD + i / state->across * (rows + 1), 1 + i % state->across * (columns + GAP),
 				rows, columns});
 	if (side)
-		draw_side(view, &exhibits[state->cursor - first], screen->columns - SIDE + 1);
+		cs_feature_side_show(view->session, state->layer, state->order[state->cursor], &exhibits[state->cursor - first], screen->columns - SIDE + 1);
 	cs_lens_free(exhibits, count);
 }
 

@@ -407,17 +407,27 @@ static enum cs_status export_noise(
 	static const char *const words[MEASURES] = {"accuracy", "drift", "similarity"};
 	struct noise *state = view->state;
 	enum cs_status status;
+	int i = 0;
 
 	if (!cs_reading_result(state->reading) || state->kind_count == 0)
 		return cs_fail(error, CS_ERR_NOT_FOUND, "there is no result to export yet");
 	status = save_numbers(state, stem, error);
-	for (int i = 0; i < MEASURES && !status; i++) {
+	for (; i < MEASURES && !status; i++) {
 		struct cs_series series[MOST_LINES];
 		int count = make_series(&state->figures[i], series);
 		struct cs_plot plot = make_plot(state, i, series, count);
 		char *part = cs_format("%s-%s", stem, words[i]);
 
 		status = part ? cs_chart_save(&plot, part, error) : cs_fail_memory(error, "a path");
+		cs_free(part);
+	}
+	if (status && i > 0)
+		cs_csv_drop(stem);
+	while (status && i-- > 1) {
+		char *part = cs_format("%s-%s", stem, words[i - 1]);
+
+		if (part)
+			cs_chart_drop(part);
 		cs_free(part);
 	}
 	if (!status)
