@@ -92,6 +92,11 @@ static enum cs_status not_a_file(const struct stat *about, const char *path, str
 						   : "device");
 }
 
+static enum cs_status too_large(const char *path, int64_t size, size_t limit, struct cs_error *error)
+{
+	return cs_fail(error, CS_ERR_MEMORY, "'%s' has %lld bytes, more than the limit of %zu", path, (long long)size, limit);
+}
+
 size_t cs_file_peek(const char *path, void *bytes, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -180,13 +185,28 @@ enum cs_status cs_file_read(const char *path, size_t limit, char **bytes, size_t
 	} else if (S_ISFIFO(about.st_mode) && !wait_for_bytes(fd)) {
 		status = cs_fail(error, CS_ERR_IO, "nothing came out of the pipe '%s'", path);
 	} else if (S_ISREG(about.st_mode) && (uint64_t)about.st_size > limit) {
-		status = cs_fail(error, CS_ERR_MEMORY, "'%s' has %lld bytes, more than the limit of %zu", path,
-			(long long)about.st_size, limit);
+		status = too_large(path, (int64_t)about.st_size, limit, error);
 	} else {
 		if (S_ISREG(about.st_mode) && about.st_size > 0)
 			guess = (size_t)about.st_size + 2;
 		status = read_all(fd, path, limit, guess, bytes, size, error);
 	}
+	close(fd);
+	return status;
+}
+
+enum cs_status cs_file_read_regular(const char *path, size_t limit, char **bytes, size_t *size, struct cs_error *error)
+{
+	int64_t length = 0;
+	int fd = -1;
+	enum cs_status status = cs_file_open(path, &fd, &length, error);
+
+	if (status)
+		return status;
+	if ((uint64_t)length > limit)
+		status = too_large(path, length, limit, error);
+	else
+		status = read_all(fd, path, limit, length > 0 ? (size_t)length + 2 : FIRST_BLOCK, bytes, size, error);
 	close(fd);
 	return status;
 }

@@ -12,6 +12,9 @@
  * while somebody writes to it; a directory or a device is an error. */
 enum cs_status cs_file_read(const char *path, size_t limit, char **bytes, size_t *size, struct cs_error *error);
 
+/* The same of a regular file alone, which never waits: for files that are somebody's, in a place that must hold no pipe. */
+enum cs_status cs_file_read_regular(const char *path, size_t limit, char **bytes, size_t *size, struct cs_error *error);
+
 /* The first bytes of a regular file, at most `size`; returns how many: 0 when it cannot be read or is no regular file. Never waits. */
 size_t cs_file_peek(const char *path, void *bytes, size_t size);
 

@@ -2,6 +2,9 @@
  *
  * The lock is an open-file-description lock on the file `lock`: the kernel drops it when the process ends, however it
  * ends, and asking whether somebody holds it takes nothing, so that a browser listing runs never gets into a trainer's way.
+ *
+ * A run may come from elsewhere. So its files are regular files in its own directory: what is a link, a pipe or a device is neither waited for
+ * nor written through.
  */
 #include "run/run_internal.h"
 
@@ -18,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -101,6 +105,31 @@ static enum cs_status clear(const char *path, struct cs_error *error)
 	return CS_OK;
 }
 
+/* Is `name` in the run's directory a file of its own, or not there? */
+static enum cs_status check_own(const struct cs_run_directory *directory, const char *name, struct cs_error *error)
+{
+	char *path = cs_run_file(directory, name);
+	enum cs_status status = CS_OK;
+	struct stat about;
+
+	if (!path)
+		return cs_fail_memory(error, "a path");
+	if (lstat(path, &about)) {
+		if (errno != ENOENT)
+			status = cs_fail_errno(error, "cannot read", path);
+	} else if (!S_ISREG(about.st_mode)) {
+		status = cs_fail(error, CS_ERR_IO,
+			"'%s' is a %s: a run is written to files in its own directory alone; put a file there, or remove it",
+			path,
+			S_ISLNK(about.st_mode)             ? "symbolic link"
+				: S_ISDIR(about.st_mode)   ? "directory"
+				: S_ISFIFO(about.st_mode) ? "pipe"
+							  : "device");
+	}
+	cs_free(path);
+	return status;
+}
+
 static struct flock whole_file(short type)
 {
 	return (struct flock){.l_type = type, .l_whence = SEEK_SET};
@@ -111,13 +140,18 @@ static enum cs_status take_lock(struct cs_run_directory *directory, struct cs_er
 	struct flock lock = whole_file(F_WRLCK);
 	char *path = cs_run_file(directory, LOCK);
 	char text[40] = "";
+	enum cs_status status = check_own(directory, LOCK, error);
 	ssize_t size;
 
-	if (!path)
-		return cs_fail_memory(error, "a path");
-	directory->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+	if (!status && !path)
+		status = cs_fail_memory(error, "a path");
+	if (status) {
+		cs_free(path);
+		return status;
+	}
+	directory->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
 	if (directory->lock < 0) {
-		enum cs_status status = cs_fail_errno(error, "cannot make", path);
+		status = cs_fail_errno(error, "cannot make", path);
 
 		cs_free(path);
 		return status;
@@ -146,12 +180,12 @@ bool cs_run_alive(const char *path)
 {
 	struct flock lock = whole_file(F_WRLCK);
 	char *file = cs_file_join(path, LOCK);
-	int fd = file ? open(file, O_RDWR | O_CLOEXEC) : -1;
+	int fd = file ? open(file, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) : -1;
 	bool held;
 
 	/* Somebody else's run: asking needs no right to write where a read lock is asked about. */
 	if (fd < 0 && file) {
-		fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 		lock.l_type = F_RDLCK;
 	}
 	cs_free(file);
@@ -187,6 +221,8 @@ enum cs_status cs_run_directory_open(
 		else
 			status = clear(path, error);
 	}
+	for (size_t i = 0; i < sizeof files / sizeof *files && !status; i++)
+		status = check_own(directory, files[i], error);
 	if (!status) {
 		log = cs_run_file(directory, "log.txt");
 		directory->log = log ? fopen(log, "ae") : NULL;
@@ -250,7 +286,7 @@ json_t *cs_run_read_json(const char *directory, const char *name)
 	json_t *root = NULL;
 	size_t size;
 
-	if (path && !cs_file_read(path, MAX_JSON, &bytes, &size, NULL))
+	if (path && !cs_file_read_regular(path, MAX_JSON, &bytes, &size, NULL))
 		root = json_loadb(bytes, size, 0, NULL);
 	cs_free(bytes);
 	cs_free(path);

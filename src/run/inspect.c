@@ -53,7 +53,7 @@ static void read_history(const char *directory, struct cs_run_state *state)
 	char *path = cs_file_join(directory, "history.csv"), *bytes = NULL;
 	size_t size;
 
-	if (path && !cs_file_read(path, MAX_CSV, &bytes, &size, NULL)) {
+	if (path && !cs_file_read_regular(path, MAX_CSV, &bytes, &size, NULL)) {
 		for (char *line = bytes, *end; (end = strchr(line, '\n')); line = end + 1) {
 			double row[COLUMNS];
 

@@ -91,7 +91,7 @@ static uint64_t kind_of(const char *directory)
 	uint64_t hash = 0xcbf29ce484222325u;
 	size_t size;
 
-	if (!path || cs_file_read(path, 1 << 20, &text, &size, NULL)) {
+	if (!path || cs_file_read_regular(path, 1 << 20, &text, &size, NULL)) {
 		cs_free(path);
 		return 0;
 	}

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -510,6 +511,42 @@ static void two_runs_never_share_a_directory(void **state)
 	cs_model_free(model);
 }
 
+/* What stands in the place of a run's file in a directory from elsewhere is not written through, nor waited for. */
+static void links_and_pipes_in_a_run_are_refused_and_what_they_lead_to_stays(void **state)
+{
+	static const char *const names[] = {
+		"log.txt", "lock", "config.json", "summary.json", "best.hdf5", "last.hdf5", "history.hdf5", "history.csv", "points.csv"};
+	struct cs_run_options options = make_options("linked");
+	struct cs_model *model = make_model(16, CS_INIT_DEFAULT);
+	struct cs_run_summary summary;
+	char victim[200], place[240], *bytes;
+	size_t size;
+	struct cs_error error;
+
+	(void)state;
+	snprintf(victim, sizeof victim, "%s-victim", options.directory);
+	assert_int_equal(cs_file_make_directories(options.directory, &error), CS_OK);
+	assert_int_equal(cs_file_write(victim, "precious", 8, &error), CS_OK);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		snprintf(place, sizeof place, "%s/%s", options.directory, names[i]);
+		for (int pipe = 0; pipe < 2; pipe++) {
+			struct cs_run_state seen;
+
+			(void)unlink(place); /* the lock, which every attempt leaves */
+			assert_int_equal(pipe ? mkfifo(place, 0600) : symlink(victim, place), 0);
+			assert_int_equal(cs_run_train(model, data, &options, true, NULL, &summary, &error), CS_ERR_IO);
+			if (!strstr(error.message, pipe ? "is a pipe" : "is a symbolic link") || !strstr(error.message, names[i]))
+				fail_msg("%s: %s", place, error.message);
+			(void)cs_run_inspect(options.directory, &seen, &error); /* which does not wait */
+			assert_int_equal(unlink(place), 0);
+		}
+		assert_int_equal(cs_file_read(victim, 100, &bytes, &size, &error), CS_OK);
+		assert_string_equal(bytes, "precious");
+		cs_free(bytes);
+	}
+	cs_model_free(model);
+}
+
 static void patience_ends_a_run_that_no_longer_improves(void **state)
 {
 	struct cs_run_options options = make_options("patience");
@@ -715,6 +752,7 @@ int main(void)
 		cmocka_unit_test(without_validation_images_the_training_loss_decides),
 		cmocka_unit_test(a_run_goes_on_only_as_it_began),
 		cmocka_unit_test(two_runs_never_share_a_directory),
+		cmocka_unit_test(links_and_pipes_in_a_run_are_refused_and_what_they_lead_to_stays),
 		cmocka_unit_test(patience_ends_a_run_that_no_longer_improves),
 		cmocka_unit_test(a_diverging_run_stops_with_advice_and_keeps_its_best),
 		cmocka_unit_test(zero_weights_train_but_are_warned_of),

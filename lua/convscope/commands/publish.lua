@@ -43,6 +43,16 @@ local function test(net, args, directory)
   return ("%s of %d test images, top 5 %s"):format(common.percent(result.accuracy), result.images, common.percent(result.top5_accuracy))
 end
 
+-- A file of the run itself. What a link leads to may be anybody's, and is not published.
+local function own(directory, name)
+  local path = directory .. "/" .. name
+  if not system.exists(path) then return nil end
+  if system.absolute(path) ~= (system.absolute(directory) or directory):gsub("/$", "") .. "/" .. name then
+    cli.fail("'%s' is a link: a run is published with the files in its own directory alone; put a file there, or remove it", path)
+  end
+  return (system.read(path))
+end
+
 return {
   summary = "keep a run's best network under a name, with the record of its training",
   description = "Writes the best network of a run, float32 and without the state of its optimiser, and beside it configuration, curves, log, summary, and accuracy and confusion "
@@ -72,11 +82,11 @@ return {
       net:set_dataset(without_directory(spec))
     end
     for _, name in ipairs(texts) do
-      local text = system.read(args.model .. "/" .. name)
+      local text = own(args.model, name)
       if text then cli.check(cs.write_file(directory .. "/" .. name, replaced(replaced(text, { { "\\/", "/" } }), away))) end
     end
     for _, name in ipairs(copies) do
-      local bytes = system.read(args.model .. "/" .. name)
+      local bytes = own(args.model, name)
       if bytes then cli.check(cs.write_file(directory .. "/" .. name, bytes)) end
     end
     cli.check(net:save(directory .. "/best.hdf5"))
