@@ -91,6 +91,16 @@ local function training_options(args, advice, settings)
   return out, rest
 end
 
+-- What a trained model takes where nothing else is said: a tenth of the rate that a training from scratch takes, reached over the first
+-- epoch. At the whole rate the first steps, taken without any memory of earlier ones, undo what it has learnt.
+local from_rates = { sgd = 0.001, adam = 0.0001 }
+
+local function gently(options, images)
+  local optimizer, schedule = options.optimizer, options.schedule
+  optimizer.rate = optimizer.rate or from_rates[optimizer.kind]
+  if not schedule.warmup and schedule.kind ~= "one-cycle" then schedule.warmup = math.min(1000, math.ceil(images / (options.batch or 32))) end
+end
+
 local function setting_names()
   local names = {}
   for _, keys in ipairs { optimizer_keys, schedule_keys, augment_keys, plain_keys } do
@@ -313,6 +323,7 @@ local function start(args)
   local options, rest
   if args.from then
     options, rest = training_options(args, { keep_preprocess = true }, settings)
+    gently(options, data.train.count)
     if next(rest) then cli.fail("no setting '%s': there are %s", next(rest), setting_names()) end
   else
     local _, preset = cs.preset(name)
@@ -356,7 +367,8 @@ return {
     parser:option("--batch", "Images a step.", nil, common.integer(1, 65536)):argname "N"
     parser:option("--seed", "Seed of the training.", nil, common.integer(0)):argname "S"
     parser:option("--size", "Input size of a preset, in pixels.", nil, common.integer(8, 4096)):argname "N"
-    parser:option("--from", "Begin with the weights of a model instead of a preset; for another number of classes its last layer begins anew."):argname "MODEL"
+    parser:option("--from", "Begin with the weights of a model instead of a preset; for another number of classes its last layer begins anew. "
+      .. "The rate is then a tenth (0.001, with adam 0.0001), reached over the first epoch."):argname "MODEL"
     common.model_options(parser, { size = true, classes = true })
     parser:option("--rate", "Learning rate.", nil, common.number):argname "R"
     parser:option("--optimizer", "sgd or adam."):choices({ "sgd", "adam" }):argname "NAME"
