@@ -60,7 +60,7 @@ static float rate_at(const struct cs_run *run, int64_t step)
 	return (float)((double)o->optimizer.rate * cs_schedule_factor(&o->schedule, step, run->steps, run->batches));
 }
 
-/* Seconds to the end at the present rate; negative: unknown. */
+/* Seconds to the end at this rate; negative: unknown. */
 static double remaining(const struct cs_run *run, double rate)
 {
 	int64_t images = run->data->split[CS_SPLIT_TRAIN].count, epochs = run->options.epochs - run->progress.epoch;
@@ -77,7 +77,6 @@ static double remaining(const struct cs_run *run, double rate)
 static void tell(struct cs_run *run, const struct cs_epoch *finished, bool best)
 {
 	const struct cs_progress *p = &run->progress;
-	double rate = cs_speed_rate(&run->speed);
 	struct cs_run_news news = {
 		.epoch = p->epoch,
 		.epochs = run->options.epochs,
@@ -87,8 +86,8 @@ static void tell(struct cs_run *run, const struct cs_epoch *finished, bool best)
 		.loss = mean(p->partial.sum, p->partial.count),
 		.accuracy = mean(p->partial.correct, p->partial.count),
 		.rate = rate_at(run, p->step > 0 ? p->step - 1 : 0),
-		.images_per_second = rate,
-		.eta = remaining(run, rate),
+		.images_per_second = cs_speed_rate(&run->speed, CS_SPEED_NOW),
+		.eta = remaining(run, cs_speed_rate(&run->speed, CS_SPEED_STEADY)),
 		.finished = finished,
 		.best = best,
 		.since_best = p->since_best,
@@ -137,7 +136,7 @@ static enum cs_status add_point(struct cs_run *run, struct cs_error *error)
 		.loss = mean(p->partial.sum, p->partial.count),
 		.accuracy = mean(p->partial.correct, p->partial.count),
 		.rate = rate_at(run, p->step - 1),
-		.images_per_second = cs_speed_rate(&run->speed),
+		.images_per_second = cs_speed_rate(&run->speed, CS_SPEED_NOW),
 	};
 	enum cs_status status = cs_run_keep_point(run, &point, error);
 

@@ -20,7 +20,7 @@ struct cs_run_news {
 	double loss, accuracy; /* running means of this epoch */
 	double rate;
 	double images_per_second; /* over the last seconds */
-	double eta; /* seconds to the end of the run, at this rate; negative: unknown */
+	double eta; /* seconds to the end of the run, at the rate of the last minute; negative: unknown */
 	const struct cs_epoch *finished; /* the epoch that just ended, or NULL after a batch */
 	bool best; /* it was the best so far */
 	int64_t since_best, patience;

@@ -93,6 +93,10 @@ struct cs_speed {
 
 double cs_now(void); /* seconds, monotonic */
 void cs_speed_add(struct cs_speed *speed, double now, int64_t images);
-double cs_speed_rate(const struct cs_speed *speed); /* images a second over the last seconds; 0: unknown */
+
+/* Images a second over about the last `seconds`, 63 at most; 0: unknown. What is shown is of the last CS_SPEED_NOW; what the end is
+ * estimated from is steadier. */
+enum { CS_SPEED_NOW = 10, CS_SPEED_STEADY = 60 };
+double cs_speed_rate(const struct cs_speed *speed, double seconds);
 
 #endif

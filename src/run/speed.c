@@ -1,10 +1,10 @@
-/* speed.c: images a second over the last seconds, from a ring of samples. See run_internal.h. */
+/* speed.c: images a second over the last seconds, from a ring of samples, one a second. See run_internal.h. */
 #include "run/run_internal.h"
 
 #include <time.h>
 
 enum { SLOTS = 64 };
-static const double sample_every = 0.1, window = 6;
+static const double sample_every = 1;
 
 double cs_now(void)
 {
@@ -31,7 +31,7 @@ void cs_speed_add(struct cs_speed *speed, double now, int64_t images)
 		speed->count++;
 }
 
-double cs_speed_rate(const struct cs_speed *speed)
+double cs_speed_rate(const struct cs_speed *speed, double seconds)
 {
 	int last = (speed->next + SLOTS - 1) % SLOTS;
 	int first = last;
@@ -40,7 +40,7 @@ double cs_speed_rate(const struct cs_speed *speed)
 		int i = (last + SLOTS - back) % SLOTS;
 
 		first = i;
-		if (speed->time[last] - speed->time[i] > window)
+		if (speed->time[last] - speed->time[i] >= seconds)
 			break;
 	}
 	if (first == last || speed->time[last] <= speed->time[first])
