@@ -4,8 +4,8 @@
  * caller's frame. libjpeg treats damaged data as a warning and goes on with grey: here such warnings are errors, except
  * those that leave the pixels whole (stray bytes between markers, an odd Adobe transform).
  *
- * A file of a few kilobytes can ask for much: sides are checked before decoding starts, the coefficients a progressive file keeps
- * are limited to 256 MiB, and a file of more than 500 scans is refused.
+ * A file of a few kilobytes can ask for much: sides are checked before decoding starts, the coefficients that a progressive file keeps and
+ * its pixels are limited to 216 MiB together, and a file of more than 500 scans is refused.
  */
 #include "io/jpeg.h"
 
@@ -19,7 +19,7 @@
 
 #include <jerror.h>
 
-enum { COEFFICIENT_LIMIT = 256 << 20, SCAN_LIMIT = 500 };
+enum { MEMORY_LIMIT = 216 << 20, SCAN_LIMIT = 500 };
 
 bool cs_jpeg_recognise(const uint8_t *bytes, size_t size)
 {
@@ -47,6 +47,10 @@ static void on_error(j_common_ptr jpeg)
 	struct decoder *decoder = jpeg->client_data;
 
 	jpeg->err->format_message(jpeg, decoder->message);
+	if (jpeg->err->msg_code == JERR_NO_BACKING_STORE)
+		snprintf(decoder->message, sizeof decoder->message,
+			"it is progressive: its coefficients and pixels take more than %d MiB; save it as a baseline JPEG",
+			MEMORY_LIMIT >> 20);
 	decoder->status = CS_ERR_FORMAT;
 	if (jpeg->err->msg_code == JERR_OUT_OF_MEMORY || jpeg->err->msg_code == JERR_NO_BACKING_STORE)
 		decoder->status = CS_ERR_MEMORY;
@@ -107,7 +111,6 @@ static bool read_picture(struct decoder *decoder, const uint8_t *bytes, size_t s
 	jpeg_create_decompress(jpeg);
 	jpeg->client_data = decoder;
 	jpeg->progress = &decoder->progress;
-	jpeg->mem->max_memory_to_use = COEFFICIENT_LIMIT;
 	jpeg_mem_src(jpeg, bytes, size);
 	jpeg_read_header(jpeg, TRUE);
 	if (jpeg->image_width > CS_PICTURE_MAX_SIDE || jpeg->image_height > CS_PICTURE_MAX_SIDE ||
@@ -115,6 +118,8 @@ static bool read_picture(struct decoder *decoder, const uint8_t *bytes, size_t s
 		decoder->status = CS_ERR_MEMORY;
 		return false;
 	}
+	/* at least 24 MiB, for no picture has over 192 MiB of pixels */
+	jpeg->mem->max_memory_to_use = MEMORY_LIMIT - (long)jpeg->image_width * jpeg->image_height * 3;
 	switch (jpeg->jpeg_color_space) {
 	case JCS_GRAYSCALE:
 		jpeg->out_color_space = JCS_GRAYSCALE;
