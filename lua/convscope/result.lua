@@ -228,9 +228,25 @@ local function file_name(text)
   return (text:gsub("[^%w_.-]+", "-"))
 end
 
+-- Nothing that would be written is a link to a file elsewhere. true, or nil, message, code.
+local function check_links(self, directory, name)
+  local real, names = (system.absolute(directory) or directory):gsub("/$", ""), { name .. ".csv", name .. ".hdf5" }
+  for _, entries in ipairs { self.pictures, self.plots } do
+    for _, entry in ipairs(entries) do names[#names + 1] = ("%s-%s.png"):format(name, file_name(entry.name)) end
+  end
+  for _, file in ipairs(names) do
+    local target = system.absolute(directory .. "/" .. file)
+    if target and target ~= real .. "/" .. file then
+      return nil, ("'%s/%s' is a link to '%s', which would be overwritten; remove the link"):format(directory, file, target), "io"
+    end
+  end
+  return true
+end
+
 --- result:save(directory, name)
 -- Write NAME.hdf5 (each column under /columns, the tensors under /tensors, figures and notes so that the browser can show them),
--- NAME.csv, and a PNG for each picture and plot. Returns the list of paths, or nil, message, code.
+-- NAME.csv, and a PNG for each picture and plot. Links of those names, which lead to what may be anybody's, are not written through.
+-- Returns the list of paths, or nil, message, code.
 function methods:save(directory, name)
   local paths = {}
   local function path(ending)
@@ -238,6 +254,8 @@ function methods:save(directory, name)
     return paths[#paths]
   end
   local done, message, code = system.make_directories(directory)
+  if not done then return nil, message, code end
+  done, message, code = check_links(self, directory, name)
   if not done then return nil, message, code end
   done, message, code = cs.write_file(path ".csv", self:csv())
   if not done then return nil, message, code end

@@ -136,6 +136,21 @@ describe("analyses", function()
     assert.is_true(#result.pictures > 0)
   end)
 
+  it("a result is not written through a link, to a file that is somebody's", function()
+    local directory, result = helper.directory(), cs.result { "x" }
+    result:add(1)
+    helper.write(directory .. "/mine", "precious")
+    os.execute(("mkdir %s/run && ln -s ../mine %s/run/look.csv"):format(directory, directory))
+    local paths, message, code = result:save(directory .. "/run", "look")
+    assert.is_nil(paths)
+    assert.equal("io", code)
+    assert.matches("/run/look%.csv' is a link to '.*/mine'", message)
+    assert.equal("precious", helper.read(directory .. "/mine"))
+    os.execute(("rm %s/run/look.csv"):format(directory))
+    assert.equal(2, #assert(result:save(directory .. "/run", "look")))
+    assert.equal(2, #assert(result:save(directory .. "/run", "look"))) -- and once more
+  end)
+
   it("spectrum: a stride that is too large is found, with its reason, and a stride of 1 is left in peace", function()
     local coarse = { cs.conv { 12, 3, 4, activation = "relu" }, cs.conv { 16, 3, activation = "relu", padding = "same" }, name = "coarse" }
     local net, data = network("colour", coarse)
