@@ -323,7 +323,7 @@ static void one_picture_is_drawn_without_the_browser(void **state)
 	assert_int_equal(h.pictures_seen, 0);
 	assert_true(harness_has(&h, "below it"));
 	harness_close(&h);
-	harness_start(&h, (struct terminal_kind){.term = "dumb"}, show, NULL);
+	harness_start(&h, (struct terminal_kind){.term = "dumb", .stderr_too = true}, show, NULL);
 	assert_int_equal(harness_end(&h, 10), 1);
 	assert_true(harness_has(&h, "TERM=dumb cannot show pictures"));
 	harness_close(&h);

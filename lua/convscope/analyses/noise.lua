@@ -116,13 +116,13 @@ return {
         plots[key[4]][2](key[3] == "network" and key[1] or key[1] .. ", " .. key[3], step, mean, low, high)
       end
     end)
-    nature(job, net, data, layers, opt, result)
     for _, name in ipairs { "accuracy", "activation drift", "reconstruction similarity" } do
       if plots[name] then
         result:plot(name, cs.plot { title = name, x_label = "step of the level, from mild to severe", y_label = name, series = plots[name][1], zero = true })
       end
     end
     if #shown > 0 then result:mosaic("reconstructions under gaussian noise", cs.concat(shown), shown[1].shape[1]) end
+    nature(job, net, data, layers, opt, result)
     return result
   end,
 }
