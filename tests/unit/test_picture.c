@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include <jpeglib.h>
+#include <png.h>
 
 static struct cs_error error;
 
@@ -190,6 +191,82 @@ static void make_jpeg(const struct cs_picture *picture, bool progressive, unsign
 	}
 	jpeg_finish_compress(&jpeg);
 	jpeg_destroy_compress(&jpeg);
+}
+
+struct written {
+	uint8_t bytes[1 << 15];
+	size_t size;
+};
+
+static void append(png_structp png, png_bytep bytes, size_t size)
+{
+	struct written *to = png_get_io_ptr(png);
+
+	assert_true(to->size + size <= sizeof to->bytes);
+	memcpy(to->bytes + to->size, bytes, size);
+	to->size += size;
+}
+
+/* `rows` as libpng takes them: samples of `depth` bits, the high byte first. With a palette every entry has a transparency of its own. */
+static void make_png(int width, int height, int depth, int type, bool interlaced, png_color *palette, uint8_t *samples,
+	size_t stride, struct written *to)
+{
+	png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
+	png_infop info = png_create_info_struct(png);
+	png_bytep rows[64], clear = (png_byte[]){0, 40, 80, 120, 160, 200, 240, 255, 0, 40, 80, 120, 160, 200, 240, 255};
+
+	to->size = 0;
+	png_set_write_fn(png, to, append, NULL);
+	png_set_IHDR(png, info, (png_uint_32)width, (png_uint_32)height, depth, type,
+		interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+	if (palette) {
+		png_set_PLTE(png, info, palette, 1 << depth);
+		png_set_tRNS(png, info, clear, 1 << depth, NULL);
+	}
+	for (int y = 0; y < height; y++)
+		rows[y] = samples + (size_t)y * stride;
+	png_set_rows(png, info, rows);
+	png_write_png(png, info, PNG_TRANSFORM_IDENTITY, NULL);
+	png_destroy_write_struct(&png, &info);
+}
+
+/* Interlaced or not, of 16 bits (with transparency or without), of a palette whose entries are more or less transparent: the colours that were written. */
+static void pngs_of_every_kind_are_the_same_picture(void **state)
+{
+	enum { WIDTH = 21, HEIGHT = 19 };
+	struct cs_picture picture = noise(WIDTH, HEIGHT), indexed = noise(WIDTH, HEIGHT), back;
+	static uint8_t deep[HEIGHT * WIDTH * 8], packed[HEIGHT * WIDTH];
+	static struct written png;
+	png_color palette[16];
+
+	(void)state;
+	for (int i = 0; i < 16; i++)
+		palette[i] = (png_color){(png_byte)(17 * i), (png_byte)(255 - 9 * i), (png_byte)(i * i)};
+	for (int i = 0; i < HEIGHT * WIDTH; i++) {
+		int x = i % WIDTH, entry = (5 * x + i / WIDTH) % 16;
+
+		packed[i / WIDTH * WIDTH + x / 2] |= (uint8_t)(x % 2 ? entry : entry << 4);
+		memcpy(&indexed.rgb[3 * i], &palette[entry], 3);
+	}
+	for (int interlaced = 0; interlaced < 2; interlaced++) {
+		for (int channels = 3; channels < 5; channels++) {
+			for (int i = 0; i < HEIGHT * WIDTH * channels; i++) {
+				deep[2 * i] = i % channels < 3 ? picture.rgb[i / channels * 3 + i % channels] : (uint8_t)i;
+				deep[2 * i + 1] = (uint8_t)(7 * i);
+			}
+			make_png(WIDTH, HEIGHT, 16, channels == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_RGB_ALPHA, interlaced, NULL,
+				deep, (size_t)WIDTH * (size_t)channels * 2, &png);
+			assert_int_equal(cs_picture_decode(png.bytes, png.size, "deep", &back, &error), CS_OK);
+			assert_same(&picture, &back);
+			cs_picture_fini(&back);
+		}
+		make_png(WIDTH, HEIGHT, 4, PNG_COLOR_TYPE_PALETTE, interlaced, palette, packed, WIDTH, &png);
+		assert_int_equal(cs_picture_decode(png.bytes, png.size, "palette", &back, &error), CS_OK);
+		assert_same(&indexed, &back);
+		cs_picture_fini(&back);
+	}
+	cs_picture_fini(&picture);
+	cs_picture_fini(&indexed);
 }
 
 static void truncated_jpegs_are_errors(void **state)
@@ -502,6 +579,7 @@ int main(void)
 		cmocka_unit_test(every_failed_allocation_is_an_error),
 		cmocka_unit_test(pictures_outside_the_limits_are_not_made),
 		cmocka_unit_test(garbage_of_every_length_is_refused),
+		cmocka_unit_test(pngs_of_every_kind_are_the_same_picture),
 		cmocka_unit_test(truncated_jpegs_are_errors),
 		cmocka_unit_test(damaged_pngs_never_crash),
 		cmocka_unit_test(shrinking_is_the_exact_area_average),
