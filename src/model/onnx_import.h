@@ -180,6 +180,8 @@ enum cs_status cs_onnx_unsqueeze(
 enum cs_status cs_onnx_transpose(
 	struct cs_onnx_import *, const struct cs_onnx_node *, struct cs_onnx_flow *, struct cs_error *);
 
+/* --- onnx_layer.c --- */
+
 /* A new layer of that kind at the end, named after the weights or the node; its row order is the flow's. */
 enum cs_status cs_onnx_layer(struct cs_onnx_import *import, const struct cs_layer_ops *ops,
 	const struct cs_onnx_node *node, const char *weights, const struct cs_onnx_flow *flow,
@@ -191,6 +193,12 @@ void cs_onnx_base(const struct cs_onnx_import *import, const struct cs_onnx_node
 enum cs_status cs_onnx_weigh(struct cs_onnx_import *import, const struct cs_onnx_node *node,
 	struct cs_onnx_layer *layer, const char *param, int input, enum cs_onnx_order order, int64_t count,
 	struct cs_error *error);
+
+/* What pictures are computed with is of floating point; ONNX has no sum or product of two types. `what`: "kernel". */
+enum cs_status cs_onnx_check_floating(const struct cs_onnx_node *node, const struct cs_onnx_constant *constant,
+	const char *what, struct cs_error *error);
+
+/* --- onnx_layout.c --- */
 
 /* The dimensions of the flow without the batch, in ONNX's order: dims[rank - 1]. */
 void cs_onnx_dims(const struct cs_onnx_flow *flow, int64_t dims[3]);
