@@ -49,23 +49,30 @@ static const char *end_of_word(const char *at, const char *end)
 	return at;
 }
 
+/* Where the string, the sign or the word that begins at `at` is over; *wants_quotes: it is no JSON without. Counting and copying go by this alone, so
+ * that they agree. */
+static const char *end_of_part(const char *at, const char *end, bool *wants_quotes)
+{
+	size_t word;
+
+	*wants_quotes = false;
+	if (*at == '"')
+		return end_of_string(at, end);
+	if (*at && strchr(",:[]{} \t\r\n", *at))
+		return at + 1;
+	word = foreign_word(at, end);
+	*wants_quotes = word > 0;
+	return word ? at + word : end_of_word(at + 1, end);
+}
+
 /* How many words want quotes; *values is how many values there are at most. */
 static size_t survey(const char *at, const char *end, size_t *values)
 {
 	size_t words = 0;
+	bool wants_quotes;
 
-	*values = 1;
-	while (at < end) {
-		if (*at == '"') {
-			at = end_of_string(at, end);
-		} else if (*at && strchr(",:[]{} \t\r\n", *at)) {
-			*values += strchr(",:[{", *at) != NULL;
-			at++;
-		} else {
-			words += foreign_word(at, end) > 0;
-			at = end_of_word(at + 1, end);
-		}
-	}
+	for (*values = 1; at < end; at = end_of_part(at, end, &wants_quotes), words += wants_quotes)
+		*values += *at && strchr(",:[{", *at);
 	return words;
 }
 
@@ -75,22 +82,15 @@ static char *quote(const char *at, const char *end, size_t words, size_t *size)
 	char *copy = cs_alloc((size_t)(end - at) + 2 * words + 1), *to = copy;
 
 	while (copy && at < end) {
+		bool wants_quotes;
 		const char *from = at;
-		size_t word = 0;
 
-		if (*at == '"') {
-			at = end_of_string(at, end);
-		} else if (*at && strchr(",:[]{} \t\r\n", *at)) {
-			at++;
-		} else {
-			word = foreign_word(at, end);
-			at = word ? at + word : end_of_word(at + 1, end);
-		}
-		if (word)
+		at = end_of_part(at, end, &wants_quotes);
+		if (wants_quotes)
 			*to++ = '"';
 		memcpy(to, from, (size_t)(at - from));
 		to += at - from;
-		if (word)
+		if (wants_quotes)
 			*to++ = '"';
 	}
 	*size = (size_t)(to - copy);

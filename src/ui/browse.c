@@ -25,10 +25,12 @@
 #include <unistd.h>
 
 enum {
-	FIRST_ANSWER = 60, /* ms the terminal has to answer before the first drawing; later answers come among the keys */
+	FIRST_ANSWER =
+		60, /* ms the terminal has to answer before the first drawing; later answers come among the keys */
 	LATE_ANSWER = 2, /* s after which it is taken not to answer at all */
 	BUSY_TURN = 40, /* ms between looks at background work */
 	FRAME = 30, /* ms between drawings at least */
+	TRIM = 10, /* s between returns of what the heaps hold for nothing */
 	UNFINISHED = 1, /* s after which a broken answer is dropped */
 };
 
@@ -37,8 +39,9 @@ struct browser {
 	struct cs_replies replies;
 	double replies_since;
 	double asked; /* when the terminal was asked what it is; 0: no answer is due */
-	double drawn, woken;
-	int old_mouse, old[3]; /* characters of an old terminal's mouse report that are still to come; those that came */
+	double drawn, woken, trimmed;
+	int old_mouse,
+		old[3]; /* characters of an old terminal's mouse report that are still to come; those that came */
 	enum cs_status settings_status; /* how the user's file was read: */
 	struct cs_error settings_error;
 };
@@ -315,6 +318,10 @@ static void look_after(struct browser *browser)
 	if (cs_chrome_tick(session))
 		session->dirty = true;
 	browser->woken = now;
+	if (now - browser->trimmed > TRIM) {
+		malloc_trim(0);
+		browser->trimmed = now;
+	}
 	if (browser->asked > 0 && now - browser->asked > LATE_ANSWER)
 		conclude(browser);
 }
@@ -496,7 +503,8 @@ enum cs_status cs_ui_browse(
 	if (!status)
 		browser->settings_status = cs_settings_load(NULL, &browser->session.settings, &browser->settings_error);
 	if (!status)
-		status = cs_probe_wish(wished(request, &browser->session.settings), &browser->session.probe.wish, error);
+		status =
+			cs_probe_wish(wished(request, &browser->session.settings), &browser->session.probe.wish, error);
 	if (!status)
 		status = cs_terminal_check(error);
 	if (!status)

@@ -77,8 +77,9 @@ static void a_byte_order_mark_is_passed_over(void **state)
 
 static void damaged_text_is_one_sentence(void **state)
 {
-	static const char *const texts[] = {"", "{", "[1,]", "\"", "\"\\", "NaN0", "Inf", "-", "[1 2]", "\xef\xbb\xbf",
-		"nan", "[]x", "\"\\ud800\""};
+	static const char *const texts[] = {"[NaNInfinity]", "[NaNNaNNaN-InfinityNaNNaN]", "[NaN99999999999999999999]",
+		"", "{", "[1,]", "\"", "\"\\", "NaN0", "Inf", "-", "[1 2]", "\xef\xbb\xbf", "nan", "[]x",
+		"\"\\ud800\""};
 	json_t *value = NULL;
 
 	(void)state;
