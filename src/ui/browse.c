@@ -25,8 +25,7 @@
 #include <unistd.h>
 
 enum {
-	FIRST_ANSWER =
-		60, /* ms the terminal has to answer before the first drawing; later answers come among the keys */
+	FIRST_ANSWER = 60, /* ms the terminal has before the first drawing; later answers come among the keys */
 	LATE_ANSWER = 2, /* s after which it is taken not to answer at all */
 	BUSY_TURN = 40, /* ms between looks at background work */
 	FRAME = 30, /* ms between drawings at least */
@@ -40,8 +39,8 @@ struct browser {
 	double replies_since;
 	double asked; /* when the terminal was asked what it is; 0: no answer is due */
 	double drawn, woken, trimmed;
-	int old_mouse,
-		old[3]; /* characters of an old terminal's mouse report that are still to come; those that came */
+	int old_mouse; /* characters of an old terminal's mouse report that are still to come, */
+	int old[3]; /* and those that came */
 	enum cs_status settings_status; /* how the user's file was read: */
 	struct cs_error settings_error;
 };
