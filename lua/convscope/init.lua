@@ -181,7 +181,7 @@ function engine.methods.network.accuracy(net, images, options)
 end
 
 -- Networks of other networks' layers (surgery.lua).
-for _, name in ipairs { "rebuild", "part" } do
+for _, name in ipairs { "rebuild", "resize", "part" } do
   engine.methods.network[name] = function(...) return require("convscope.surgery")[name](...) end
 end
 

@@ -38,6 +38,32 @@ function surgery.rebuild(net, list, options)
   return take_over(out, net)
 end
 
+--- net:resize(height[, width])
+-- The same network for pictures of another size (`width`: as high), with all its parameters. Convolutions and global pools do not mind; nil, message, code
+-- where a layer's parameters belong to the size (a dense layer on a map that is not pooled to one value a channel), or the pictures were whitened.
+function surgery.resize(net, height, width)
+  local called = net.name ~= "" and net.name or "the network"
+  if net.preprocess.whitening then
+    return nil, ("%s takes whitened pictures, and a whitening belongs to their size, %dx%d"):format(called, net.input[1], net.input[2]), "unsupported"
+  end
+  local list = {}
+  for i, layer in ipairs(net.layers) do list[i] = layer.spec end
+  local out, message, code = surgery.rebuild(net, list, { input = { height, width or height, net.input[3] } })
+  if not out then return nil, message, code end
+  for i, layer in ipairs(net.layers) do
+    for _, name in ipairs(layer.weights) do
+      local had, has = net:weights(layer.index, name), out:weights(layer.index, name)
+      local before, after = table.concat(had.shape, "x"), table.concat(has.shape, "x")
+      if before ~= after then
+        return nil, ("%s was trained for pictures of %dx%d: at %dx%d the %s of %s would be %s instead of %s; only behind a global pool is a dense layer free of the size")
+          :format(called, net.input[1], net.input[2], height, width or height, name, layer.name, after, before), "unsupported"
+      end
+    end
+    out:freeze(i - 1, layer.frozen or false)
+  end
+  return out
+end
+
 --- net:part(first, last)
 -- The layers from `first` to `last` (names or numbers) as a network of its own, with their parameters: what comes after a layer can be run on
 -- changed outputs of that layer (`first` is then the one behind it).

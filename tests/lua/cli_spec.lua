@@ -172,6 +172,20 @@ describe("with a trained run", function()
       assert.is_true((a:weights("conv1") - b:weights("conv1")):abs():max() < 1e-3)
     end)
 
+    it("begins with a model's weights on pictures of another size, where its layers allow that", function()
+      local net = place .. "/free.lua"
+      helper.write(net, [[local cs = require "convscope"
+        return function(o) return { input = o.input, cs.conv { 8, 3, activation = "relu" }, cs.global_avgpool {}, cs.dense { o.classes, activation = "softmax" } } end]])
+      ok("train", "-m", net, "-d", helper.spec, "--size", "16", "-o", place .. "/small", "--epochs", "1")
+      ok("train", "--from", place .. "/small", "--size", "24", "-d", helper.spec, "-o", place .. "/large", "--epochs", "1", "--rate", "0.000001")
+      local a, b = assert(cs.load(place .. "/small/best.hdf5")), assert(cs.load(place .. "/large/last.hdf5"))
+      assert.same({ 24, 24, 3 }, b.input)
+      assert.is_true((a:weights("conv1") - b:weights("conv1")):abs():max() < 1e-3)
+      local code, _, err = run("train", "--from", directory, "--size", "32", "-d", helper.spec, "-o", place .. "/never", "--epochs", "1")
+      assert.equal(1, code)
+      assert.matches("^convscope: [^\n]*only behind a global pool[^\n]*\n$", err)
+    end)
+
     it("goes on from a model at a tenth of the rate, reached over the first epoch", function()
       local function config(...)
         ok("train", "--from", directory, "-d", helper.spec, "-o", place .. "/gentle", "--force", "--epochs", "1", ...)

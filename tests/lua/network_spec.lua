@@ -56,6 +56,30 @@ describe("a network", function()
     assert.matches("layer 2 .*conv.*map", select(2, net:rebuild { list[#list - 1], list[3] }) or "")
   end)
 
+  it("becomes one for pictures of another size where no layer's parameters belong to the size", function()
+    local function layers(pool) return { cs.conv { 4, 3, padding = "same", bias = false }, cs.batchnorm {}, cs.maxpool { 2 }, pool, cs.dense { 5 } } end
+    local net = assert(cs.network { input = { 12, 12, 3 }, layers = layers(cs.global_avgpool {}), seed = 3 })
+    net:freeze("conv1")
+    local large = assert(net:resize(20, 16))
+    assert.same({ 20, 16, 3 }, large.input)
+    assert.is_true(large:layer("conv1").frozen)
+    assert.is_false(large:layer("norm1").frozen)
+    -- a picture that is the same everywhere but at its borders: the convolution's inner outputs do not know the size
+    local small, wide = cs.tensor({ 1, 12, 12, 3 }, 0.5), cs.tensor({ 1, 20, 16, 3 }, 0.5)
+    local a, b = net:predict(small, { layer = "norm1" }), large:predict(wide, { layer = "norm1" })
+    for feature = 0, 3 do assert.equal(a:get(0, 6, 6, feature), b:get(0, 6, 6, feature)) end
+    for _, name in ipairs { "conv1", "norm1", "dense1" } do
+      for _, which in ipairs(net:layer(name).weights) do
+        assert.equal(0, (net:weights(name, which) - large:weights(name, which)):abs():max())
+      end
+    end
+    local flat = assert(cs.network { input = { 12, 12, 3 }, layers = layers(cs.flatten {}) })
+    local none, message, code = flat:resize(20)
+    assert.is_nil(none)
+    assert.matches("^the network was .*12x12: at 20x20 the kernel of dense1 would be 400x5 instead of 144x5", message)
+    assert.equal("unsupported", code)
+  end)
+
   it("that does not fit together names the layer and both shapes", function()
     local none, message, code = cs.network { input = { 4, 4, 3 }, cs.conv { 8, 3 }, cs.maxpool { 2 }, cs.conv { 8, 3 } }
     assert.is_nil(none)

@@ -306,8 +306,8 @@ local function start(args)
   local net, advice, data, size
   local name = args.model or "demo"
   if args.from then
-    if args.size then cli.usage "--size goes with a preset; a model keeps the size it was trained with" end
     net = common.load_model { model = args.from, arch = args.arch, scale = args.scale, mean = args.mean, std = args.std, bgr = args.bgr }
+    if args.size then net = cli.check(net:resize(args.size)) end
     data = cli.check(cs.dataset(spec, common.data_settings(args, { height = net.input[1], width = net.input[2] })))
     if data.classes ~= net.classes then net = other_classes(net, data.classes, args) end
     freeze(net, settings.freeze)
@@ -366,7 +366,7 @@ return {
     parser:option("--epochs", "Passes over the training images.", nil, common.integer(1)):argname "N"
     parser:option("--batch", "Images a step.", nil, common.integer(1, 65536)):argname "N"
     parser:option("--seed", "Seed of the training.", nil, common.integer(0)):argname "S"
-    parser:option("--size", "Input size of a preset, in pixels.", nil, common.integer(8, 4096)):argname "N"
+    parser:option("--size", "Input size of a preset, in pixels; with --from another one than the model's, where its layers allow that.", nil, common.integer(8, 4096)):argname "N"
     parser:option("--from", "Begin with the weights of a model instead of a preset; for another number of classes its last layer begins anew. "
       .. "The rate is then a tenth (0.001, with adam 0.0001), reached over the first epoch."):argname "MODEL"
     common.model_options(parser, { size = true, classes = true })
