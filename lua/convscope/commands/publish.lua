@@ -4,7 +4,9 @@ local cli = require "convscope.commandline"
 local common = require "convscope.common"
 local system = cs.engine.system
 
--- What goes along, as far as it is there. Texts lose the paths of the machine that trained; best.hdf5 and the test are made anew.
+-- What goes along, as far as it is there; of the runs that it went on from, these two and the curves. Texts lose the paths of the machine that
+-- trained; best.hdf5 and the test are made anew.
+local before = { "config.json", "log.txt", "history.csv" }
 local texts = { "config.json", "summary.json", "log.txt" }
 local copies = { "history.csv", "history.hdf5", "points.csv" }
 
@@ -53,10 +55,30 @@ local function own(directory, name)
   return (system.read(path))
 end
 
+-- What the run began with (`train --from`), or nil.
+local function origin(directory)
+  local config = require("dkjson").decode(own(directory, "config.json") or "")
+  local about = type(config) == "table" and config.about
+  local from = type(about) == "table" and about.from
+  return type(from) == "string" and from or nil
+end
+
+-- The runs whose weights it went on from, the last one first, as far as they are still there.
+local function ancestors(directory)
+  local out, seen = {}, { [system.absolute(directory) or directory] = true }
+  local from = origin(directory)
+  while from and system.exists(from .. "/config.json") and not seen[system.absolute(from)] do
+    seen[system.absolute(from)] = true
+    out[#out + 1] = from
+    from = origin(from)
+  end
+  return out
+end
+
 return {
   summary = "keep a run's best network under a name, with the record of its training",
   description = "Writes the best network of a run, float32 and without the state of its optimiser, and beside it configuration, curves, log, summary, and accuracy and confusion "
-    .. "of the test images, into a directory NAME of the installed models of this user: every command that takes a MODEL then takes NAME. Paths of this machine are left out.",
+    .. "of the test images (and of the runs it went on from with train --from, as before-1-config.json and so on), into a directory NAME of the installed models of this user: every command that takes a MODEL then takes NAME. Paths of this machine are left out.",
   arguments = function(parser)
     parser:argument("model", "A run directory."):argname "RUN"
     parser:argument("name", "The name: letters, digits, - and _."):argname "NAME"
@@ -81,9 +103,20 @@ return {
       table.insert(away, { spec, without_directory(spec) })
       net:set_dataset(without_directory(spec))
     end
-    for _, name in ipairs(texts) do
-      local text = own(args.model, name)
-      if text then cli.check(cs.write_file(directory .. "/" .. name, replaced(replaced(text, { { "\\/", "/" } }), away))) end
+    local line = ancestors(args.model)
+    local named = { table.unpack(line) }
+    named[#named + 1] = origin(line[#line] or args.model) -- a model file, or a run that is gone
+    for _, from in ipairs(named) do
+      table.insert(away, { system.absolute(from) or from, last_part(from) })
+      table.insert(away, { from, last_part(from) })
+    end
+    local function keep(from, name, as)
+      local text = own(from, name)
+      if text then cli.check(cs.write_file(directory .. "/" .. as, replaced(replaced(text, { { "\\/", "/" } }), away))) end
+    end
+    for _, name in ipairs(texts) do keep(args.model, name, name) end
+    for i, from in ipairs(line) do
+      for _, name in ipairs(before) do keep(from, name, ("before-%d-%s"):format(#line + 1 - i, name)) end
     end
     for _, name in ipairs(copies) do
       local bytes = own(args.model, name)
