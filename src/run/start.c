@@ -247,7 +247,17 @@ static enum cs_status whiten(struct cs_run *run, struct cs_error *error)
 	return CS_OK;
 }
 
-static enum cs_status describe(const struct cs_run *run, struct cs_error *error)
+/* What config.json says of the run so far; NULL where there is none. The caller's. */
+static json_t *described(const struct cs_run *run)
+{
+	json_t *config = cs_run_read_json(run->directory.path, "config.json");
+	json_t *facts = json_incref(json_object_get(config, "run"));
+
+	json_decref(config);
+	return facts;
+}
+
+static enum cs_status describe(const struct cs_run *run, time_t begun, struct cs_error *error)
 {
 	const struct cs_run_options *o = &run->options;
 	json_t *facts = json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:I, s:I, s:I, s:i, s:s, s:f, s:s, s:I, s:s}", "network",
@@ -256,7 +266,7 @@ static enum cs_status describe(const struct cs_run *run, struct cs_error *error)
 		"patience", o->patience, "seed", (json_int_t)o->seed, "batches", (json_int_t)run->batches, "images",
 		(json_int_t)run->data->split[CS_SPLIT_TRAIN].count, "classes", run->data->class_count, "optimizer",
 		o->optimizer.kind == CS_ADAM ? "adam" : "sgd", "rate", (double)o->optimizer.rate, "schedule",
-		cs_schedule_name(o->schedule.kind), "begun", (json_int_t)time(NULL), "version", CS_VERSION);
+		cs_schedule_name(o->schedule.kind), "begun", (json_int_t)begun, "version", CS_VERSION);
 
 	return cs_run_write_config(&run->directory, o->config, facts, error);
 }
@@ -320,8 +330,29 @@ static enum cs_status begin(struct cs_run *run, struct cs_error *error)
 	if (!status)
 		status = cs_model_set_dataset(model, run->data->spec, error);
 	if (!status && run->directory.path)
-		status = describe(run, error);
+		status = describe(run, time(NULL), error);
 	return status;
+}
+
+/* A run that goes on says for how many epochs: more may be asked for than when it began. */
+static enum cs_status describe_longer(const struct cs_run *run, struct cs_error *error)
+{
+	json_t *facts = described(run);
+	time_t begun = json_integer_value(json_object_get(facts, "begun"));
+	json_t *epochs = json_object_get(facts, "epochs");
+	bool differs = epochs && json_integer_value(epochs) != run->options.epochs;
+
+	json_decref(facts);
+	return differs ? describe(run, begun, error) : CS_OK;
+}
+
+/* A run that is over goes on where more epochs are asked for than it has seen, unless it had stopped improving. */
+static bool is_over(const struct cs_run *run)
+{
+	const struct cs_progress *p = &run->progress;
+	bool tired = run->options.patience && p->since_best >= run->options.patience;
+
+	return p->finished && (tired || p->epoch >= run->options.epochs);
 }
 
 enum cs_status cs_run_start(struct cs_run *run, struct cs_model *model, const struct cs_dataset *data,
@@ -348,7 +379,7 @@ enum cs_status cs_run_start(struct cs_run *run, struct cs_model *model, const st
 	run->steps = run->batches * options->epochs;
 	if (resume && options->directory)
 		status = take_up(run, &found, error);
-	if (!status && found && run->progress.finished) {
+	if (!status && found && is_over(run)) {
 		old_summary(run, summary);
 		*finished = true;
 		cs_run_finish(run);
@@ -372,6 +403,9 @@ enum cs_status cs_run_start(struct cs_run *run, struct cs_model *model, const st
 			      : cs_fail_memory(error, "a path");
 		cs_free(path);
 	}
+	run->progress.finished = false;
+	if (!status && found)
+		status = describe_longer(run, error);
 	if (!status && run->directory.path) {
 		/* How it ended is not known any more. */
 		path = cs_run_file(&run->directory, "summary.json");

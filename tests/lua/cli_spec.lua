@@ -268,6 +268,20 @@ describe("with a trained run", function()
       for _, layer in ipairs { "conv1", "conv2", "dense1" } do assert.is_true(a:weights(layer) == b:weights(layer)) end
     end)
 
+    it("goes on with a finished run where more epochs are asked for, as if they had been asked for at once", function()
+      local words = { "-m", model, "-d", "shapes:count=600,cause=colour", "--schedule", "constant", "--set", "patience=0" }
+      ok("train", "-o", place .. "/at-once", "--epochs", "5", table.unpack(words))
+      ok("train", "-o", place .. "/longer", "--epochs", "3", table.unpack(words))
+      local begun = require("dkjson").decode(helper.read(place .. "/longer/config.json")).run.begun
+      assert.matches("finished 5 epochs", (ok("train", "--resume", "-o", place .. "/longer", "--epochs", "5")))
+      local config = require("dkjson").decode(helper.read(place .. "/longer/config.json"))
+      assert.same({ 5, 5, begun }, { config.run.epochs, config.train.epochs, config.run.begun })
+      local a, b = assert(cs.load(place .. "/at-once/last.hdf5")), assert(cs.load(place .. "/longer/last.hdf5"))
+      for _, layer in ipairs { "conv1", "conv2", "dense1" } do assert.is_true(a:weights(layer) == b:weights(layer)) end
+      assert.matches("is finished already", (ok("train", "--resume", "-o", place .. "/longer")))
+      assert.matches("finished 5 epochs", (ok("train", "--resume", "-o", place .. "/longer", "--epochs", "4"))) -- fewer: nothing to do
+    end)
+
     it("resumes only what is a run, as it was", function()
       local code, _, err = run("train", "--resume", "-o", place)
       assert.equal(1, code)
