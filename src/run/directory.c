@@ -70,11 +70,13 @@ static bool holds_run(const char *path)
 	return found;
 }
 
-/* Remove the plain files of a folder, not what lies deeper: analyses and figures of the model that is replaced. */
+/* Remove the plain files of a folder, not what lies deeper: analyses and figures of the model that is replaced. Where a link stands in its
+ * place, what it leads to is not the run's and stays. */
 static void clear_folder(const char *path, const char *name)
 {
 	char *folder = cs_file_join(path, name);
-	DIR *dir = folder ? opendir(folder) : NULL;
+	int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 
 	for (struct dirent *entry; dir && (entry = readdir(dir));) {
 		if (entry->d_type == DT_REG)
@@ -82,6 +84,8 @@ static void clear_folder(const char *path, const char *name)
 	}
 	if (dir)
 		closedir(dir);
+	else if (fd >= 0)
+		close(fd);
 	cs_free(folder);
 }
 

@@ -13,6 +13,7 @@
 #include <libgen.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const double last_wait = 3; /* s at the end of the program for those that do not heed a cancel */
@@ -215,13 +216,25 @@ static enum cs_status analyze(struct cs_job *job, void *context, struct cs_error
 	return errand->hooks->analyze(errand->hooks->context, &what, job, error);
 }
 
-/* The directory for results of the open model, to be freed. */
+static bool is_link(const char *path)
+{
+	struct stat about;
+
+	return !lstat(path, &about) && S_ISLNK(about.st_mode);
+}
+
+/* The directory for results of the open model, to be freed. A run may come from elsewhere: where its `analyses` is a link, results do not go
+ * where that leads. */
 static char *directory_of(const struct cs_session *session)
 {
 	char *copy, *directory = NULL, *dot;
 
 	if (session->run && !access(session->run, W_OK)) /* an installed model's is not to be written to */
-		return cs_file_join(session->run, "analyses");
+		directory = cs_file_join(session->run, "analyses");
+	if (directory && !is_link(directory))
+		return directory;
+	cs_free(directory);
+	directory = NULL;
 	if (session->run)
 		return cs_format("convscope-analyses/%s", strrchr(session->run, '/') ? strrchr(session->run, '/') + 1 : session->run);
 	if (!session->opened)
@@ -230,8 +243,10 @@ static char *directory_of(const struct cs_session *session)
 	if (copy && cs_file_exists(session->opened->target) && cs_is_run(dirname(copy)))
 		directory = cs_file_join(copy, "analyses");
 	cs_free(copy);
-	if (directory)
+	if (directory && !is_link(directory))
 		return directory;
+	cs_free(directory);
+	directory = NULL;
 	copy = cs_strdup(session->opened->target);
 	if (copy) {
 		char *name = basename(copy);

@@ -10,6 +10,8 @@
 
 #include "tests/tui/tiny.h"
 
+#include <errno.h>
+
 #define ESC "\033"
 
 static struct harness h;
@@ -265,6 +267,31 @@ static void small_screens_show_what_fits(void **state)
 	quit();
 }
 
+/* A run may come from elsewhere: results do not go where a link in it leads. */
+static void results_stay_out_of_a_link_in_the_run(void **state)
+{
+	char kept[200], analyses[200], other[200], path[240];
+
+	(void)state;
+	snprintf(analyses, sizeof analyses, "%s/runs/tiny/analyses", tiny_directory);
+	snprintf(kept, sizeof kept, "%s/kept", tiny_directory);
+	snprintf(other, sizeof other, "%s/elsewhere", tiny_directory);
+	assert_true(!rename(analyses, kept) || errno == ENOENT);
+	assert_int_equal(mkdir(other, 0700), 0);
+	assert_int_equal(symlink(other, analyses), 0);
+	start((struct terminal_kind){0});
+	harness_keys(&h, "a");
+	expect("options of aaa-mine");
+	harness_keys(&h, "r");
+	expect("aaa-mine is done in");
+	quit();
+	assert_int_equal(rmdir(other), 0); /* nothing is in it */
+	snprintf(path, sizeof path, "%s/convscope-analyses/tiny/aaa-mine.hdf5", tiny_directory);
+	assert_int_equal(access(path, R_OK), 0);
+	assert_int_equal(unlink(analyses), 0);
+	assert_true(!rename(kept, analyses) || errno == ENOENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -275,6 +302,7 @@ int main(void)
 		cmocka_unit_test(export_writes_tables_and_figures),
 		cmocka_unit_test(a_drag_over_a_figure_shows_that_part_of_it),
 		cmocka_unit_test(small_screens_show_what_fits),
+		cmocka_unit_test(results_stay_out_of_a_link_in_the_run),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tiny_tear_down);

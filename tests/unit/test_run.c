@@ -395,11 +395,19 @@ static void overwriting_clears_what_the_old_run_left(void **state)
 	struct cs_run_options options = make_options("overwritten");
 	struct cs_model *model = make_model(16, CS_INIT_DEFAULT);
 	struct cs_run_summary summary;
-	char figures[200], figure[220];
+	char figures[200], figure[220], analyses[200], other[220];
 	struct cs_error error;
 
 	(void)state;
 	train(model, &options, false, &summary);
+	/* a link in the place of a folder leads to what is not the run's */
+	snprintf(analyses, sizeof analyses, "%s/analyses", options.directory);
+	snprintf(other, sizeof other, "%s-other/kept.csv", options.directory);
+	*strrchr(other, '/') = '\0';
+	assert_int_equal(cs_file_make_directories(other, &error), CS_OK);
+	assert_int_equal(symlink(other, analyses), 0);
+	other[strlen(other)] = '/';
+	assert_int_equal(cs_file_write(other, "x", 1, &error), CS_OK);
 	snprintf(figures, sizeof figures, "%s/figures", options.directory);
 	snprintf(figure, sizeof figure, "%s/curve.png", figures);
 	assert_int_equal(cs_file_make_directories(figures, &error), CS_OK);
@@ -410,6 +418,7 @@ static void overwriting_clears_what_the_old_run_left(void **state)
 	train(model, &options, false, &summary);
 	assert_int_equal(summary.end, CS_RUN_COMPLETE);
 	assert_false(cs_file_exists(figure));
+	assert_true(cs_file_exists(other));
 	assert_same_curves(uninterrupted(), options.directory);
 	cs_model_free(model);
 }
