@@ -258,7 +258,7 @@ describe("a preset", function()
       assert.not_equal("", preset.title)
     end
     for _, name in ipairs { "seed", "seed-strided", "seed-same", "seed-tanh", "seed-sigmoid", "seed-bn", "pyramid2-256", "pyramid2-512",
-      "pyramid3-1024", "simpnet", "vgg16", "demo" } do
+      "pyramid3-1024", "simpnet", "compact", "vgg16", "demo" } do
       assert.is_true(names[name], name)
     end
   end)
@@ -276,8 +276,13 @@ describe("a preset", function()
   end)
 
   it("vgg16 has 40,708,104 parameters at 64x64 with 200 classes", function()
-    local simple <close> = assert(cs.preset("simpnet", { classes = 200 }))
-    assert.is_true(simple.parameters <= 2e6 and simple.macs <= 0.54e9)
+    for _, name in ipairs { "simpnet", "compact" } do
+      local small <close> = assert(cs.preset(name, { classes = 200 }))
+      assert.is_true(small.parameters <= 2e6 and small.macs <= 0.54e9)
+    end
+    local compact <close> = assert(cs.preset("compact", { classes = 200, size = 32 }))
+    local larger <close> = assert(compact:resize(64)) -- free of the size
+    assert.equal(compact.parameters, larger.parameters)
     local net <close> = assert(cs.preset("vgg16", { classes = 200 }))
     assert.equal(40708104, net.parameters)
   end)
@@ -292,6 +297,6 @@ describe("a preset", function()
     assert.equal(5, net.classes)
     assert.equal("mine", net.name)
     assert.matches("no option 'widht': there are classes, input, seed, size, width", select(2, cs.preset(path, { widht = 1 })))
-    assert.matches("no preset 'sead': there are demo", select(2, cs.preset "sead"))
+    assert.matches("no preset 'sead': there are compact, demo", select(2, cs.preset "sead"))
   end)
 end)

@@ -83,8 +83,15 @@ local function without(net, first, last, removed)
   return list, fresh
 end
 
--- Built, the fresh layers with new weights, trained and tested.
-local function retrained(net, data, images, list, fresh, opt)
+-- How many steps a retraining takes: the epochs, or `steps` where those are fewer (0: the epochs whatever they take).
+local function steps_of(data, opt)
+  local whole = opt.epochs * math.ceil(data.train.count / 32)
+  return opt.steps > 0 and math.min(opt.steps, whole) or whole, whole
+end
+
+-- Built, the fresh layers with new weights, trained and tested. `told(share)` hears how far it is. A retraining that is cut short keeps its rate,
+-- since a cosine would not come to its end.
+local function retrained(net, data, images, list, fresh, opt, told)
   local new, message = net:rebuild(list, { seed = opt.seed + 1 })
   if not new then return nil, message end
   local blank = looking.must(cs.network { input = net.input, layers = list, seed = opt.seed + 1 })
@@ -92,8 +99,16 @@ local function retrained(net, data, images, list, fresh, opt)
     for _, name in ipairs(fresh[layer.name] and layer.weights or {}) do new:set_weights(layer.index, name, blank:weights(layer.index, name)) end
   end
   local done
-  done, message = cs.train(new, data, { epochs = opt.epochs, batch = 32, seed = opt.seed, optimizer = cs.adam { rate = opt.rate }, schedule = "cosine",
-    keep_preprocess = net.preprocess.known, patience = 0 })
+  local steps, whole = steps_of(data, opt)
+  local taken = 0
+  done, message = cs.train(new, data, { epochs = opt.epochs, batch = 32, seed = opt.seed, optimizer = cs.adam { rate = opt.rate },
+    schedule = steps < whole and "constant" or "cosine", keep_preprocess = net.preprocess.known, patience = 0,
+    on_batch = function(news)
+      if news.phase ~= "training" then return true end
+      taken = taken + 1
+      told(taken / steps)
+      return taken < steps or steps == whole
+    end })
   if not done then return nil, message end
   return looking.correct(new:predict(images), images:labels())
 end
@@ -104,10 +119,14 @@ local function layers_out(job, net, data, images, layers, opt, result)
     while net.layers[first + 1].type ~= "conv" do first = first - 1 end
     local scores = {}
     for _, what in ipairs { "control", "without" } do
-      job:progress((number - 1) / #layers, ("%s: retraining the network (%s)"):format(net.layers[first + 1].name, what))
+      local function told(share)
+        job:progress((number - 1 + (what == "control" and 0 or 0.5) + 0.5 * share) / #layers,
+          ("%s: retraining the network (%s)"):format(net.layers[first + 1].name, what))
+      end
+      told(0)
       local list, fresh = without(net, first, layer.index, what == "without")
       local message
-      scores[what], message = retrained(net, data, images, list, fresh, opt)
+      scores[what], message = retrained(net, data, images, list, fresh, opt, told)
       if not scores[what] then
         result:note(("%s cannot be left out: %s"):format(net.layers[first + 1].name, message))
         break
@@ -117,16 +136,16 @@ local function layers_out(job, net, data, images, layers, opt, result)
       local mean, low, high = looking.must(cs.statistics.bootstrap(scores.control - scores.without, { seed = opt.seed }))
       local _, _, p = looking.must(cs.statistics.paired(scores.control - scores.without, { seed = opt.seed }))
       result:add("layer", net.layers[first + 1].name, -1, mean, low, high, 0 / 0, p)
-      result:note(("%s is worth %.1f points of accuracy [%.1f, %.1f]: %.1f %% without it, %.1f %% with it begun anew, after %d epochs of retraining"):format(
-        net.layers[first + 1].name, 100 * mean, 100 * low, 100 * high, 100 * scores.without:mean(), 100 * scores.control:mean(), opt.epochs))
+      result:note(("%s is worth %.1f points of accuracy [%.1f, %.1f]: %.1f %% without it, %.1f %% with it begun anew, after %d steps of retraining"):format(
+        net.layers[first + 1].name, 100 * mean, 100 * low, 100 * high, 100 * scores.without:mean(), 100 * scores.control:mean(), (steps_of(data, opt))))
     end
   end
 end
 
 return {
   title = "what is lost without each feature, and without each layer (retrained briefly)",
-  options = { images = 300, layers = "all", features = 64, fill = "zero", epochs = 2, rate = 0.001, seed = 0 },
-  least = { features = 0, epochs = 0 },
+  options = { images = 300, layers = "all", features = 64, fill = "zero", epochs = 2, steps = 300, rate = 0.001, seed = 0 },
+  least = { features = 0, epochs = 0, steps = 0 },
 
   run = function(job, net, data, opt)
     if opt.fill ~= "zero" and opt.fill ~= "mean" then looking.fail("argument", "option 'fill' is '%s'; expected zero or mean", opt.fill) end
