@@ -16,12 +16,15 @@ function looking.must(value, message, code, ...)
   return value, message, code, ...
 end
 
--- f(...), or nil, message, code when looking.fail() ended it; other errors go on, with where they were raised.
+-- f(...), or nil, message, code when looking.fail() ended it; other errors go on, with where they were raised. What stumbles over a call that a
+-- signal ended (it returned nil) was interrupted: "cancelled".
 function looking.guarded(f, ...)
   local function told(ok, ...)
     if ok then return ... end
     local err = ...
     if getmetatable(err) == failure then return nil, err.message, err.code end
+    local signal = cs.engine.system.interrupted()
+    if signal then return nil, "interrupted by " .. signal, "cancelled" end
     error(err, 0)
   end
   return told(xpcall(f, function(err)

@@ -75,3 +75,24 @@ describe("the analyses' array and the Makefile", function()
     assert.truthy(helper.read(here .. "/out/confusion.csv"), helper.read(here .. "/log"))
   end)
 end)
+
+describe("an analysis that is asked to stop", function()
+  teardown(helper.clean)
+
+  it("ends in its retraining, alone or in a report, with one line and without a page", function()
+    local here = helper.directory()
+    helper.ok("train", "-m", "demo", "-d", data, "-o", here .. "/run", "--epochs", "1")
+    local long = "--set %sfeatures=1 --set %simages=20 --set %sepochs=1000 --set %ssteps=0"
+    for name, words in pairs {
+      analyze = "analyze ablation run " .. long:gsub("%%s", ""),
+      report = "report run --analyses ablation -o page.html " .. long:gsub("%%s", "ablation."),
+    } do
+      local code = sh(("cd %s && timeout -k 60 -s TERM 4 %s %s >log 2>&1"):format(here, helper.quote(helper.program), words))
+      local log = helper.read(here .. "/log")
+      assert.equal(124, code, log) -- by the first signal; 137 by the last
+      assert.matches("\nconvscope: %a+ by SIGTERM[^\n]*\n$", "\n" .. log, 1, name)
+      assert.is_nil(log:find("traceback", 1, true), log)
+    end
+    assert.is_false(helper.exists(here .. "/page.html"))
+  end)
+end)

@@ -98,10 +98,10 @@ local function retrained(net, data, images, list, fresh, opt, told)
   for _, layer in ipairs(new.layers) do
     for _, name in ipairs(fresh[layer.name] and layer.weights or {}) do new:set_weights(layer.index, name, blank:weights(layer.index, name)) end
   end
-  local done
+  local done, code
   local steps, whole = steps_of(data, opt)
   local taken = 0
-  done, message = cs.train(new, data, { epochs = opt.epochs, batch = 32, seed = opt.seed, optimizer = cs.adam { rate = opt.rate },
+  done, message, code = cs.train(new, data, { epochs = opt.epochs, batch = 32, seed = opt.seed, optimizer = cs.adam { rate = opt.rate },
     schedule = steps < whole and "constant" or "cosine", keep_preprocess = net.preprocess.known, patience = 0,
     on_batch = function(news)
       if news.phase ~= "training" then return true end
@@ -109,6 +109,7 @@ local function retrained(net, data, images, list, fresh, opt, told)
       told(taken / steps)
       return taken < steps or steps == whole
     end })
+  if code == "cancelled" then looking.fail(code, "%s", message) end
   if not done then return nil, message end
   return looking.correct(new:predict(images), images:labels())
 end

@@ -67,7 +67,8 @@ end
 local function analysis(out, name, title, net, data, options)
   out:heading(name)
   out:text(title, "about")
-  local result, message = cs.analysis(name, net, data, options)
+  local result, message, code = cs.analysis(name, net, data, options)
+  if code == "cancelled" then cli.fail("%s", message) end
   if not result then return out:text("Not done: " .. message, "note") end
   for _, note in ipairs(result.notes) do out:text(note, "note") end
   for _, entry in ipairs(result.plots) do out:plot(entry.name, entry.plot) end
