@@ -456,7 +456,8 @@ describe("with a trained run", function()
       return out
     end
     named("data", "export", helper.spec, work .. "/secret-place.h5", "--size", "24")
-    named("train", "-m", "demo", "-d", work .. "/secret-place.h5", "--size", "24", "--epochs", "1", "-o", work .. "/run", "--set", "widths=4-6")
+    helper.write(work .. "/own.lua", 'return require("convscope.files").load(require("convscope.files").find("models", "demo"))')
+    named("train", "-m", work .. "/own.lua", "-d", work .. "/secret-place.h5", "--size", "24", "--epochs", "1", "-o", work .. "/run", "--set", "widths=4-6")
     assert.matches("published small%-demo", named("publish", work .. "/run", "small-demo"))
     local place = data .. "/convscope/models/small-demo/"
     for _, name in ipairs { "best.hdf5", "config.json", "summary.json", "history.csv", "history.hdf5", "log.txt", "confusion.csv", "test.json" } do

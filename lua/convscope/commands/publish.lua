@@ -55,13 +55,15 @@ local function own(directory, name)
   return (system.read(path))
 end
 
--- What the run began with (`train --from`), or nil.
-local function origin(directory)
+-- A word of what config.json says the run began with: "from" (`train --from`), "preset"; or nil.
+local function begun_with(directory, key)
   local config = require("dkjson").decode(own(directory, "config.json") or "")
   local about = type(config) == "table" and config.about
-  local from = type(about) == "table" and about.from
-  return type(from) == "string" and from or nil
+  local value = type(about) == "table" and about[key]
+  return type(value) == "string" and value or nil
 end
+
+local function origin(directory) return begun_with(directory, "from") end
 
 -- The runs whose weights it went on from, the last one first, as far as they are still there.
 local function ancestors(directory)
@@ -109,6 +111,10 @@ return {
     for _, from in ipairs(named) do
       table.insert(away, { system.absolute(from) or from, last_part(from) })
       table.insert(away, { from, last_part(from) })
+    end
+    for _, run in ipairs { args.model, table.unpack(line) } do
+      local preset = begun_with(run, "preset")
+      if preset then table.insert(away, { preset, last_part(preset) }) end
     end
     local function keep(from, name, as)
       local text = own(from, name)
