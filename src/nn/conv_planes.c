@@ -6,7 +6,7 @@
  * direct  Any kernel and stride. A plane a phase of the stride: cell (y,x) of plane (py,px) is pixel (y * stride + py, x * stride +
  *         px) of the padded input, so that outputs are one cell apart whatever the stride.
  * lines   Kernels 3 or 5 wide, stride 1. Minimal filtering along rows: a plane a point of the transform, a cell a tile of m
- *         outputs; taps remain along columns alone. F(3,5) needs 7 products for 15.
+ *         outputs; taps remain along columns alone. F(3,5) needs 7 products for 15, F(6,5) 10 for 30.
  *
  * With few channels every channel has planes of its own (`step` 1), with many they stand together by `lanes`. A task is an image;
  * bands of rows are small enough for their products to stay in the first-level cache on the way to bias, activation and
@@ -46,18 +46,36 @@ struct planes {
 	int64_t gap; /* floats from one block's products to the next's */
 	int64_t splits;
 	bool few; /* lines: so few channels that they have products of their own */
-	bool pools; /* lines: tiles are the pool's windows, and pooled as they are transformed back */
+	bool pools; /* lines: tiles are windows of the pool side by side, and pooled as they are transformed back */
 };
 
-/* Is every window of the pool a column of whole tiles, and nothing wanted but what wins? */
-static bool windows_are_tiles(
+/* Products of a row filtered by f, for each channel. */
+static int64_t row_cost(const struct cs_layer *conv, enum cs_filtering f)
+{
+	return cs_divide_up(conv->out.dim[1], cs_filtering_sizes[f].outputs) * cs_filtering_sizes[f].points;
+}
+
+/* The tiles with the least work, for 3 or 5 taps; the smaller ones where the larger save too little to be worth their rounding. */
+static enum cs_filtering filtering_of(const struct cs_layer *conv)
+{
+	bool five = conv->spec.kernel[1] == 5;
+	enum cs_filtering small = five ? CS_F3_5 : CS_F3_3, large = five ? CS_F6_5 : CS_F6_3;
+
+	return row_cost(conv, large) * 10 <= row_cost(conv, small) * 9 ? large : small;
+}
+
+/* Is every tile some windows of the pool side by side, and nothing wanted but what wins? */
+static bool tiles_are_windows(
 	const struct planes *p, const struct cs_layer *conv, const struct cs_layer *pool, bool map)
 {
+	int64_t wide;
+
 	if (!p->lines || !pool || map)
 		return false;
-	return pool->pad_top == 0 && pool->pad_left == 0 && pool->spec.window[1] == p->m &&
-		pool->spec.stride[1] == p->m && pool->spec.window[0] == pool->spec.stride[0] &&
-		pool->out.dim[1] * p->m <= conv->out.dim[1] &&
+	wide = pool->spec.window[1];
+	return pool->pad_top == 0 && pool->pad_left == 0 && (wide == 3 || (wide == 2 && p->m == 6)) &&
+		pool->spec.stride[1] == wide && pool->spec.window[0] == pool->spec.stride[0] &&
+		pool->out.dim[1] * wide <= conv->out.dim[1] &&
 		pool->out.dim[0] * pool->spec.window[0] <= conv->out.dim[0];
 }
 
@@ -76,7 +94,7 @@ static struct planes measure(const struct cs_layer *conv, const struct cs_layer 
 	p.width = p.blocks * p.step;
 	p.phases[0] = p.phases[1] = 1;
 	if (lines) {
-		p.filtering = kernel[1] == 5 ? CS_F3_5 : CS_F3_3;
+		p.filtering = filtering_of(conv);
 		p.m = cs_filtering_sizes[p.filtering].outputs;
 		p.points = cs_filtering_sizes[p.filtering].points;
 		p.columns = cs_divide_up(ow, p.m);
@@ -99,22 +117,24 @@ static struct planes measure(const struct cs_layer *conv, const struct cs_layer 
 	p.gap = (p.bands.rows * p.columns + 1) * p.lanes;
 	if (count < FEW_IMAGES)
 		p.splits = cs_least(FEW_IMAGES, p.groups);
-	p.pools = windows_are_tiles(&p, conv, pool, map);
+	p.pools = tiles_are_windows(&p, conv, pool, map);
 	return p;
 }
 
 static bool lines_suits(const struct cs_layer *conv, const struct cs_kernels *kernels, char *why, size_t size)
 {
 	const struct cs_layer_spec *spec = &conv->spec;
-	int64_t ow = conv->out.dim[1], taps = spec->kernel[1], columns;
+	int64_t direct = conv->out.dim[1] * spec->kernel[1], taps = spec->kernel[1], filtered;
+	enum cs_filtering f;
 
 	if (!kernels->blocked || (taps != 3 && taps != 5) || spec->stride[0] != 1 || spec->stride[1] != 1)
 		return false;
-	columns = cs_divide_up(ow, 3);
-	if (columns * (taps + 2) * 5 > ow * taps * 4)
+	f = filtering_of(conv);
+	filtered = row_cost(conv, f);
+	if (filtered * 5 > direct * 4)
 		return false;
-	snprintf(why, size, "%.2f times fewer multiplications, three outputs of a row at a time",
-		(double)(ow * taps) / (double)(columns * (taps + 2)));
+	snprintf(why, size, "%.2f times fewer multiplications, %s outputs of a row at a time",
+		(double)direct / (double)filtered, cs_filtering_sizes[f].outputs == 6 ? "six" : "three");
 	return true;
 }
 
@@ -321,8 +341,8 @@ static void pool_products(
 	for (int64_t row = band->pool_top; row < band->pool_bottom; row++) {
 		int64_t at = (image * pool->out.dim[0] + row) * ow * f + feature;
 
-		p->blocked->lines_pool(p->filtering, products + (row - band->pool_top) * rows * p->columns * p->lanes,
-			p->wide * p->gap, p->columns, rows, ow, job->plain.norm ? norm : NULL, job->plain.rectified,
+		p->blocked->lines_pool(p->filtering, pool->spec.window[1], rows,
+			products + (row - band->pool_top) * rows * p->columns * p->lanes, p->wide * p->gap, p->columns, ow, job->plain.norm ? norm : NULL, job->plain.rectified,
 			cs_least(p->lanes, f - feature), job->pass->next_out + at,
 			job->pass->next_switches ? job->pass->next_switches + at : NULL, f, job->streams);
 	}

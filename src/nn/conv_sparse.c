@@ -276,6 +276,7 @@ static void weights_task(const struct job *job, int64_t task, int worker)
 	int64_t first = s->feature_blocks * range / s->ranges * s->lanes;
 	int64_t end = cs_least(s->f, s->feature_blocks * (range + 1) / s->ranges * s->lanes);
 	float *gradient = job->memory + job->at.gradient + (block * s->f + first) * s->taps;
+	int64_t size = cs_shape_count(&s->conv->in);
 
 	if (job->first == 0)
 		memset(gradient, 0, (size_t)((end - first) * s->taps) * sizeof *gradient);
@@ -284,9 +285,15 @@ static void weights_task(const struct job *job, int64_t task, int worker)
 		struct cs_lists lists = lists_of(job, i, first, end);
 
 		if (!s->folded) {
-			fill_plane(s, job->pass->in + (job->first + i) * cs_shape_count(&s->conv->in), block,
-				scratch(job, worker));
+			const float *in = job->pass->in + (job->first + i) * size;
+
+			fill_plane(s, in, block, scratch(job, worker));
 			plane = scratch(job, worker);
+			if (i + 1 < job->images) {
+				lists.ahead = in + size + block * s->lanes;
+				lists.apart = s->conv->in.dim[2];
+				lists.wanted = size / lists.apart;
+			}
 		}
 		s->blocked->collect(&lists, gradient, plane);
 	}

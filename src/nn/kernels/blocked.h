@@ -51,10 +51,12 @@ struct cs_lists {
 	int64_t features;
 	int rows, columns; /* of taps: [features][rows][columns][lanes] */
 	int64_t row; /* floats of the map's */
+	const float *ahead; /* numbers that will be wanted next, to be asked for meanwhile: `wanted` of them, `apart` floats from one to the next */
+	int64_t wanted, apart;
 };
 
 /* Minimal filtering (Winograd 1980; Toom-Cook points): m outputs of a kernel of r taps by m + r - 1 = `points` products. */
-enum cs_filtering { CS_F2_3, CS_F3_3, CS_F4_3, CS_F6_3, CS_F3_5, CS_S3_3, CS_FILTERINGS };
+enum cs_filtering { CS_F2_3, CS_F3_3, CS_F4_3, CS_F6_3, CS_F3_5, CS_F6_5, CS_S3_3, CS_FILTERINGS };
 
 /* CS_S3_3 has a stride of 2: its taps fall on even pixels and odd ones by turns, two on the one and one on the other, and each of
  * the two is filtered by itself: 7 products for 9. A tile of it sees 7 pixels, and the next begins 6 further on. */
@@ -70,7 +72,9 @@ struct cs_blocked {
 
 	void (*lines)(const struct cs_lines *lines);
 
-	/* One row of pixels[., width] through the input transform, for tiles that begin `outputs` pixels apart: point p of tile t,
+	/* Lines are filtered by F(3, 3), F(6, 3), F(3, 5) or F(6, 5).
+	 *
+	 * One row of pixels[., width] through the input transform, for tiles that begin `outputs` pixels apart: point p of tile t,
 	 * channel block b (of `step` channels) goes to out[p * point + b * plane + t * step]. width is a multiple of step. */
 	void (*lines_in)(enum cs_filtering f, const float *row, int64_t width, int64_t tiles, int64_t step, float *out,
 		int64_t point, int64_t plane);
@@ -78,12 +82,12 @@ struct cs_blocked {
 	/* One feature block in[points][n][lanes], points `point` floats apart, to out[n * outputs][lanes]. */
 	void (*lines_out)(enum cs_filtering f, const float *in, int64_t point, int64_t n, float *out);
 
-	/* lines_out and max-pool in one, nothing stored between them: for windows as wide as a tile's outputs and `rows` rows high that
-	 * neither overlap nor stand apart. in[points][rows][pitch][lanes] gives n outputs, `channels` numbers apart, of which
-	 * the first `valid` are wanted; `norm` is NULL, or what affine would have been given: mean, factor, offset;
-	 * `rectified` and switches as in maxpool_block, `streamed` as in unblock. */
-	void (*lines_pool)(enum cs_filtering f, const float *in, int64_t point, int64_t pitch, int64_t rows, int64_t n,
-		const float *const norm[3], bool rectified, int64_t valid, float *out, cs_switch *switches,
+	/* lines_out and max-pool in one, nothing stored between them: for windows `wide` (of 3 or of 2 columns, where a tile's outputs are
+	 * a multiple of that) by `rows` that neither overlap nor stand apart. in[points][rows][pitch][lanes] gives n windows,
+	 * `channels` numbers apart, of which the first `valid` are wanted; `norm` is NULL, or what affine would have been given:
+	 * mean, factor, offset; `rectified` and switches as in maxpool_block, `streamed` as in unblock. */
+	void (*lines_pool)(enum cs_filtering f, int64_t wide, int64_t rows, const float *in, int64_t point, int64_t pitch,
+		int64_t n, const float *const norm[3], bool rectified, int64_t valid, float *out, cs_switch *switches,
 		int64_t channels, bool streamed);
 
 	/* Weights of the 1-D transform: taps[taps] rows `stride` floats apart of `n` <= lanes features, to out[p * point]. */

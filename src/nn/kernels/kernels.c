@@ -17,6 +17,7 @@ const struct cs_filtering_size cs_filtering_sizes[CS_FILTERINGS] = {
 	[CS_F4_3] = {4, 3, 6, 1},
 	[CS_F6_3] = {6, 3, 8, 1},
 	[CS_F3_5] = {3, 5, 7, 1},
+	[CS_F6_5] = {6, 5, 10, 1},
 	[CS_S3_3] = {3, 3, 7, 2},
 };
 

@@ -124,11 +124,14 @@ INLINE void scatter_piece(const struct cs_lists *l, const int rows, const int co
 
 INLINE void collect_piece(const struct cs_lists *l, const int rows, const int columns, float *taps, const float *map)
 {
-	int64_t size = (int64_t)l->rows * l->columns * LANES, tap_row = l->columns * LANES, row = l->row;
+	int64_t size = (int64_t)l->rows * l->columns * LANES, tap_row = l->columns * LANES, row = l->row, asked = 0;
 
 	for (int64_t k = 0; k < l->features; k++, taps += size) {
 		const struct cs_live *live = l->live + l->heads[k], *end = l->live + l->heads[k + 1];
 
+		/* a few at a time, or they queue */
+		for (int64_t until = l->wanted * (k + 1) / l->features; asked < until; asked++)
+			__builtin_prefetch(l->ahead + asked * l->apart, 0, 2);
 		if (live < end)
 			collect_one(rows, columns, live, end, taps, tap_row, map, row);
 	}
@@ -270,19 +273,24 @@ static void collect_cells(const float *gradient, const cs_switch *switches, int6
 		for (int64_t q = 0; q < n; q++) {
 			int64_t at = (first + q) * features;
 
-			/* the next features' are so far apart that nobody else asks for them */
-			__builtin_prefetch(gradient + at + LANES);
-			__builtin_prefetch(switches + at + 2 * LANES);
 			vstore(values + q * LANES, vload_part(gradient + at, valid));
 			vcell_places(within, window, vcell_load(switches + at, valid), columns[first + q],
 				places + q * LANES);
 		}
 		for (int64_t v = 0; v < vectors; v++) {
-			int64_t lane = 0;
+			int64_t lane = 0, asked = v > 0 ? n : 0;
 
-			for (; lane + 2 <= valid; lane += 2)
+			for (; lane + 2 <= valid; lane += 2) {
+				/* the next features' are so far apart that nobody else asks for them; a few at a time, or they queue */
+				for (int64_t end = n * (lane + 2) / valid; asked < end; asked++) {
+					int64_t at = (first + asked) * features;
+
+					__builtin_prefetch(gradient + at + LANES);
+					__builtin_prefetch(switches + at + 2 * LANES);
+				}
 				cells_rows(2, rows, values + lane, places + lane, n, map + v * LANES, row,
 					sums + lane * feature + v * LANES, feature, tap_row);
+			}
 			if (lane < valid)
 				cells_rows(1, rows, values + lane, places + lane, n, map + v * LANES, row,
 					sums + lane * feature + v * LANES, feature, tap_row);

@@ -40,6 +40,23 @@ INLINE void tile_row(const struct tile_source *s, int points, int i, vec *d)
 	}
 }
 
+/* Ask for row i of the block after the next: each pixel once, those that no neighbour below or to the right shares. */
+INLINE void tile_row_ahead(const struct tile_source *s, int points, int i)
+{
+	int64_t h = s->shape->dim[0], w = s->shape->dim[1], c = s->shape->dim[2];
+	const float *from = s->in + ((s->y + i) * w + s->x) * c + s->channel + BLOCKS_AHEAD * LANES;
+
+	if ((i == 0 && s->y > 0) || (i == points - 1 && s->y + points < h))
+		return;
+	if (s->x == 0)
+		__builtin_prefetch(from, 0, 2);
+#pragma GCC unroll 8
+	for (int j = 1; j < points - 1; j++)
+		__builtin_prefetch(from + j * c, 0, 2);
+	if (s->x + points == w)
+		__builtin_prefetch(from + (points - 1) * c, 0, 2);
+}
+
 INLINE void tile_in_small(const struct filtering *f, int points, const struct tile_source *s, int ahead, float *out,
 	int64_t point, bool streamed)
 {
@@ -48,18 +65,8 @@ INLINE void tile_in_small(const struct filtering *f, int points, const struct ti
 #pragma GCC unroll 8
 	for (int i = 0; i < points; i++)
 		tile_row(s, points, i, d + i * points);
-	if (ahead && s->inside) {
-		/* each pixel once: those that the tiles to the right and below do not share */
-		int64_t w = s->shape->dim[1], c = s->shape->dim[2];
-		const float *from = s->in + (s->y * w + s->x) * c + s->channel + BLOCKS_AHEAD * LANES;
-
-#pragma GCC unroll 8
-		for (int i = 1; i < points - 1; i++) {
-#pragma GCC unroll 8
-			for (int j = 1; j < points - 1; j++)
-				__builtin_prefetch(from + (i * w + j) * c, 0, 2);
-		}
-	}
+	for (int i = 0; ahead && s->inside && i < points; i++)
+		tile_row_ahead(s, points, i);
 #pragma GCC unroll 8
 	for (int j = 0; j < points; j++)
 		inputs(f, points, d + j, points, e + j, points);
@@ -87,19 +94,14 @@ INLINE void tile_in_small(const struct filtering *f, int points, const struct ti
 INLINE void tile_in_large(const struct filtering *f, int points, const struct tile_source *s, int ahead, float *out,
 	int64_t point, bool streamed)
 {
-	int64_t w = s->shape->dim[1], c = s->shape->dim[2];
-	const float *from = s->in + (s->y * w + s->x) * c + s->channel + BLOCKS_AHEAD * LANES;
 	vec e[MOST_POINTS * MOST_POINTS];
 
 	for (int i = 0; i < points; i++) {
 		vec d[MOST_POINTS];
 
 		tile_row(s, points, i, d);
-		if (ahead && s->inside && i > 0 && i < points - 1) {
-#pragma GCC unroll 8
-			for (int j = 1; j < points - 1; j++)
-				__builtin_prefetch(from + (i * w + j) * c, 0, 2);
-		}
+		if (ahead && s->inside)
+			tile_row_ahead(s, points, i);
 		inputs(f, points, d, 1, e + i * points, 1);
 	}
 	for (int q = 0; q < points; q++) {
