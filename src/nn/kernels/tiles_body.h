@@ -40,21 +40,23 @@ INLINE void tile_row(const struct tile_source *s, int points, int i, vec *d)
 	}
 }
 
-/* Ask for row i of the block after the next: each pixel once, those that no neighbour below or to the right shares. */
-INLINE void tile_row_ahead(const struct tile_source *s, int points, int i)
+/* Ask for row i of the block after the next: each pixel once. Neighbouring tiles share two rows and columns, of which each asks for one;
+ * one, with a stride, that the upper and left one asks for. */
+INLINE void tile_row_ahead(const struct filtering *f, const struct tile_source *s, int points, int i)
 {
+	const int last = f == &s3_3 ? points : points - 1;
 	int64_t h = s->shape->dim[0], w = s->shape->dim[1], c = s->shape->dim[2];
 	const float *from = s->in + ((s->y + i) * w + s->x) * c + s->channel + BLOCKS_AHEAD * LANES;
 
-	if ((i == 0 && s->y > 0) || (i == points - 1 && s->y + points < h))
+	if ((i == 0 && s->y > 0) || (i == last && s->y + points < h))
 		return;
 	if (s->x == 0)
 		__builtin_prefetch(from, 0, 2);
 #pragma GCC unroll 8
-	for (int j = 1; j < points - 1; j++)
+	for (int j = 1; j < last; j++)
 		__builtin_prefetch(from + j * c, 0, 2);
-	if (s->x + points == w)
-		__builtin_prefetch(from + (points - 1) * c, 0, 2);
+	if (last < points && s->x + points == w)
+		__builtin_prefetch(from + last * c, 0, 2);
 }
 
 INLINE void tile_in_small(const struct filtering *f, int points, const struct tile_source *s, int ahead, float *out,
@@ -66,7 +68,7 @@ INLINE void tile_in_small(const struct filtering *f, int points, const struct ti
 	for (int i = 0; i < points; i++)
 		tile_row(s, points, i, d + i * points);
 	for (int i = 0; ahead && s->inside && i < points; i++)
-		tile_row_ahead(s, points, i);
+		tile_row_ahead(f, s, points, i);
 #pragma GCC unroll 8
 	for (int j = 0; j < points; j++)
 		inputs(f, points, d + j, points, e + j, points);
@@ -101,7 +103,7 @@ INLINE void tile_in_large(const struct filtering *f, int points, const struct ti
 
 		tile_row(s, points, i, d);
 		if (ahead && s->inside)
-			tile_row_ahead(s, points, i);
+			tile_row_ahead(f, s, points, i);
 		inputs(f, points, d, 1, e + i * points, 1);
 	}
 	for (int q = 0; q < points; q++) {
