@@ -91,6 +91,12 @@ bool cs_conv_cells_suits(const struct cs_layer *conv);
 int64_t cs_conv_cells_plan(const struct cs_layer *conv, const struct cs_layer *pool, struct cs_need *need);
 void cs_conv_cells_backward(const struct cs_layer *conv, struct cs_pass *pass, float *memory);
 
+/* Transformed weights that a trace keeps from pass to pass (pass->kept): marks of the kernel they were made of, as large as so many floats,
+ * then the weights. Nobody need say that parameters changed: every pass looks at all of them, which costs a fraction of a transform.
+ * Are the marks those of the kernel as it is? Sets them to that: where they were not, the caller makes the weights anew. */
+enum { CS_CONV_KEPT_MARKS = 32 };
+bool cs_conv_kept_is_fresh(const struct cs_layer *conv, const struct cs_pass *pass);
+
 /* Raise *need to so many floats. */
 static inline void cs_conv_raise(size_t *need, int64_t floats)
 {

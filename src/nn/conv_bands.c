@@ -146,6 +146,12 @@ static void pass_stages(const struct emission *e, const struct cs_pass *pass)
 	}
 }
 
+void cs_conv_pack_bias(const struct cs_layer *conv, int64_t width, float *to)
+{
+	for (int64_t i = 0; i < width; i++)
+		to[i] = conv->spec.bias && i < conv->out.dim[2] ? conv->params[1].value.data[i] : 0;
+}
+
 void cs_conv_emit(const struct cs_bands *bands, const struct cs_band *band, const struct cs_blocked *blocked,
 	const struct cs_pass *pass, int64_t image, int64_t feature, float *cells, int64_t pitch)
 {

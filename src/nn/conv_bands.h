@@ -40,6 +40,9 @@ struct cs_conv_plain {
 /* False where it is more, or another activation. */
 bool cs_conv_is_plain(const struct cs_layer *conv, const struct cs_pass *pass, struct cs_conv_plain *plain);
 
+/* The biases, zero where there are none, to whole blocks: `width` numbers. */
+void cs_conv_pack_bias(const struct cs_layer *conv, int64_t width, float *to);
+
 /* A finished band of one feature block, cells [bottom - top][pitch][lanes], bias added: activate it, keep it, take it through the
  * stages, pool it. */
 void cs_conv_emit(const struct cs_bands *bands, const struct cs_band *band, const struct cs_blocked *blocked,

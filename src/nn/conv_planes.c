@@ -55,12 +55,15 @@ static int64_t row_cost(const struct cs_layer *conv, enum cs_filtering f)
 	return cs_divide_up(conv->out.dim[1], cs_filtering_sizes[f].outputs) * cs_filtering_sizes[f].points;
 }
 
-/* The tiles with the least work, for 3 or 5 taps; the smaller ones where the larger save too little to be worth their rounding. */
-static enum cs_filtering filtering_of(const struct cs_layer *conv)
+/* The tiles with the least work, for 3 or 5 taps. The large ones cost a digit: they are for few channels, whose sums are short, and
+ * where they save enough. */
+static enum cs_filtering filtering_of(const struct cs_layer *conv, const struct cs_blocked *blocked)
 {
 	bool five = conv->spec.kernel[1] == 5;
 	enum cs_filtering small = five ? CS_F3_5 : CS_F3_3, large = five ? CS_F6_5 : CS_F6_3;
 
+	if (conv->in.dim[2] >= blocked->lanes)
+		return small;
 	return row_cost(conv, large) * 10 <= row_cost(conv, small) * 9 ? large : small;
 }
 
@@ -94,7 +97,7 @@ static struct planes measure(const struct cs_layer *conv, const struct cs_layer 
 	p.width = p.blocks * p.step;
 	p.phases[0] = p.phases[1] = 1;
 	if (lines) {
-		p.filtering = filtering_of(conv);
+		p.filtering = filtering_of(conv, p.blocked);
 		p.m = cs_filtering_sizes[p.filtering].outputs;
 		p.points = cs_filtering_sizes[p.filtering].points;
 		p.columns = cs_divide_up(ow, p.m);
@@ -129,7 +132,7 @@ static bool lines_suits(const struct cs_layer *conv, const struct cs_kernels *ke
 
 	if (!kernels->blocked || (taps != 3 && taps != 5) || spec->stride[0] != 1 || spec->stride[1] != 1)
 		return false;
-	f = filtering_of(conv);
+	f = filtering_of(conv, kernels->blocked);
 	filtered = row_cost(conv, f);
 	if (filtered * 5 > direct * 4)
 		return false;
@@ -342,9 +345,10 @@ static void pool_products(
 		int64_t at = (image * pool->out.dim[0] + row) * ow * f + feature;
 
 		p->blocked->lines_pool(p->filtering, pool->spec.window[1], rows,
-			products + (row - band->pool_top) * rows * p->columns * p->lanes, p->wide * p->gap, p->columns, ow, job->plain.norm ? norm : NULL, job->plain.rectified,
-			cs_least(p->lanes, f - feature), job->pass->next_out + at,
-			job->pass->next_switches ? job->pass->next_switches + at : NULL, f, job->streams);
+			products + (row - band->pool_top) * rows * p->columns * p->lanes, p->wide * p->gap, p->columns,
+			ow, job->plain.norm ? norm : NULL, job->plain.rectified, cs_least(p->lanes, f - feature),
+			job->pass->next_out + at, job->pass->next_switches ? job->pass->next_switches + at : NULL, f,
+			job->streams);
 	}
 }
 

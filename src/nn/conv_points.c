@@ -86,18 +86,19 @@ static bool points_suits(const struct cs_layer *conv, const struct cs_kernels *k
 	return true;
 }
 
-/* What lies in the layer's shared memory, in floats: offsets of the channel blocks (64-bit), the packed bias, U, V, M. */
+/* What lies in the layer's shared memory, in floats: offsets of the channel blocks (64-bit), the packed bias, V, M; and U where it is not
+ * kept. */
 struct layout {
 	int64_t bias, u, v, m, end;
 };
 
-static struct layout lay_out(const struct grid *g)
+static struct layout lay_out(const struct grid *g, bool keeps)
 {
 	struct layout at;
 
 	at.bias = cs_divide_up(2 * g->channel_blocks, 16) * 16;
 	at.u = at.bias + g->groups * g->wide * g->lanes;
-	at.v = at.u + g->points * g->u_point;
+	at.v = at.u + (keeps ? 0 : g->points * g->u_point);
 	at.m = at.v + g->points * g->v_point;
 	at.end = at.m + g->points * g->m_point;
 	return at;
@@ -108,7 +109,9 @@ static void points_plan(const struct cs_layer *conv, const struct cs_layer *pool
 	struct grid g = measure(conv, need->batch, cs_kernels());
 
 	(void)pool;
-	cs_conv_raise(&need->shared, lay_out(&g).end);
+	cs_conv_raise(&need->shared, lay_out(&g, need->keeps).end);
+	if (need->keeps)
+		cs_conv_raise(&need->kept, CS_CONV_KEPT_MARKS + g.points * g.u_point);
 	cs_conv_raise(&need->per_worker, g.tiles * g.m * g.m * g.lanes);
 }
 
@@ -125,7 +128,7 @@ struct job {
 	float *bias, *u, *v, *m;
 };
 
-/* Transform the weights of one feature group; and its bias. */
+/* Transform the weights of one feature group. */
 static void weights_task(void *context, int group, int worker)
 {
 	const struct job *job = context;
@@ -142,8 +145,8 @@ static void weights_task(void *context, int group, int worker)
 			float *out = to + k * width + w * g->lanes;
 
 			if (k < c && valid > 0) {
-				g->blocked->tiles_weights(g->filtering, taps, 3 * c * f, c * f, valid, out, g->u_point,
-					job->streams[0]);
+				g->blocked->tiles_weights(
+					g->filtering, taps, 3 * c * f, c * f, valid, out, g->u_point, job->streams[0]);
 				continue;
 			}
 			for (int64_t p = 0; p < g->points; p++)
@@ -151,8 +154,6 @@ static void weights_task(void *context, int group, int worker)
 		}
 	}
 	g->blocked->settle();
-	for (int64_t i = group * width; i < (group + 1) * width; i++)
-		job->bias[i] = conv->spec.bias && i < f ? conv->params[1].value.data[i] : 0;
 }
 
 /* Some rows of tiles of one image. */
@@ -163,8 +164,7 @@ static void in_task(void *context, int task, int worker)
 	const struct cs_layer *conv = job->conv;
 	int64_t image = task / job->bands_in, band = task % job->bands_in, row = g->rows * band / job->bands_in;
 	int64_t tiles[2] = {g->rows * (band + 1) / job->bands_in - row, g->columns};
-	int64_t before[2] = {
-		conv->pad_top - row * g->m * cs_filtering_sizes[g->filtering].stride, conv->pad_left};
+	int64_t before[2] = {conv->pad_top - row * g->m * cs_filtering_sizes[g->filtering].stride, conv->pad_left};
 
 	(void)worker;
 	g->blocked->tiles_in(g->filtering, job->pass->in + (job->first + image) * cs_shape_count(&conv->in), &conv->in,
@@ -209,9 +209,9 @@ static void out_task(void *context, int task, int worker)
 	float *plane = (float *)(job->pass->worker_scratch + (size_t)worker * job->pass->worker_stride);
 
 	for (int64_t b = blocks * split / OUT_SPLITS; b < blocks * (split + 1) / OUT_SPLITS; b++) {
-		g->blocked->tiles_out(
-			g->filtering, job->m + b * g->m_plane + image * g->tiles * g->lanes, g->m_point, tiles,
-			job->bias + b * g->lanes, plane, b + 1 < blocks * (split + 1) / OUT_SPLITS ? g->m_plane : 0);
+		g->blocked->tiles_out(g->filtering, job->m + b * g->m_plane + image * g->tiles * g->lanes, g->m_point,
+			tiles, job->bias + b * g->lanes, plane,
+			b + 1 < blocks * (split + 1) / OUT_SPLITS ? g->m_plane : 0);
 		cs_conv_emit(&job->bands, &band, g->blocked, job->pass, job->first + image, b * g->lanes,
 			plane + band.top * g->columns * g->m * g->lanes, g->columns * g->m);
 	}
@@ -221,7 +221,7 @@ static void points_forward(const struct cs_layer *conv, struct cs_pass *pass)
 {
 	struct job job = {.conv = conv, .pass = pass, .g = measure(conv, pass->count, cs_kernels())};
 	const struct grid *g = &job.g;
-	struct layout at = lay_out(g);
+	struct layout at = lay_out(g, pass->kept != NULL);
 	float *shared = (float *)pass->shared;
 
 	job.bands = cs_conv_bands(conv, pass->next, cs_conv_keeps_map(pass), INT32_MAX);
@@ -231,12 +231,14 @@ static void points_forward(const struct cs_layer *conv, struct cs_pass *pass)
 	job.streams[1] = cs_conv_streams(g->points * g->v_point);
 	job.offsets = (int64_t *)pass->shared;
 	job.bias = shared + at.bias;
-	job.u = shared + at.u;
+	job.u = pass->kept ? (float *)pass->kept + CS_CONV_KEPT_MARKS : shared + at.u;
 	job.v = shared + at.v;
 	job.m = shared + at.m;
 	for (int64_t b = 0; b < g->channel_blocks; b++)
 		job.offsets[b] = b * g->v_plane;
-	cs_workers_run(pass->workers, (int)g->groups, weights_task, &job);
+	cs_conv_pack_bias(conv, g->groups * g->wide * g->lanes, job.bias);
+	if (!pass->kept || !cs_conv_kept_is_fresh(conv, pass))
+		cs_workers_run(pass->workers, (int)g->groups, weights_task, &job);
 	for (job.first = 0; job.first < pass->count; job.first += g->images) {
 		job.images = cs_least(g->images, pass->count - job.first);
 		cs_workers_run(pass->workers, (int)(job.images * job.bands_in), in_task, &job);

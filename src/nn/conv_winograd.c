@@ -39,7 +39,8 @@ struct grid {
 static struct grid measure(
 	const struct cs_layer *conv, const struct cs_layer *pool, bool map, int count, const struct cs_kernels *kernels)
 {
-	struct grid g = {.blocked = kernels->blocked, .filtering = cs_conv_filtering_of(conv), .splits = 1, .images = 1};
+	struct grid g = {
+		.blocked = kernels->blocked, .filtering = cs_conv_filtering_of(conv), .splits = 1, .images = 1};
 	int64_t f = conv->out.dim[2], tiles;
 
 	g.m = cs_filtering_sizes[g.filtering].outputs;
@@ -102,7 +103,9 @@ static void winograd_plan(const struct cs_layer *conv, const struct cs_layer *po
 		struct grid g = measure(conv, pool, map, need->batch, cs_kernels());
 		int64_t plane = g.rows * g.m * g.columns * g.m * g.lanes;
 
-		cs_conv_raise(&need->shared, weights_at(&g) + g.points * g.u_point);
+		cs_conv_raise(&need->shared, weights_at(&g) + (need->keeps ? 0 : g.points * g.u_point));
+		if (need->keeps)
+			cs_conv_raise(&need->kept, CS_CONV_KEPT_MARKS + g.points * g.u_point);
 		cs_conv_raise(&need->per_worker, g.points * (g.v_point + g.m_point) + plane);
 	}
 }
@@ -115,7 +118,7 @@ struct job {
 	float *bias, *weights;
 };
 
-/* Transform the weights of one feature group; and its bias. */
+/* Transform the weights of one feature group. */
 static void weights_task(void *context, int group, int worker)
 {
 	const struct job *job = context;
@@ -125,8 +128,6 @@ static void weights_task(void *context, int group, int worker)
 	float *to = job->weights + group * g->channel_blocks * g->lanes * width;
 
 	(void)worker;
-	for (int64_t i = first; i < first + width; i++)
-		job->bias[i] = conv->spec.bias && i < f ? conv->params[1].value.data[i] : 0;
 	for (int64_t k = 0; k < g->channel_blocks * g->lanes; k++, to += width) {
 		const float *taps = conv->params[0].value.data + k * f + first;
 
@@ -182,9 +183,8 @@ static void tiles_task(void *context, int task, int worker)
 	}
 	for (int64_t i = 0; i < images; i++) {
 		for (int64_t b = group * g->wide; b < end * g->wide && b * g->lanes < conv->out.dim[2]; b++) {
-			g->blocked->tiles_out(
-				g->filtering, products + b * g->m_plane + i * n * g->lanes, g->m_point, tiles,
-				job->bias + b * g->lanes, plane, 0);
+			g->blocked->tiles_out(g->filtering, products + b * g->m_plane + i * n * g->lanes, g->m_point,
+				tiles, job->bias + b * g->lanes, plane, 0);
 			cs_conv_emit(&g->bands, &band, g->blocked, job->pass, image + i, b * g->lanes,
 				plane + (band.top - first * g->m) * g->columns * g->m * g->lanes, g->columns * g->m);
 		}
@@ -198,10 +198,13 @@ static void winograd_forward(const struct cs_layer *conv, struct cs_pass *pass)
 	job.g = measure(conv, pass->next, cs_conv_keeps_map(pass), pass->count, cs_kernels());
 	job.offsets = (int64_t *)pass->shared;
 	job.bias = (float *)pass->shared + bias_at(&job.g);
-	job.weights = (float *)pass->shared + weights_at(&job.g);
+	job.weights =
+		pass->kept ? (float *)pass->kept + CS_CONV_KEPT_MARKS : (float *)pass->shared + weights_at(&job.g);
 	for (int64_t b = 0; b < job.g.channel_blocks; b++)
 		job.offsets[b] = b * job.g.v_plane;
-	cs_workers_run(pass->workers, (int)job.g.groups, weights_task, &job);
+	cs_conv_pack_bias(conv, job.g.groups * job.g.wide * job.g.lanes, job.bias);
+	if (!pass->kept || !cs_conv_kept_is_fresh(conv, pass))
+		cs_workers_run(pass->workers, (int)job.g.groups, weights_task, &job);
 	cs_workers_run(pass->workers, (int)(cs_divide_up(pass->count, job.g.images) * job.g.bands.count * job.g.splits),
 		tiles_task, &job);
 }

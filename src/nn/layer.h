@@ -74,6 +74,8 @@ struct cs_need {
 	size_t switches; /* number of switches (cs_switch) kept in the trace */
 	size_t per_worker; /* scratch of each worker, contents lost between layers */
 	size_t shared; /* scratch of the layer, contents lost between layers */
+	bool keeps; /* may it keep what it makes of its parameters from pass to pass? */
+	size_t kept; /* memory for that, zero before the first pass; 0 where nothing is kept */
 	const char *algorithm; /* what was chosen, for `info --plan`: "im2col + GEMM" */
 	char why[120]; /* and why */
 	char back[160]; /* what was chosen for the way back, and why; empty where there is no choice, or no way back */
@@ -113,6 +115,7 @@ struct cs_pass {
 	char *worker_scratch; /* worker w has worker_scratch + w * worker_stride */
 	size_t worker_stride;
 	char *shared;
+	char *kept; /* as planned; NULL where nothing is */
 	/* A pass that runs following layers as well (see fuse): first those that work number by number, then a pool, if there is one:
 	 * where its output and switches go, and backward the gradient with respect to its output (may be overwritten). `out` and
 	 * `d_out` of the first are then NULL unless somebody keeps them: a map that is asked for is written, its gradient never. */

@@ -7,6 +7,8 @@
  *            overwrite d_out stay in the same one.
  * Steps      a layer that can run those behind it does, and what stands between them gets no place.
  * Scratch    lives only while one layer runs: the largest need counts.
+ * Kept       what layers make of their parameters (transformed weights) is kept from pass to pass where these do not change with every
+ *            pass, for the first layers that find room in KEPT_BYTES.
  *
  * Every size is summed with overflow checks: one that leaves the address space makes the whole plan too large.
  */
@@ -16,7 +18,7 @@
 
 #include <stdio.h>
 
-enum { ALIGNMENT = 64 };
+enum { ALIGNMENT = 64, KEPT_BYTES = 64 << 20 };
 
 struct sizer {
 	size_t bytes;
@@ -138,35 +140,51 @@ static void ask_fused(const struct cs_layer *layer, struct cs_need *need)
 {
 	layer->ops->plan(layer, need);
 	need->in_place = need->d_in_place = need->view = false;
-	need->per_worker = need->shared = 0;
+	need->per_worker = need->shared = need->kept = 0;
 	need->algorithm = "fused";
 	snprintf(need->why, sizeof need->why, "computed with the layer before it");
+}
+
+/* One layer's need, and those of `behind` following layers that it can run as well: how many. */
+static int ask_layer(const struct cs_layer *layer, int behind, struct cs_need *need)
+{
+	int fused = layer->ops->fuse ? layer->ops->fuse(layer, behind, need) : 0;
+
+	if (!fused)
+		layer->ops->plan(layer, need);
+	return fused;
 }
 
 /* Ask every layer what it needs, and gather layers into steps where one can run those behind it. */
 static void ask(struct cs_plan *plan, const struct cs_network *network, enum cs_trace_kind kind, const bool *wanted,
 	int capacity)
 {
+	size_t kept = 0;
+
 	for (int i = 0; i < network->layer_count; i++) {
 		struct cs_place *p = &plan->places[i];
 
-		p->out = p->d_out = p->switches = p->aux = CS_NOWHERE;
+		p->out = p->d_out = p->switches = p->aux = p->kept = CS_NOWHERE;
 		for (int k = 0; k < CS_MAX_PARAMS; k++)
 			p->d_params[k] = CS_NOWHERE;
 		p->need.batch = capacity;
 		p->need.training = kind == CS_TRACE_TRAIN;
 		p->need.precision = network->precision;
+		p->need.keeps = kind != CS_TRACE_TRAIN;
 	}
 	for (int i = 0; i < network->layer_count; i++) {
 		const struct cs_layer *layer = &network->layers[i];
 		struct cs_place *p = &plan->places[i];
 		struct cs_step *step = &plan->steps[plan->step_count++];
+		struct cs_need asked = p->need;
 
-		*step = (struct cs_step){i, i};
-		if (layer->ops->fuse)
-			step->last += layer->ops->fuse(layer, network->layer_count - 1 - i, &p->need);
-		if (step->last == i)
-			layer->ops->plan(layer, &p->need);
+		*step = (struct cs_step){i, i + ask_layer(layer, network->layer_count - 1 - i, &p->need)};
+		if (p->need.kept > KEPT_BYTES - kept) {
+			p->need = asked;
+			p->need.keeps = false;
+			ask_layer(layer, network->layer_count - 1 - i, &p->need);
+		}
+		kept += p->need.kept;
 		while (i < step->last) {
 			plan->places[i].hidden = kind != CS_TRACE_ALL && !(wanted && wanted[i]);
 			i++;
@@ -227,6 +245,7 @@ enum cs_status cs_plan_new(const struct cs_network *network, enum cs_trace_kind 
 		struct cs_place *p = &plan->places[i];
 
 		p->aux = place(&sizer, p->need.aux);
+		p->kept = place(&sizer, p->need.kept);
 		if (kind != CS_TRACE_OUTPUT)
 			p->switches = place(&sizer, times(&sizer, p->need.switches, sizeof(cs_switch)));
 		per_worker = larger(per_worker, p->need.per_worker);

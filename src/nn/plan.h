@@ -20,7 +20,7 @@ struct cs_step {
 
 /* Offsets of one layer's share. Layers may share `out` (in place, views, ping-pong) and `d_out`. */
 struct cs_place {
-	size_t out, d_out, switches, aux;
+	size_t out, d_out, switches, aux, kept;
 	size_t d_params[CS_MAX_PARAMS];
 	bool hidden;
 	struct cs_need need;

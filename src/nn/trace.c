@@ -153,6 +153,7 @@ static struct cs_pass pass_of(const struct cs_trace *trace, int i)
 		.worker_scratch = trace->worker_scratch,
 		.worker_stride = trace->worker_stride,
 		.shared = trace->shared,
+		.kept = at(trace, trace->plan->places[i].kept),
 	};
 }
 
