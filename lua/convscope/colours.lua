@@ -1,5 +1,6 @@
 -- colours.lua: what the analysis of colour does to pictures, the probes it shows, and how evidence is reckoned.
 local cs = require "convscope"
+local looking = require "convscope.looking"
 
 local colours = {}
 
@@ -47,17 +48,18 @@ function colours.standard(responses)
   return (responses - responses:mean(0)) / responses:std(0)
 end
 
--- What each feature answers to each class on average, put in the place of each label: [#labels,features].
+-- What each feature answers to each class on average, put in the place of each label: [#labels,features]. A class of which nothing is known gets
+-- the average of all.
 function colours.expected(responses, known, labels)
   local sums, counts, out, list = {}, {}, {}, responses:tolist()
-  local features = responses.shape[2]
+  local features, all = responses.shape[2], responses:mean(0)
   for i, row in ipairs(list) do
     local c = known[i]
     sums[c], counts[c] = sums[c] or cs.tensor({ features }, 0), (counts[c] or 0) + 1
     sums[c] = sums[c] + cs.tensor(row)
   end
   for i, c in ipairs(labels) do
-    out[i] = (sums[c] and sums[c] / counts[c] or cs.tensor({ features }, 0 / 0)):reshape { 1, features }
+    out[i] = (sums[c] and sums[c] / counts[c] or all):reshape { 1, features }
   end
   return cs.concat(out)
 end
@@ -73,6 +75,49 @@ function colours.gains(images, base, channel, responses)
   end
   for i, whole in ipairs(base) do out[i] = ((found[2][i] - found[1][i]):mean(0) / (0.4 * whole:mean(0))):tolist() end
   return out
+end
+
+-- How far the responses move without a channel, of their size, by image: [images] for a layer.
+local function moved(whole, changed)
+  return (whole - changed):abs():sum(1) / (whole:abs():sum() / whole.shape[1])
+end
+
+-- The layers' and the network's (the layers' mean) sensitivity to red, green and blue, from their responses as they are (`base`) and without each
+-- channel (`without`, three lists): notes, the plot and the tensor "channels"; and whether it is more to green and blue than to red, as the paper saw.
+function colours.channels(layers, base, without, result, options)
+  local names, inks = { "red", "green", "blue" }, { { 200, 50, 50 }, { 30, 140, 60 }, { 50, 90, 200 } }
+  local series, numbers, network, words = {}, {}, {}, nil
+  for k, name in ipairs(names) do series[k] = { name = name, colour = inks[k], x = {}, y = {}, low = {}, high = {} } end
+  local function told(k, values)
+    local mean, low, high = looking.must(cs.statistics.bootstrap(values, options))
+    words[k] = ("%.3f [%.3f, %.3f] without %s"):format(mean, low, high, names[k])
+    return mean, low, high
+  end
+  for i, layer in ipairs(layers) do
+    numbers[i], words = {}, {}
+    for k in ipairs(names) do
+      local values = moved(base[i], without[k][i])
+      local mean, low, high = told(k, values)
+      network[k] = network[k] and network[k] + values / #layers or values / #layers
+      numbers[i][k] = { mean, low, high }
+      for key, value in pairs { x = i, y = mean, low = low, high = high } do series[k][key][i] = value end
+    end
+    result:note(("%s: of their size, responses move by %s"):format(layer.name, table.concat(words, ", ")))
+  end
+  words = {}
+  for k in ipairs(names) do told(k, network[k]) end
+  local more, effect, p = looking.must(cs.statistics.paired((network[2] + network[3]) / 2 - network[1], options))
+  result:note(("all layers: %s; %s sensitive to green and blue than to red: %+.3f, effect %.2f, p = %.2g (the paper: more)"):format(table.concat(words, ", "),
+    p >= 0.05 and "neither more nor less" or more > 0 and "more" or "less", more, effect, p))
+  result:plot("channels", cs.plot { title = "how far responses move without a channel", x_label = "convolution (from 1)", y_label = "of their size", series = series,
+    zero = true })
+  return result:tensor("channels", cs.tensor(numbers))
+end
+
+-- The 95 % interval of the share of each feature's response that goes: two lists.
+function colours.interval(whole, changed, mean, options)
+  local _, low, high = looking.must(cs.statistics.bootstrap(whole - changed, options))
+  return (low / mean):tolist(), (high / mean):tolist()
 end
 
 return colours

@@ -72,6 +72,19 @@ function looking.layers(net, words)
   return out
 end
 
+-- The convolution whose features one of those layers holds.
+function looking.convolution(net, layer)
+  while layer.type ~= "conv" and layer.index > 0 do layer = net:layer(layer.index - 1) end
+  return layer
+end
+
+-- Their names, with commas between.
+function looking.names(layers)
+  local words = {}
+  for i, layer in ipairs(layers) do words[i] = layer.name end
+  return table.concat(words, ", ")
+end
+
 -- The images in batches: f(images, first) for each.
 function looking.batches(images, size, f)
   for first = 0, images.count - 1, size do
@@ -98,11 +111,33 @@ function looking.responses(net, images, layers, how)
   return out, cs.concat(scores)
 end
 
+-- What cs.project is to show: the whole layer, for each of `count` images.
+function looking.whole(count)
+  local targets = {}
+  for k = 0, count - 1 do targets[k + 1] = { image = k } end
+  return targets
+end
+
+-- Each feature's strongest activation in each image of a trace: [images,features], a copy.
+function looking.strongest(trace, layer)
+  local map = trace:output(layer.index)
+  for _ = 1, #layer.output - 1 do map = map:max(1) end
+  return map:copy()
+end
+
 -- 1 where the highest score is the label, else 0: a vector.
 function looking.correct(scores, labels)
   local best = scores:argmax(1):tolist()
   for i, class in ipairs(best) do best[i] = class == labels[i] and 1 or 0 end
   return cs.tensor(best)
+end
+
+-- The loss of each image, from scores [n,classes]: cross-entropy, a vector.
+function looking.losses(scores, labels)
+  local shifted, out = (scores - scores:max()):clamp(-80, 0), {}
+  local sums = shifted:exp():sum(1)
+  for i, label in ipairs(labels) do out[i] = math.log(sums[i - 1]) - shifted[{ i - 1, label }] end
+  return cs.tensor(out)
 end
 
 -- All of them, over all values: how far b is from a, relative to a, for each image of two activations [n,...].
@@ -134,16 +169,19 @@ function looking.gathering(seed)
   }
 end
 
--- Series for a plot, from rows: one a name, in the order in which they come; `x`, `y`, `low`, `high` are numbers.
+-- Series for a plot, from rows: one a name, in the order in which they come; `x`, `y` are numbers, and `low`, `high` where there are intervals.
 function looking.series()
   local list, by_name = {}, {}
   return list, function(name, x, y, low, high)
     local one = by_name[name]
     if not one then
-      one = { name = name, x = {}, y = {}, low = {}, high = {} }
+      one = { name = name, x = {}, y = {} }
       by_name[name], list[#list + 1] = one, one
     end
-    for key, value in pairs { x = x, y = y, low = low, high = high } do table.insert(one[key], value) end
+    for key, value in pairs { x = x, y = y, low = low, high = high } do
+      one[key] = one[key] or {}
+      table.insert(one[key], value)
+    end
   end
 end
 

@@ -7,7 +7,7 @@
 --   /notes        sentences
 --   /advice       where there is some: texts layer, change, value and why, an entry a piece of advice
 --   /tensors/T    float32 numbers of any shape
---   /figures/000, /figures/001, ...  in their order; attributes `kind` and `name`, and by kind:
+--   /figures/000, /figures/001, ...  in their order; attributes `kind` and `name`, where there is one `caption`, and by kind:
 --     plot        attributes title, x_label, y_label, log_y, zero, x_low, x_high, y_low, y_high, map; series/000, series/001, ... with
 --                 attributes kind (line, points, bars), name, colour ("r,g,b") and data sets y, x, low, high; categories: texts; cells: the
 --                 numbers of a heat map [rows,columns], its colours from y_low to y_high through `map`
@@ -40,11 +40,12 @@ function methods:add(...)
   return self
 end
 
---- result:picture(name, picture), result:plot(name, plot), result:tensor(name, tensor), result:note(text)
--- Keep a picture or a plot (written as NAME-name.png), a tensor (into NAME.hdf5), a sentence (printed with the table).
-function methods:picture(name, picture)
-  self.pictures[#self.pictures + 1] = { name = name, picture = picture }
-  self.figures[#self.figures + 1] = { kind = "picture", name = name, picture = picture }
+--- result:picture(name, picture[, caption]), result:plot(name, plot), result:tensor(name, tensor), result:note(text)
+-- Keep a picture or a plot (written as NAME-name.png: a word or two), a tensor (into NAME.hdf5), a sentence (printed with the table). The caption says
+-- what a picture shows, where its name does not.
+function methods:picture(name, picture, caption)
+  self.pictures[#self.pictures + 1] = { name = name, picture = picture, caption = caption }
+  self.figures[#self.figures + 1] = { kind = "picture", name = name, picture = picture, caption = caption }
   return self
 end
 
@@ -72,12 +73,12 @@ function methods:advise(advice)
   return self
 end
 
---- result:mosaic(name, tensor[, columns])
+--- result:mosaic(name, tensor[, columns[, caption]])
 -- Keep a tensor [n,height,width,channels] and a mosaic of it.
-function methods:mosaic(name, tensor, columns)
+function methods:mosaic(name, tensor, columns, caption)
   self:tensor(name, tensor)
-  self.pictures[#self.pictures + 1] = { name = name, picture = cs.mosaic(tensor, { columns = columns, zoom = 2 }) }
-  self.figures[#self.figures + 1] = { kind = "mosaic", name = name, columns = columns or 0 }
+  self.pictures[#self.pictures + 1] = { name = name, picture = cs.mosaic(tensor, { columns = columns, zoom = 2 }), caption = caption }
+  self.figures[#self.figures + 1] = { kind = "mosaic", name = name, columns = columns or 0, caption = caption }
   return self
 end
 
@@ -203,6 +204,7 @@ local function write_figures(file, figures)
     end
     if done then done, message, code = file:attribute(at, "kind", figure.kind) end
     if done then done, message, code = file:attribute(at, "name", figure.name) end
+    if done and figure.caption then done, message, code = file:attribute(at, "caption", figure.caption) end
     if not done then return nil, message, code end
   end
   return true
@@ -224,15 +226,18 @@ local function write_about(file, self)
   return done, message, code
 end
 
-local function file_name(text)
-  return (text:gsub("[^%w_.-]+", "-"))
+-- NAME-what.png: what is shown as words with hyphens, without the analysis' own name before it.
+local function file_name(name, what)
+  local words = what:lower():gsub("[^%w_.]+", "-"):gsub("^[-.]+", ""):gsub("-+$", "")
+  if words:sub(1, #name + 1) == name:lower() .. "-" then words = words:sub(#name + 2) end
+  return ("%s-%s.png"):format(name, words)
 end
 
 -- Nothing that would be written is a link to a file elsewhere. true, or nil, message, code.
 local function check_links(self, directory, name)
   local real, names = (system.absolute(directory) or directory):gsub("/$", ""), { name .. ".csv", name .. ".hdf5" }
   for _, entries in ipairs { self.pictures, self.plots } do
-    for _, entry in ipairs(entries) do names[#names + 1] = ("%s-%s.png"):format(name, file_name(entry.name)) end
+    for _, entry in ipairs(entries) do names[#names + 1] = file_name(name, entry.name) end
   end
   for _, file in ipairs(names) do
     local target = system.absolute(directory .. "/" .. file)
@@ -245,21 +250,29 @@ end
 
 --- result:save(directory, name)
 -- Write NAME.hdf5 (each column under /columns, the tensors under /tensors, figures and notes so that the browser can show them),
--- NAME.csv, and a PNG for each picture and plot. Links of those names, which lead to what may be anybody's, are not written through.
+-- NAME.csv, and a PNG for each picture and plot; NAME.hdf5 last, so that where it stands all is there. Links of those names, which lead to what may be anybody's, are not written through.
 -- Returns the list of paths, or nil, message, code.
 function methods:save(directory, name)
   local paths = {}
-  local function path(ending)
-    paths[#paths + 1] = directory .. "/" .. name .. ending
+  local function path(file)
+    paths[#paths + 1] = directory .. "/" .. file
     return paths[#paths]
   end
   local done, message, code = system.make_directories(directory)
   if not done then return nil, message, code end
   done, message, code = check_links(self, directory, name)
   if not done then return nil, message, code end
-  done, message, code = cs.write_file(path ".csv", self:csv())
+  done, message, code = cs.write_file(path(name .. ".csv"), self:csv())
   if not done then return nil, message, code end
-  local file <close>, problem, word = cs.h5.open(path ".hdf5", "create")
+  for _, entry in ipairs(self.pictures) do
+    done, message, code = entry.picture:save(path(file_name(name, entry.name)))
+    if not done then return nil, message, code end
+  end
+  for _, entry in ipairs(self.plots) do
+    done, message, code = entry.plot:save(path(file_name(name, entry.name)))
+    if not done then return nil, message, code end
+  end
+  local file <close>, problem, word = cs.h5.open(path(name .. ".hdf5"), "create")
   if not file then return nil, problem, word end
   done, message, code = write_about(file, self)
   if not done then return nil, message, code end
@@ -286,14 +299,6 @@ function methods:save(directory, name)
   if not done then return nil, message, code end
   done, message, code = file:finish()
   if not done then return nil, message, code end
-  for _, entry in ipairs(self.pictures) do
-    done, message, code = entry.picture:save(path("-" .. file_name(entry.name) .. ".png"))
-    if not done then return nil, message, code end
-  end
-  for _, entry in ipairs(self.plots) do
-    done, message, code = entry.plot:save(path("-" .. file_name(entry.name) .. ".png"))
-    if not done then return nil, message, code end
-  end
   return paths
 end
 

@@ -101,9 +101,35 @@ static void choose_labels(struct cs_canvas *canvas)
 		canvas->label_width < 0.3 * canvas->width && count * canvas->font * 1.15 < 0.7 * canvas->height;
 }
 
-static bool needs_legend_row(const struct cs_canvas *canvas)
+/* Where the next swatch and name of a legend go, row by row between `left` and the right edge: at *x, *row; false for a series without a name. */
+static bool legend_place(
+	const struct cs_canvas *canvas, int series, double left, double *x, int *row, double *width, char *text)
 {
-	return canvas->label_width > 0 && !canvas->labels_at_ends;
+	if (!has_label(canvas, &canvas->plot->series[series]))
+		return false;
+	cs_plot_label(&canvas->plot->series[series], &canvas->range, text, CS_PLOT_LABEL_SIZE);
+	*width = cs_canvas_text_width(canvas, text) + 2.2 * canvas->font;
+	if (*x + *width > canvas->width && *x > left) {
+		*x = left;
+		(*row)++;
+	}
+	return true;
+}
+
+/* Rows that the names take above the figure: at most a quarter of its height. */
+static int legend_rows(const struct cs_canvas *canvas)
+{
+	double left = 4 * canvas->font, x = left, width;
+	int row = 0, most = (int)fmax(1, canvas->height / 4.0 / (1.5 * canvas->font));
+	char text[CS_PLOT_LABEL_SIZE];
+
+	if (canvas->label_width <= 0 || canvas->labels_at_ends)
+		return 0;
+	for (int i = 0; i < canvas->plot->series_count; i++) {
+		if (legend_place(canvas, i, left, &x, &row, &width, text))
+			x += width;
+	}
+	return row + 1 < most ? row + 1 : most;
 }
 
 /* The names under bars, or beside the rows and columns of a heat map. */
@@ -175,8 +201,7 @@ static void lay_out(struct cs_canvas *canvas)
 		canvas->top += 1.7 * font;
 	if (plot->y_label)
 		canvas->top += 1.5 * font;
-	if (needs_legend_row(canvas))
-		canvas->top += 1.5 * font;
+	canvas->top += 1.5 * font * legend_rows(canvas);
 	canvas->right = canvas->width - font;
 	if (canvas->labels_at_ends)
 		canvas->right -= canvas->label_width + 0.2 * font;
@@ -326,22 +351,23 @@ static void draw_end_labels(const struct cs_canvas *canvas)
 }
 
 /* Swatch and name, one after the other, as many as fit. */
-static void draw_legend_row(const struct cs_canvas *canvas)
+static void draw_legend(const struct cs_canvas *canvas)
 {
 	const struct cs_plot *plot = canvas->plot;
-	double x = canvas->left, y = canvas->top - 0.75 * canvas->font;
+	int rows, row = 0;
+	double x = canvas->left, width;
 	char text[CS_PLOT_LABEL_SIZE];
 
 	cs_canvas_font(canvas, canvas->font, false);
+	rows = legend_rows(canvas);
 	for (int i = 0; i < plot->series_count; i++) {
-		double width;
+		double y;
 
-		if (!has_label(canvas, &plot->series[i]))
+		if (!legend_place(canvas, i, canvas->left, &x, &row, &width, text))
 			continue;
-		cs_plot_label(&plot->series[i], &canvas->range, text, sizeof text);
-		width = cs_canvas_text_width(canvas, text) + 2.2 * canvas->font;
-		if (x + width > canvas->width && x > canvas->left)
+		if (row == rows)
 			break;
+		y = canvas->top - (0.75 + 1.5 * (rows - 1 - row)) * canvas->font;
 		/* The swatch as the mark is drawn. */
 		if (plot->series[i].kind == CS_SERIES_BARS)
 			cs_canvas_colour(canvas, plot->series[i].colour, 0.9);
@@ -397,8 +423,8 @@ static enum cs_status draw(cairo_t *cr, const struct cs_plot *plot, int width, i
 			.x_high = canvas.range.x_high};
 	if (canvas.labels_at_ends)
 		draw_end_labels(&canvas);
-	else if (needs_legend_row(&canvas))
-		draw_legend_row(&canvas);
+	else
+		draw_legend(&canvas);
 	if (status == CS_OK && cairo_status(cr) != CAIRO_STATUS_SUCCESS)
 		status = cs_fail(error, CS_ERR_MEMORY, "a plot of %dx%d pixels cannot be drawn: %s", width, height,
 			cairo_status_to_string(cairo_status(cr)));

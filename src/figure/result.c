@@ -322,6 +322,7 @@ static bool read_figure(struct cs_h5 *file, const char *at, struct cs_result *re
 	bool good = false;
 
 	figure->name = text_of(file, at, "name");
+	figure->caption = text_of(file, at, "caption");
 	if (kind && figure->name) {
 		figure->kind = strcmp(kind, "plot") == 0 ? CS_RESULT_PLOT
 			: strcmp(kind, "mosaic") == 0    ? CS_RESULT_MOSAIC
@@ -336,6 +337,7 @@ static bool read_figure(struct cs_h5 *file, const char *at, struct cs_result *re
 		free_plot(&figure->plot);
 		cs_picture_fini(&figure->picture);
 		cs_free(figure->name);
+		cs_free(figure->caption);
 		*figure = (struct cs_result_figure){0};
 	}
 	return good;
@@ -425,6 +427,7 @@ void cs_result_free(struct cs_result *result)
 		free_plot(&result->figures[i].plot);
 		cs_picture_fini(&result->figures[i].picture);
 		cs_free(result->figures[i].name);
+		cs_free(result->figures[i].caption);
 	}
 	for (int i = 0; i < result->tensor_count; i++) {
 		cs_tensor_fini(&result->tensors[i].tensor);

@@ -29,6 +29,7 @@ enum cs_result_kind { CS_RESULT_PLOT, CS_RESULT_MOSAIC, CS_RESULT_PICTURE };
 struct cs_result_figure {
 	enum cs_result_kind kind;
 	char *name;
+	char *caption; /* what it shows, where the name does not say it; or NULL */
 	struct cs_plot plot; /* CS_RESULT_PLOT; all it points to is owned */
 	const struct cs_tensor *mosaic; /* CS_RESULT_MOSAIC: [n,h,w,c], one of the tensors */
 	int columns; /* tiles a row; 0: near square */

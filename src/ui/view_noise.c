@@ -319,7 +319,8 @@ static void draw_noise(struct cs_view *view)
 	if (state->pane == MEASURES && samples(result)) {
 		const struct cs_result_figure *figure = samples(result);
 
-		cs_screen_put(screen, 2, 1, -1, CS_STYLE_TEXT, "%-*s", screen->columns - 2, figure->name);
+		cs_screen_put(screen, 2, 1, -1, CS_STYLE_TEXT, "%-*s", screen->columns - 2,
+			figure->caption ? figure->caption : figure->name);
 		cs_mosaic_show(session, figure->mosaic, figure->columns, area, &state->mosaic);
 		return;
 	}
@@ -431,7 +432,8 @@ static enum cs_status export_noise(
 		cs_free(part);
 	}
 	if (!status)
-		snprintf(message, size, "wrote %s.csv, and %s-accuracy, -drift and -similarity, .png and .svg", stem, stem);
+		snprintf(message, size, "wrote %s.csv, and %s-accuracy, -drift and -similarity, .png and .svg", stem,
+			stem);
 	return status;
 }
 

@@ -292,6 +292,9 @@ static void draw_figure(struct cs_view *view, const struct cs_result_figure *fig
 {
 	struct result *state = view->state;
 
+	if (figure->caption && area.row == HEAD)
+		cs_screen_put(&view->session->screen, HEAD - 1, area.column, area.columns, CS_STYLE_DIM, "%s",
+			figure->caption);
 	switch (figure->kind) {
 	case CS_RESULT_PLOT:
 		draw_plot(view, &figure->plot, area);

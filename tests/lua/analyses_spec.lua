@@ -103,6 +103,21 @@ describe("analyses", function()
     assert.is_true(both["gain green"] > 0.1 and both["gain red"] > 0.1)
   end)
 
+  it("colour: what classes answer to is known where there are many classes and few images of each; channels are compared over all layers", function()
+    local net, data = network("colour", nil, 8)
+    local result = assert(cs.analysis("colour", net, data, { images = 6, hues = 2, learnt = 1 }))
+    local known = 0
+    for _, row in ipairs(rows(result, { layer = "conv2" })) do
+      if row.response > 0 then
+        known = known + 1
+        assert.equal(row.evidence, row.evidence) -- no NaN: a class that was not met answers as the average does
+        assert.is_true(row["red low"] <= row["without red"] and row["without red"] <= row["red high"])
+      end
+    end
+    assert.is_true(known >= 8)
+    assert.matches("%[.-%] without red, .-%[.-%] without green, .-%[.-%] without blue; .* sensitive to green and blue than to red", noted(result, "^all layers"))
+  end)
+
   it("occlusion: a set that the background causes is said to be decided by the background, another is not", function()
     local net, data = network "background"
     local result = assert(cs.analysis("occlusion", net, data, { images = 48 }))
@@ -110,6 +125,10 @@ describe("analyses", function()
     assert.are.equal("yes", all["background decides"])
     assert.is_true(all["without the object"] > 0.6 and all["without the background"] < 0.5)
     assert.truthy(noted(result, "^the background decides"))
+    assert.truthy(noted(result, "^in %d of 4 classes the background decides"))
+    -- a class is judged by all pictures that are hidden, far more than have maps
+    local judged = rows(result, { what = "class" })[1]
+    assert.is_true(judged.images >= 40 and judged.q < 0.05)
     assert.is_true(#rows(result, { what = "class", ["background decides"] = "yes" }) >= 3)
     assert.is_true(#rows(result, { what = "picture", ["background decides"] = "yes" }) >= 8)
     net, data = network "colour"

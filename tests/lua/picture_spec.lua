@@ -131,4 +131,18 @@ describe("a result", function()
     assert.same({ 1, 2 }, file:read("figures/001/series/000/y"):tolist())
     assert.error_matches(function() result:add(1) end, "1 values for 3 columns")
   end)
+
+  it("names its pictures for people: words with hyphens, the analysis' own name once; what they show is the caption", function()
+    local directory = helper.directory()
+    local result = cs.result { "x" }
+    result:add(1):mosaic("noise, pictures (of 8)", cs.tensor({ 2, 4, 4, 3 }, 0.5), 2, "two pictures: A, B"):plot("Activation drift", cs.plot { series = { { y = { 1 } } } })
+    result:picture("plain", cs.mosaic(cs.tensor({ 1, 4, 4, 3 }, 0.5)))
+    local names = {}
+    for k, path in ipairs(assert(result:save(directory, "noise"))) do names[k] = path:match "[^/]+$" end
+    table.sort(names)
+    assert.same({ "noise-activation-drift.png", "noise-pictures-of-8.png", "noise-plain.png", "noise.csv", "noise.hdf5" }, names)
+    local file <close> = assert(cs.h5.open(directory .. "/noise.hdf5"))
+    assert.same({ "noise, pictures (of 8)", "two pictures: A, B" }, { file:attribute("figures/000", "name"), file:attribute("figures/000", "caption") })
+    assert.is_nil((file:attribute("figures/002", "caption")))
+  end)
 end)

@@ -90,6 +90,17 @@ describe("studies", function()
     assert.matches("a choice of 'rate' is 'fast'; expected numbers", select(3, run("tune", "--vary", "rate=0.1,fast", "-o", out .. "3")))
   end)
 
+  it("tune: only those that are trained to the end take several seeds", function()
+    local out = helper.directory() .. "/s"
+    local found = json("tune", "--vary", "rate=0.003,1e-7,2e-7", "-m", "demo", "-d", "shapes:count=300,classes=2,cause=colour", "--size", "24", "--epochs", "3",
+      "--candidates", "3", "--last-seeds", "2", "-o", out, "--json")
+    assert.same({ "rate=0.003", 3, 2 }, { found.rows[1][2], found.rows[1][3], found.rows[1][4] })
+    assert.is_true(found.rows[1][6] <= found.rows[1][5] and found.rows[1][5] <= found.rows[1][7])
+    assert.equal(1, found.rows[3][4])
+    assert.is_true(helper.exists(out .. "/001-seed1/summary.json") and not helper.exists(out .. "/003-seed1"))
+    assert.same({ 24, 24, 3 }, cs.load(out .. "/001-seed0").input)
+  end)
+
   it("tune takes the advice of spectrum as candidates, against the model as it is", function()
     local data = assert(cs.dataset "shapes:count=400,size=32,classes=2,cause=colour")
     local net = assert(cs.network { input = { 32, 32, 3 }, seed = 3, name = "coarse", cs.conv { 6, 3, 4, activation = "relu" },

@@ -178,12 +178,12 @@ static void noise_is_drawn_by_level_and_layer(void **state)
 		harness_keys(&h, "lll");
 		expect("jpeg: accuracy");
 		harness_keys(&h, "\t\t\t");
-		expect("reconstructions under gaussian noise");
+		expect("under Gaussian noise, a row a level");
 		expect("each on its own scale");
 		harness_resize(&h, 5, 20);
 		expect("noise");
 		harness_resize(&h, 24, 80);
-		expect("reconstructions under gaussian noise");
+		expect("under Gaussian noise, a row a level");
 		harness_keys(&h, "\te");
 		expect("wrote runs/tiny/figures/noise-jpeg.csv, and");
 		harness_keys(&h, "+"); /* the levels about the middle, in all charts */

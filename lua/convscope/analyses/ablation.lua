@@ -7,14 +7,7 @@
 -- trained for as long: `worth` is the control's accuracy less that without the layer.
 local cs = require "convscope"
 local looking = require "convscope.looking"
-
--- Loss of each image, from scores [n,classes].
-local function losses(scores, labels)
-  local shifted, out = (scores - scores:max()):clamp(-80, 0), {}
-  local sums = shifted:exp():sum(1)
-  for i, label in ipairs(labels) do out[i] = math.log(sums[i - 1]) - shifted[{ i - 1, label }] end
-  return cs.tensor(out)
-end
+local retraining = require "convscope.retraining"
 
 local function features(job, net, images, labels, layers, opt, result)
   local random, worst = cs.random(opt.seed), {}
@@ -23,7 +16,7 @@ local function features(job, net, images, labels, layers, opt, result)
     looking.batches(images, 32, function(some) maps[#maps + 1] = net:predict(some, { layer = layer.index }) end)
     maps = cs.concat(maps)
     local whole = tail:predict(maps, { output = "scores" })
-    local right, loss, list = looking.correct(whole, labels), losses(whole, labels), {}
+    local right, loss, list = looking.correct(whole, labels), looking.losses(whole, labels), {}
     for f = 0, layer.features - 1 do list[f + 1] = f end
     if opt.features > 0 and opt.features < #list then
       list = table.move(random:shuffle(list), 1, opt.features, 1, {})
@@ -39,7 +32,7 @@ local function features(job, net, images, labels, layers, opt, result)
       local changed = maps * keep
       if opt.fill == "mean" then changed = changed + (1 - keep) * mean end
       local scores = tail:predict(changed, { output = "scores" })
-      local lost, _, chance = looking.must(cs.statistics.paired(losses(scores, labels) - loss, { seed = opt.seed }))
+      local lost, _, chance = looking.must(cs.statistics.paired(looking.losses(scores, labels) - loss, { seed = opt.seed }))
       local accuracy, low, high = looking.must(cs.statistics.bootstrap(right - looking.correct(scores, labels), { seed = opt.seed }))
       rows[k], p[k] = { f, accuracy, low, high, lost }, chance
     end
@@ -63,82 +56,29 @@ local function features(job, net, images, labels, layers, opt, result)
   end
 end
 
--- The specifications without a layer (nil: all there), and which of them must begin anew.
-local function without(net, first, last, removed)
-  local list, fresh = {}, {}
-  for i, layer in ipairs(net.layers) do
-    if not (removed and i - 1 >= first and i - 1 <= last) then list[#list + 1] = layer.spec end
-  end
-  local next_shape = net.layers[last + 1].output[3] ~= net.layers[first + 1].input[3]
-  if not removed then
-    for i = first, last do fresh[net.layers[i + 1].name] = true end
-  end
-  for i = last + 1, #net.layers - 1 do
-    local layer = net.layers[i + 1]
-    if layer.type == "dense" or (next_shape and #layer.weights > 0) then
-      fresh[layer.name] = true
-      next_shape = next_shape and layer.type == "batchnorm"
-    end
-  end
-  return list, fresh
-end
-
--- How many steps a retraining takes: the epochs, or `steps` where those are fewer (0: the epochs whatever they take).
-local function steps_of(data, opt)
-  local whole = opt.epochs * math.ceil(data.train.count / 32)
-  return opt.steps > 0 and math.min(opt.steps, whole) or whole, whole
-end
-
--- Built, the fresh layers with new weights, trained and tested. `told(share)` hears how far it is. A retraining that is cut short keeps its rate,
--- since a cosine would not come to its end.
-local function retrained(net, data, images, list, fresh, opt, told)
-  local new, message = net:rebuild(list, { seed = opt.seed + 1 })
-  if not new then return nil, message end
-  local blank = looking.must(cs.network { input = net.input, layers = list, seed = opt.seed + 1 })
-  for _, layer in ipairs(new.layers) do
-    for _, name in ipairs(fresh[layer.name] and layer.weights or {}) do new:set_weights(layer.index, name, blank:weights(layer.index, name)) end
-  end
-  local done, code
-  local steps, whole = steps_of(data, opt)
-  local taken = 0
-  done, message, code = cs.train(new, data, { epochs = opt.epochs, batch = 32, seed = opt.seed, optimizer = cs.adam { rate = opt.rate },
-    schedule = steps < whole and "constant" or "cosine", keep_preprocess = net.preprocess.known, patience = 0,
-    on_batch = function(news)
-      if news.phase ~= "training" then return true end
-      taken = taken + 1
-      told(taken / steps)
-      return taken < steps or steps == whole
-    end })
-  if code == "cancelled" then looking.fail(code, "%s", message) end
-  if not done then return nil, message end
-  return looking.correct(new:predict(images), images:labels())
-end
-
 local function layers_out(job, net, data, images, layers, opt, result)
   for number, layer in ipairs(layers) do
-    local first = layer.index
-    while net.layers[first + 1].type ~= "conv" do first = first - 1 end
-    local scores = {}
+    local convolution, scores = looking.convolution(net, layer), {}
     for _, what in ipairs { "control", "without" } do
       local function told(share)
         job:progress((number - 1 + (what == "control" and 0 or 0.5) + 0.5 * share) / #layers,
-          ("%s: retraining the network (%s)"):format(net.layers[first + 1].name, what))
+          ("%s: retraining the network (%s)"):format(convolution.name, what))
       end
       told(0)
-      local list, fresh = without(net, first, layer.index, what == "without")
+      local list, fresh = retraining.layers(net, convolution.index, layer.index, what == "without")
       local message
-      scores[what], message = retrained(net, data, images, list, fresh, opt, told)
+      scores[what], message = retraining.tested(net, data, images, list, fresh, opt, told)
       if not scores[what] then
-        result:note(("%s cannot be left out: %s"):format(net.layers[first + 1].name, message))
+        result:note(("%s cannot be left out: %s"):format(convolution.name, message))
         break
       end
     end
     if scores.without then
       local mean, low, high = looking.must(cs.statistics.bootstrap(scores.control - scores.without, { seed = opt.seed }))
       local _, _, p = looking.must(cs.statistics.paired(scores.control - scores.without, { seed = opt.seed }))
-      result:add("layer", net.layers[first + 1].name, -1, mean, low, high, 0 / 0, p)
+      result:add("layer", convolution.name, -1, mean, low, high, 0 / 0, p)
       result:note(("%s is worth %.1f points of accuracy [%.1f, %.1f]: %.1f %% without it, %.1f %% with it begun anew, after %d steps of retraining"):format(
-        net.layers[first + 1].name, 100 * mean, 100 * low, 100 * high, 100 * scores.without:mean(), 100 * scores.control:mean(), (steps_of(data, opt))))
+        convolution.name, 100 * mean, 100 * low, 100 * high, 100 * scores.without:mean(), 100 * scores.control:mean(), (retraining.steps(data, opt))))
     end
   end
 end

@@ -2,8 +2,8 @@
 -- Figure 5, over a data set).
 --
 -- Columns "without ..." and "darker": the share of a feature's response (the strongest in each image, or with response=mean the mean of its
--- map) that goes; "gain ...": how it follows that channel's gain (1: proportional); "hue": its deviation as hues turn, of its mean. Evidence: how its responses go with what it answers to the true class on
--- average, learnt on other images (a correlation). Grey, a turned hue and swapped channels take colour away; scrambled patches take shape away
+-- map) that goes, with its interval for red, green and blue; "gain ...": how it follows that channel's gain (1: proportional); "hue": its deviation as hues turn, of its mean. Evidence: how its responses go with what it answers to the true class on
+-- average, learnt on other images, `learnt` a class (a correlation). Grey, a turned hue and swapped channels take colour away; scrambled patches take shape away
 -- and leave colour. A feature goes by what its evidence does not survive: paired differences, effect sizes (Cohen's d), permutation tests, q
 -- after Benjamini-Hochberg over all features. Features without evidence say nothing about these classes.
 --
@@ -16,7 +16,7 @@ local looking = require "convscope.looking"
 
 return {
   title = "sensitivity to colours, channels, hue and brightness; colour against shape, by feature",
-  options = { images = 200, layers = "all", response = "max", patch = 8, hues = 12, seed = 0 },
+  options = { images = 200, layers = "all", response = "max", patch = 8, hues = 12, learnt = 20, seed = 0 },
 
   run = function(job, net, data, opt)
     local images, layers = looking.test_images(data, opt.images, opt.seed), looking.layers(net, opt.layers)
@@ -26,8 +26,8 @@ return {
     local right, seen = looking.correct(scores, labels), {}
     local result = cs.result { "layer", "feature", "response", "without red", "without green", "without blue", "darker", "hue", "evidence",
       "without colour", "colour low", "colour high", "without shape", "shape low", "shape high", "effect", "q", "goes by",
-      "gain red", "gain green", "gain blue" }
-    local others = data.train.count > 0 and data.train:sample(2 * opt.images, opt.seed) or images
+      "gain red", "gain green", "gain blue", "red low", "red high", "green low", "green high", "blue low", "blue high" }
+    local others = data.train.count > 0 and data.train:sample(math.max(2 * opt.images, opt.learnt * data.classes), opt.seed) or images
     local learnt, known = looking.responses(net, others, layers, opt.response), others:labels()
     local function accuracy(name, found)
       local mean, low, high = looking.must(cs.statistics.bootstrap(found, options))
@@ -63,15 +63,12 @@ return {
       job:progress(nil, ("edges of hue %.0f"):format(360 * k / opt.hues))
       local trace <close> = looking.must(net:trace(colours.edges(net, colours.pure(360 * k / opt.hues))))
       for i, layer in ipairs(layers) do
-        local map = trace:output(layer.index)
-        for _ = 1, #layer.output - 1 do map = map:max(1) end
         tuned[i] = tuned[i] or {}
-        table.insert(tuned[i], map:mean(0):tolist())
+        table.insert(tuned[i], looking.strongest(trace, layer):mean(0):tolist())
       end
     end
 
-    local p, p_present, rows, kept_plot, channel_plot = {}, {}, {}, {}, {}
-    local moved_by = {}
+    local p, p_present, rows, kept_plot = {}, {}, {}, {}
     for i, layer in ipairs(layers) do
       local mean, typical = base[i]:mean(0), colours.standard(colours.expected(learnt[i], known, labels))
       local function relative(name) return ((base[i] - seen[name][i]):mean(0) / mean):tolist() end
@@ -86,23 +83,20 @@ return {
       local _, effect, chance = looking.must(cs.statistics.paired(shape - colour, options))
       local c, cl, ch = looking.must(cs.statistics.bootstrap(colour, options))
       local s, sl, sh = looking.must(cs.statistics.bootstrap(shape, options))
-      moved_by[i] = {}
-      for k = 1, 3 do
-        local moved = (base[i] - seen[colours.changes[k][1]][i]):abs():sum(1) / (base[i]:abs():sum() / images.count)
-        moved_by[i][k] = { looking.must(cs.statistics.bootstrap(moved, options)) }
-      end
       local around = (cs.concat(hues[i]):std(0):mean(0) / mean):tolist()
       local columns = { mean:tolist(), relative "without red", relative "without green", relative "without blue", relative "darker", around, all:tolist(),
         c:tolist(), cl:tolist(), ch:tolist(), s:tolist(), sl:tolist(), sh:tolist(), effect:tolist() }
+      local ends = {}
+      for k = 1, 3 do ends[2 * k - 1], ends[2 * k] = colours.interval(base[i], seen[colours.changes[k][1]][i], mean, options) end
       for _, x in ipairs(present:tolist()) do p_present[#p_present + 1] = x end
       for f, chance_of in ipairs(chance:tolist()) do
         local row = { layer.name, f - 1 }
         for k, column in ipairs(columns) do row[k + 2] = column[f] end
         for channel = 1, 3 do row[18 + channel] = gains[channel][i][f] end
+        for k, list in ipairs(ends) do row[21 + k] = list[f] end
         rows[#rows + 1], p[#p + 1] = row, chance_of
       end
       kept_plot[i] = { name = layer.name, kind = "points", x = c, y = s }
-      for k = 2, 4 do channel_plot[(i - 1) * 3 + k - 1] = looking.middle(columns[k]) end
     end
     local q, q_present, counts = cs.statistics.fdr(p), cs.statistics.fdr(p_present), {}
     for k, row in ipairs(rows) do
@@ -111,23 +105,20 @@ return {
       row[17], row[18] = q[k], name
       counts[row[1]] = counts[row[1]] or {}
       counts[row[1]][name] = (counts[row[1]][name] or 0) + 1
-      result:add(table.unpack(row, 1, 21))
+      result:add(table.unpack(row, 1, 27))
     end
     for _, layer in ipairs(layers) do
       local c = counts[layer.name]
       result:note(("%s: %d features go by colour, %d by shape, %d by both; %d carry no evidence of the class, %d are silent"):format(layer.name,
         c.colour or 0, c.shape or 0, c.both or 0, c.neither or 0, c.silent or 0))
     end
+    colours.channels(layers, base, { seen["without red"], seen["without green"], seen["without blue"] }, result, options)
     looking.probe(job, net, layers, colours.probes, colours.edges, result, options)
     local angles, means, lows, highs = {}, {}, {}, {}
     for k, point in ipairs(curve) do angles[k], means[k], lows[k], highs[k] = point[1], point[2], point[3], point[4] end
     result:plot("hue", cs.plot { title = "accuracy as hues turn", x_label = "degrees", y_label = "accuracy", zero = true,
       series = { { name = "accuracy", x = angles, y = means, low = lows, high = highs } } })
     result:plot("kept", cs.plot { title = "what features go by", x_label = "evidence left without colour", y_label = "evidence left without shape", series = kept_plot })
-    local names = {}
-    for _, layer in ipairs(layers) do for _, channel in ipairs { "red", "green", "blue" } do names[#names + 1] = layer.name .. " " .. channel end end
-    result:plot("channels", cs.plot { title = "response lost without a channel (median feature)", y_label = "share", categories = names,
-      series = { { kind = "bars", y = channel_plot } } })
     local wheel = {}
     for i in ipairs(layers) do
       for f in ipairs(tuned[i][1]) do
@@ -136,9 +127,12 @@ return {
         wheel[#wheel + 1] = row
       end
     end
-    result:tensor("channels", cs.tensor(moved_by)):tensor("hues", cs.tensor(wheel))
-    local strip = {}
-    for _, change in ipairs(colours.changes) do strip[#strip + 1] = change[2](images:images(0, math.min(8, images.count)), opt):pixels() end
-    return result:picture("changes", cs.mosaic(cs.concat(strip), { columns = math.min(8, images.count), photo = true }))
+    result:tensor("hues", cs.tensor(wheel))
+    local strip, names = {}, {}
+    for c, change in ipairs(colours.changes) do
+      strip[c], names[c] = change[2](images:images(0, math.min(8, images.count)), opt):pixels(), change[1]
+    end
+    return result:picture("changes", cs.mosaic(cs.concat(strip), { columns = math.min(8, images.count), photo = true }),
+      "what is done to pictures, a row each: " .. table.concat(names, ", "))
   end,
 }

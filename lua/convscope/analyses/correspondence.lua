@@ -50,32 +50,46 @@ local function distances(changes, groups)
   return out
 end
 
+-- Pictures with boxes, several of each of some classes: at least eight, or what `images` over all classes comes to. Their boxes, and the classes as lists of
+-- positions from 1.
+local function grouped(data, opt)
+  local all = looking.test_images(data, 1 << 40, opt.seed)
+  local by_class, order, chosen, boxes, groups, seen = {}, {}, {}, {}, {}, 0
+  for i, label in ipairs(all:labels()) do
+    if label >= 0 and not by_class[label] then by_class[label], order[#order + 1] = {}, label end
+    if label >= 0 then table.insert(by_class[label], i - 1) end
+  end
+  cs.random(opt.seed):shuffle(order)
+  local quota = math.max(8, opt.images // math.max(#order, 1))
+  for _, label in ipairs(order) do
+    local members = {}
+    for _, i in ipairs(by_class[label]) do
+      if #members == math.min(quota, opt.images - #chosen) then break end
+      local box = data:sample(all:number(i)).box
+      seen = seen + 1
+      if box and box.right - box.left >= 6 and box.bottom - box.top >= 6 then members[#members + 1] = { i, box } end
+    end
+    if #members > 1 then
+      groups[#groups + 1] = {}
+      for _, one in ipairs(members) do
+        chosen[#chosen + 1], boxes[#boxes + 1] = one[1], one[2]
+        table.insert(groups[#groups], #chosen)
+      end
+    end
+  end
+  if #chosen < 4 then looking.fail("unsupported", "correspondence needs boxes around objects, several of a class, and %s has too few: on %d of %d images; shapes and Tiny "
+    .. "ImageNet's validation images have boxes", data.spec, #chosen, seen) end
+  return all:choose(chosen), boxes, groups
+end
+
 return {
   title = "do layers answer to the same part of an object alike, from picture to picture",
   options = { images = 160, layers = "all", share = 0.34, response = "mean", nulls = 4, seed = 0 },
 
   run = function(job, net, data, opt)
     if not (opt.share > 0 and opt.share <= 1) then looking.fail("argument", "option 'share' is %g; expected a share of the box from 0 to 1", opt.share) end
-    local all, layers = looking.test_images(data, opt.images, opt.seed), looking.layers(net, opt.layers)
-    local chosen, boxes = {}, {}
-    for i = 0, all.count - 1 do
-      local box = data:sample(all:number(i)).box
-      if box and box.right - box.left >= 6 and box.bottom - box.top >= 6 then
-        chosen[#chosen + 1], boxes[#boxes + 1] = i, box
-      end
-    end
-    if #chosen < 4 then looking.fail("unsupported", "correspondence needs boxes around objects, and %s has them on %d of %d images; shapes and Tiny ImageNet's "
-      .. "validation images have some", data.spec, #chosen, all.count) end
-    local images = all:choose(chosen)
-    local pixels, by_class, groups = images:pixels(), {}, {}
-    for i, label in ipairs(images:labels()) do
-      by_class[label] = by_class[label] or {}
-      table.insert(by_class[label], i)
-    end
-    for class = 0, data.classes - 1 do
-      if by_class[class] and #by_class[class] > 1 then groups[#groups + 1] = by_class[class] end
-    end
-    if #groups == 0 then looking.fail("unsupported", "correspondence compares pictures of one class, and there are no two among these %d; take more images", #chosen) end
+    local layers, images, boxes, groups = looking.layers(net, opt.layers), grouped(data, opt)
+    local pixels = images:pixels()
     local base = looking.responses(net, images, layers, opt.response)
     local function measured(place)
       local found, out = looking.responses(net, images:with(hidden(pixels, boxes, opt.share, place)), layers, opt.response), {}
@@ -119,7 +133,7 @@ return {
         best[i][2], best[i][3], best[i][6]))
     end
     local columns = math.min(6, images.count)
-    result:picture("the centre hidden", cs.mosaic(hidden(pixels, boxes, opt.share, function() return 0.5, 0.5 end):slice(0, columns), { columns = columns, photo = true,
+    result:picture("centre hidden", cs.mosaic(hidden(pixels, boxes, opt.share, function() return 0.5, 0.5 end):slice(0, columns), { columns = columns, photo = true,
       zoom = 2 }))
     return result:plot("closer", cs.plot { title = "correspondence: closer than random regions, by layer", x_label = "convolution (from 1)", y_label = "distance below random",
       series = series })

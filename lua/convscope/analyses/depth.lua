@@ -53,13 +53,20 @@ local function twin(net, last)
   return other, other and was or message
 end
 
+-- The plots: measure, title, what its numbers are.
+local shows = { { "correlation", "how like the picture reconstructions are", "correlation" },
+  { "ssim", "how like the picture reconstructions are, in structure", "structural similarity (SSIM)" },
+  { "edges", "how much of the picture's edges reconstructions keep", "edge similarity" },
+  { "borders", "energy of reconstructions near the borders", "of the whole picture's (1: spread evenly)" },
+  { "core", "energy of the strongest feature in the middle of what it can see", "share (0.25: spread evenly)" } }
+
 return {
   title = "likeness of reconstructions to the picture and their localisation, by layer and rule",
   options = { images = 64, layers = "all", rules = "deconvnet,gradient,guided", seed = 0 },
 
   run = function(job, net, data, opt)
     local images, layers = looking.test_images(data, opt.images, opt.seed), looking.layers(net, opt.layers)
-    local found, rules, shown = looking.gathering(opt.seed), looking.words(opt.rules, "rules"), {}
+    local found, rules, shown, rows = looking.gathering(opt.seed), looking.words(opt.rules, "rules"), {}, {}
     local other, padding = twin(net, layers[#layers])
     looking.batches(images, 16, function(some, first)
       local trace <close> = looking.must(net:trace(some))
@@ -70,10 +77,8 @@ return {
         local map = trace:output(layer.index)
         for _ = 1, #layer.output - 1 do map = map:max(1) end
         for k, feature in ipairs(map:argmax(1):tolist()) do strongest[k] = { image = k - 1, feature = math.tointeger(feature), at = "max" } end
-        local whole = {}
-        for k = 0, some.count - 1 do whole[k + 1] = { image = k } end
         for _, rule in ipairs(rules) do
-          local view = looking.must(cs.project(trace, layer.index, { targets = whole, rule = rule }))
+          local view = looking.must(cs.project(trace, layer.index, { targets = looking.whole(some.count), rule = rule }))
           local even = cs.measure.standardise(view)
           found:add({ layer.name, rule, "correlation" }, cs.measure.correlation(view, picture))
           found:add({ layer.name, rule, "ssim" }, cs.measure.ssim(even, picture))
@@ -81,16 +86,16 @@ return {
           found:add({ layer.name, rule, "borders" }, borders(cs.measure.energy(view)))
           local one, infos = looking.must(cs.project(trace, layer.index, { targets = strongest, rule = rule }))
           found:add({ layer.name, rule, "core" }, core(cs.measure.energy(one), infos))
-          if first == 0 then shown[#shown + 1] = view:slice(0, math.min(6, some.count)) end
+          if first == 0 then
+            shown[#shown + 1], rows[#rows + 1] = view:slice(0, math.min(6, some.count)), layer.name .. ", " .. rule
+          end
         end
       end
       if not other then return end
       local padded <close> = looking.must(other:trace(some))
       for _, layer in ipairs(layers) do
-        local targets = {}
-        for k = 0, some.count - 1 do targets[k + 1] = { image = k } end
         found:add({ layer.name, rules[1], "borders, other padding" }, borders(cs.measure.energy(looking.must(cs.project(padded, layer.index,
-          { targets = targets, rule = rules[1] })))))
+          { targets = looking.whole(some.count), rule = rules[1] })))))
       end
     end)
     local result = cs.result { "layer", "rule", "measure", "mean", "low", "high" }
@@ -111,7 +116,7 @@ return {
       end
     end)
     for _, layer in ipairs(layers) do
-      result:note(("%s: %s, sees %d x %d pixels"):format(layer.name, layer.description, layer.receptive_field[1], layer.receptive_field[2]))
+      result:note(("%s: %s, sees %d x %d pixels"):format(layer.name, looking.convolution(net, layer).description, layer.receptive_field[1], layer.receptive_field[2]))
     end
     for _, layer in ipairs(other and layers or {}) do
       local pair = rim[layer.name]
@@ -119,13 +124,13 @@ return {
         padding == "valid" and "same" or "valid", pair[2]))
     end
     if not other then result:note("the other padding cannot be tried: " .. padding) end
-    for _, name in ipairs { "correlation", "ssim", "edges", "borders", "core" } do
-      if plots[name] then
-        result:plot(name, cs.plot { title = name .. " of reconstructions, by layer", x_label = "convolution (from 1)", y_label = name, series = plots[name][1] })
+    for _, what in ipairs(shows) do
+      if plots[what[1]] then
+        result:plot(what[1], cs.plot { title = what[2], x_label = "convolution (from 1)", y_label = what[3], series = plots[what[1]][1], zero = true })
       end
     end
     local columns = math.min(6, images.count)
     result:picture("pictures", cs.mosaic(images:images(0, columns):pixels(), { columns = columns, photo = true, zoom = 2 }))
-    return result:mosaic("reconstructions, a row a layer and rule", cs.concat(shown), columns)
+    return result:mosaic("reconstructions", cs.concat(shown), columns, "reconstructions of the pictures, a row a layer and rule: " .. table.concat(rows, "; "))
   end,
 }

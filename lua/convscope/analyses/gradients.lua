@@ -28,9 +28,7 @@ return {
       for i, layer in ipairs(layers) do
         job:progress((first + some.count * (i - 1) / #layers) / images.count, layer.name)
         local seen, map = cs.measure.windows(magnitude, layer), trace:output(layer.index)
-        local targets = {}
-        for k = 0, some.count - 1 do targets[k + 1] = { image = k } end
-        local view = looking.must(cs.project(trace, layer.index, { targets = targets, rule = opt.rule }))
+        local view = looking.must(cs.project(trace, layer.index, { targets = looking.whole(some.count), rule = opt.rule }))
         local strength = cs.measure.energy(view):sqrt()
         own[i], other[i], energy[i], energy_other[i] = own[i] or {}, other[i] or {}, energy[i] or {}, energy_other[i] or {}
         table.insert(own[i], cs.measure.map_correlation(map, seen))
@@ -83,7 +81,8 @@ return {
       series = { curve, { name = "features (median)", x = curve.x, y = points } } })
     if shown then
       result:picture("pictures", cs.mosaic(shown[1], { columns = 6, photo = true, zoom = 2 }))
-      result:mosaic("gradients above, reconstructions below", cs.concat { shown[2], shown[3] }, shown[2].shape[1])
+      result:mosaic("magnitude", cs.concat { shown[2], shown[3] }, shown[2].shape[1],
+        ("above, the pictures' gradient magnitude; below, the size of their reconstructions from %s"):format(layers[#layers].name))
     end
     return result
   end,

@@ -99,8 +99,9 @@ return {
       local at = key[1] .. "\0" .. key[3]
       if not best[at] or mean > best[at].mean then best[at] = { way = key[2], mean = mean, low = low, high = high } end
       if key[1] == layers[#layers].name and (key[3] == "edges" or key[3] == "learnt: edges") then
-        bars[key[3]] = bars[key[3]] or {}
-        table.insert(bars[key[3]], mean)
+        local bar = bars[key[3]] or { kind = "bars", y = {}, low = {}, high = {} }
+        bars[key[3]] = bar
+        for place, value in pairs { y = mean, low = low, high = high } do table.insert(bar[place], value) end
       end
     end)
     for _, layer in ipairs(layers) do
@@ -111,22 +112,25 @@ return {
       end
     end
     for _, name in ipairs { "edges", "learnt: edges" } do
-      result:plot(name, cs.plot { title = ("%s of %s, by way back"):format(name, layers[#layers].name), y_label = name, categories = ways,
-        series = { { kind = "bars", y = bars[name] } } })
+      local whole = name == "edges"
+      result:plot(name, cs.plot { title = ("edges that come back from %s%s"):format(layers[#layers].name, whole and "" or " because of what was learnt"),
+        y_label = whole and "edge similarity" or "above a random network's", categories = ways, series = { bars[name] }, zero = true })
     end
     local columns, classes = math.min(6, images.count), {}
     result:picture("pictures", cs.mosaic(images:images(0, columns):pixels(), { columns = columns, photo = true, zoom = 2 }))
-    result:mosaic("reconstructions of the last layer, a row a way", cs.concat(shown), columns)
+    result:mosaic("reconstructions", cs.concat(shown), columns, ("reconstructions from %s, a row a way: %s"):format(layers[#layers].name, table.concat(ways, ", ")))
     for class = 0, math.min(opt.classes, net.classes) - 1 do classes[#classes + 1] = class end
     if #net.output == 1 and net.layers[#net.layers].type == "dense" then
       local maps = saliency(net, images)
       local mean, low, high = looking.must(cs.statistics.bootstrap(cs.measure.correlation(maps, cs.measure.sobel(images:pixels())), { seed = opt.seed }))
       result:add("network", "saliency", "goes with the picture's edges", mean, low, high)
-      result:mosaic("saliency of the class seen", maps:slice(0, columns), columns)
+      result:mosaic("saliency", maps:slice(0, columns), columns, "saliency of the class seen in each picture")
     end
     if #classes > 0 and #net.output == 1 then
       local models, reached = class_models(job, net, classes, opt)
-      result:mosaic("class models", net:unwhiten(models), 3)
+      local names = {}
+      for k, class in ipairs(classes) do names[k] = net:class_name(class) end
+      result:mosaic("class models", net:unwhiten(models), 3, "pictures that the score of a class likes: " .. table.concat(names, ", "))
       for k, class in ipairs(classes) do
         local p = reached[{ k - 1, class }]
         result:add("network", "class model", net:class_name(class), p, p, p)

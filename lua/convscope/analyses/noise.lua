@@ -12,52 +12,44 @@ local kinds = {
   { "jpeg", function(images, level) return cs.perturb.jpeg(images, level) end, low = 1, high = 100 },
 }
 
--- Of some images: which are right, and by layer how much of their edges and of the picture itself comes back; the last layer's first four views.
-local function come_back(net, images, layers, rule)
-  local out, shown = { { "network", "accuracy", {} } }, nil
-  for _, layer in ipairs(layers) do
-    out[#out + 1], out[#out + 2] = { layer.name, "edges kept", {} }, { layer.name, "likeness to the picture", {} }
-  end
-  looking.batches(images, 16, function(some, first)
-    local trace <close> = looking.must(net:trace(some))
-    local picture, targets = net:unwhiten(trace:input()), {}
-    table.insert(out[1][3], looking.correct(trace:scores(), some:labels()))
-    for k = 0, some.count - 1 do targets[k + 1] = { image = k } end
-    for i, layer in ipairs(layers) do
-      local view = looking.must(cs.project(trace, layer.index, { targets = targets, rule = rule }))
-      table.insert(out[2 * i][3], cs.measure.edges(view, picture))
-      table.insert(out[2 * i + 1][3], cs.measure.correlation(view, picture))
-      if first == 0 and i == #layers then shown = view:slice(0, math.min(4, some.count)) end
+-- The curves of what was measured, and the accuracies in words: add(kind, level, layer, measure, mean, low, high) for each, "none" first, then
+-- finish(result). By level: accuracy, and likeness of the last layer's reconstructions, from 0, as it is. By layer: at the middle level of each kind.
+local function drawing(layers, opt)
+  local plots, order, words, number, clean = {}, {}, {}, {}, nil
+  for i, layer in ipairs(layers) do number[layer.name] = i end
+  local function point(name, y_label, x_label, ...)
+    if not plots[name] then
+      local series, add = looking.series()
+      plots[name], order[#order + 1] = { series = series, add = add, x_label = x_label, y_label = y_label }, name
     end
-  end)
-  for _, one in ipairs(out) do one[3] = cs.concat(one[3]) end
-  return out, shown
-end
-
--- Figure 6: pictures that are noisy or blurred by nature against clean ones.
-local function nature(job, net, data, layers, opt, result)
-  local images = looking.test_images(data, opt.scanned, opt.seed)
-  local groups, pictures, views, clean = quality.by_nature(job, images, opt.natural), {}, {}, nil
-  if #groups[1][2] < 8 then return result:note(("noisy and blurred pictures: too few among %d images"):format(images.count)) end
-  for _, group in ipairs(groups) do
-    local name, some = group[1], images:choose(group[2])
-    job:progress(nil, ("pictures that are %s by nature"):format(name))
-    local found, shown = come_back(net, some, layers, opt.rule)
-    clean = clean or found
-    pictures[#pictures + 1], views[#views + 1] = some:images(0, 4):pixels(), shown
-    result:note(("%d pictures %s by nature: noise level %.1f of 255, sharpness %.3f (medians)"):format(#group[2], name, group[3], group[4]))
-    for k, one in ipairs(found) do
-      local mean, low, high = looking.must(cs.statistics.bootstrap(one[3], { seed = opt.seed }))
-      result:add("by nature: " .. name, 0, one[1], one[2], mean, low, high)
-      if name ~= "clean" then
-        local p = looking.must(cs.statistics.mann_whitney(one[3], clean[k][3]))
-        result:note(("%s, %s of %s pictures: %.3f [%.3f, %.3f], of clean ones %.3f, p = %.2g (Mann-Whitney)"):format(one[1], one[2], name, mean, low, high,
-          clean[k][3]:mean(), p))
+    plots[name].add(...)
+  end
+  return {
+    add = function(kind, level, layer, measure, mean, low, high)
+      if kind == "none" then clean = { mean, low, high } return end
+      local levels, step, by_level = looking.numbers(opt[kind], kind), 0, "level, from none to severe: as said in the notes"
+      for i, one in ipairs(levels) do if one == level then step = i end end
+      if measure == "accuracy" then
+        if step == 1 then
+          words[#words + 1] = { ("%s: accuracy %.3f as it is"):format(kind, clean[1]) }
+          point("accuracy", measure, by_level, kind, 0, clean[1], clean[2], clean[3])
+        end
+        table.insert(words[#words], ("%.3f [%.3f, %.3f] at %g"):format(mean, low, high, level))
+        return point("accuracy", measure, by_level, kind, step, mean, low, high)
       end
-    end
-  end
-  result:picture("clean, noisy and blurred pictures, a row each", cs.mosaic(cs.concat(pictures), { columns = 4, photo = true, zoom = 2 }))
-  result:mosaic("their reconstructions", cs.concat(views), 4)
+      if measure == "reconstruction similarity" and number[layer] == #layers then point("likeness by level", measure, by_level, kind, step, mean, low, high) end
+      if step == (#levels + 1) // 2 then point(measure, measure, "convolution (from 1)", ("%s %g"):format(kind, level), number[layer], mean, low, high) end
+    end,
+    finish = function(result)
+      for _, one in ipairs(words) do result:note(table.concat(one, ", ")) end
+      for _, name in ipairs(order) do
+        local one = plots[name]
+        local title = name == "likeness by level" and "likeness of " .. layers[#layers].name .. "'s reconstructions to those of the picture as it is"
+          or name == "accuracy" and name or name .. ", by layer"
+        result:plot(name, cs.plot { title = title, x_label = one.x_label, y_label = one.y_label, series = one.series, zero = true })
+      end
+    end,
+  }
 end
 
 return {
@@ -88,9 +80,7 @@ return {
             found:add({ kind, level, layer.name, "activation drift" }, looking.drift(clean:output(layer.index), trace:output(layer.index)))
           end
           if project then
-            local targets = {}
-            for k = 0, some.count - 1 do targets[k + 1] = { image = k } end
-            local view = looking.must(cs.project(trace, layer.index, { targets = targets, rule = opt.rule }))
+            local view = looking.must(cs.project(trace, layer.index, { targets = looking.whole(some.count), rule = opt.rule }))
             if kind == "none" then
               ideal[i] = view
             else
@@ -102,27 +92,17 @@ return {
       end
     end)
 
-    local result = cs.result { "kind", "level", "layer", "measure", "mean", "low", "high" }
-    local plots = {}
+    local result, curves = cs.result { "kind", "level", "layer", "measure", "mean", "low", "high", "p" }, drawing(layers, opt)
     found:each(function(key, mean, low, high)
-      if key[3] == "network" then
-        result:note(("accuracy under %s %g: %.3f [%.3f, %.3f]"):format(key[1], key[2], mean, low, high))
-      end
-      result:add(key[1], key[2], key[3], key[4], mean, low, high)
-      plots[key[4]] = plots[key[4]] or { looking.series() }
-      local step = 0
-      if key[1] ~= "none" then
-        for i, level in ipairs(looking.numbers(opt[key[1]], key[1])) do if level == key[2] then step = i end end
-        plots[key[4]][2](key[3] == "network" and key[1] or key[1] .. ", " .. key[3], step, mean, low, high)
-      end
+      result:add(key[1], key[2], key[3], key[4], mean, low, high, 0 / 0)
+      curves.add(key[1], key[2], key[3], key[4], mean, low, high)
     end)
-    for _, name in ipairs { "accuracy", "activation drift", "reconstruction similarity" } do
-      if plots[name] then
-        result:plot(name, cs.plot { title = name, x_label = "step of the level, from mild to severe", y_label = name, series = plots[name][1], zero = true })
-      end
+    curves.finish(result)
+    if #shown > 0 then
+      result:mosaic("gaussian reconstructions", cs.concat(shown), shown[1].shape[1],
+        ("reconstructions from %s under Gaussian noise, a row a level: 0, %s"):format(layers[#layers].name, tostring(opt.gaussian):gsub(",", ", ")))
     end
-    if #shown > 0 then result:mosaic("reconstructions under gaussian noise", cs.concat(shown), shown[1].shape[1]) end
-    nature(job, net, data, layers, opt, result)
+    quality.compare(job, net, data, layers, opt, result)
     return result
   end,
 }

@@ -121,8 +121,8 @@ return {
           result:tensor(("%s, seen by %s"):format(what, k == 1 and "first" or "second"), parts[k])
         end
         if common.shape(parts[1].shape) == common.shape(parts[2].shape) then
-          result:picture(("%s, %s of the first above, %s of the second below"):format(what, shown[1], shown[2]),
-            cs.mosaic(cs.concat(parts), { columns = #positions, shared = true, zoom = 2 }))
+          result:picture(what .. " projections", cs.mosaic(cs.concat(parts), { columns = #positions, shared = true, zoom = 2 }),
+            ("pictures that were %s: above, %s of the first; below, %s of the second"):format(what, shown[1], shown[2]))
         end
       end
     end

@@ -72,7 +72,7 @@ local function analysis(out, name, title, net, data, options)
   if not result then return out:text("Not done: " .. message, "note") end
   for _, note in ipairs(result.notes) do out:text(note, "note") end
   for _, entry in ipairs(result.plots) do out:plot(entry.name, entry.plot) end
-  for _, entry in ipairs(result.pictures) do out:picture(entry.name, entry.picture) end
+  for _, entry in ipairs(result.pictures) do out:picture(entry.caption or entry.name, entry.picture) end
   out:details(("%d rows"):format(#result.rows), result.columns, result.rows, 400)
 end
 

@@ -92,8 +92,8 @@ local function check_space(space, keys)
   end
 end
 
-local function training_options(preset, settings, epochs, seed)
-  local out = { optimizer = {}, augment = {} }
+local function training_options(preset, settings, epochs, seed, precision)
+  local out = { optimizer = {}, augment = {}, precision = precision }
   for key, value in pairs(preset.training or {}) do
     if type(value) == "table" then
       out[key] = {}
@@ -155,9 +155,12 @@ return {
     parser:option("--advice", "Take the candidates from what `spectrum` says of this model."):argname "MODEL"
     parser:option("--candidates", "How many are drawn.", "9", common.integer(1, 100000)):argname "N"
     parser:option("--seeds", "Trainings of each candidate, from different seeds.", "1", common.integer(1, 1000)):argname "N"
+    parser:option("--last-seeds", "Of those that are trained to the end (as --seeds).", nil, common.integer(1, 1000)):argname "N"
+    parser:option("--size", "Input size of the preset, in pixels.", nil, common.integer(8, 4096)):argname "N"
     parser:option("--epochs", "Of a whole training (the preset's).", nil, common.integer(1)):argname "N"
     parser:option("--halving", "Keep one in so many at each round (1: train all to the end).", "3", common.integer(1, 1000)):argname "N"
     parser:option("--seed", "Of the draws.", "0", common.integer(0)):argname "S"
+    common.precision(parser)
     common.json(parser)
     common.threads(parser)
   end,
@@ -168,7 +171,7 @@ return {
     check_space(space, keys)
     local _, preset = cli.check(cs.preset(name))
     local source = args.advice and cli.check(cs.load(args.advice))
-    local size = source and { height = source.input[1], width = source.input[2] } or { size = preset.size or 64 }
+    local size = source and { height = source.input[1], width = source.input[2] } or { size = args.size or preset.size or 64 }
     local data = cli.check(cs.dataset(spec, common.data_settings(args, size)))
     if data.val.count == 0 then cli.fail("%s has no validation images to choose by", data.spec) end
     local candidates = {}
@@ -203,7 +206,7 @@ return {
     for r, limit in ipairs(rungs) do
       for k, one in ipairs(alive) do
         one.scores, one.reached = {}, limit
-        for seed = 0, args.seeds - 1 do
+        for seed = 0, (r == #rungs and args.last_seeds or args.seeds) - 1 do
           local network, training = split(one.settings, preset)
           local _, summary, code = trials.train {
             directory = ("%s-seed%d"):format(one.place, seed), data = data, until_epoch = limit,
@@ -212,7 +215,7 @@ return {
               network.classes, network.seed, network.size = data.classes, seed, data.height
               return cs.preset(name, network)
             end,
-            options = training_options(preset, training, epochs, seed),
+            options = training_options(preset, training, epochs, seed, args.precision),
             tell = function(text)
               cs.progress(((r - 1) + (k - 1) / #alive) / #rungs, ("round %d of %d, candidate %d (%s): %s"):format(r, #rungs, one.number, one.name, text))
             end,

@@ -3,7 +3,7 @@ return {
   title = "the paper's first try: two convolutions, 256-128",
   paper = "text",
   options = { dropout = 0, activation = "relu" },
-  training = require("convscope.recipes").pyramid(),
+  training = require("convscope.recipes").paper(),
   network = function(options)
     options.widths = { 256, 128 }
     return require("convscope.pyramid")(options)

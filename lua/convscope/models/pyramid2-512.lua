@@ -3,7 +3,7 @@ return {
   title = "the paper's second try: two convolutions, 512-256",
   paper = "text",
   options = { dropout = 0, activation = "relu" },
-  training = require("convscope.recipes").pyramid(),
+  training = require("convscope.recipes").paper(),
   network = function(options)
     options.widths = { 512, 256 }
     return require("convscope.pyramid")(options)

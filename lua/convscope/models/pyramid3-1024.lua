@@ -3,7 +3,7 @@ return {
   title = "the paper's wide network: 1024-512-256",
   paper = "text",
   options = { dropout = 0.5, activation = "relu" },
-  training = require("convscope.recipes").pyramid(),
+  training = require("convscope.recipes").paper(),
   network = function(options)
     options.widths = { 1024, 512, 256 }
     return require("convscope.pyramid")(options)

@@ -3,7 +3,7 @@ return {
   title = "the paper's network with 'same' padding",
   paper = "table",
   options = { dropout = 0.5, activation = "relu" },
-  training = require("convscope.recipes").pyramid(),
+  training = require("convscope.recipes").paper(),
   network = function(options)
     options.widths, options.padding = { 512, 256, 128 }, "same"
     return require("convscope.pyramid")(options)

@@ -7,14 +7,7 @@ return {
   title = "VGG-16 with two dense layers of 4096, the paper's reference",
   paper = "text",
   options = { dropout = 0.5, dense = 4096 },
-  training = {
-    epochs = 40,
-    batch = 32,
-    optimizer = cs.sgd { rate = 0.005, momentum = 0.9, weight_decay = 5e-4 },
-    schedule = "cosine",
-    warmup = 1000,
-    augment = { flip = true, shift = 4 },
-  },
+  training = require("convscope.recipes").paper(0.005), -- half the others' rate: sixteen layers without batch norms
   network = function(options)
     local spec = { input = options.input }
     for _, block in ipairs(blocks) do
