@@ -85,8 +85,8 @@ bool cs_conv_sparse_suits(const struct cs_layer *conv, const struct cs_layer *po
 void cs_conv_sparse_plan_backward(const struct cs_layer *conv, const struct cs_layer *pool, struct cs_need *need);
 void cs_conv_sparse_backward(const struct cs_layer *conv, struct cs_pass *pass);
 
-/* Its weight gradient alone, for few channels and where most cells live: from pass->d_next_out, through the derivative already, to
- * d_params[0], in memory[] of as many floats as the plan returns. */
+/* Its weight and bias gradients alone, for few channels and where most cells live: from pass->d_next_out, which becomes the gradient
+ * with respect to the scores for all activations but the rectifier, to d_params, in memory[] of as many floats as the plan returns. */
 bool cs_conv_cells_suits(const struct cs_layer *conv);
 int64_t cs_conv_cells_plan(const struct cs_layer *conv, const struct cs_layer *pool, struct cs_need *need);
 void cs_conv_cells_backward(const struct cs_layer *conv, struct cs_pass *pass, float *memory);

@@ -1,11 +1,12 @@
-/* conv_cells.c: weight gradient of a convolution of few channels with its max-pool, where most cells live. See conv.h.
+/* conv_cells.c: weight and bias gradients of a convolution of few channels with its max-pool, where most cells live. See conv.h.
  *
  * With fewer channels than lanes, what an output sees of one input row, [kernel columns x channels], is one vector or a few.
  * The rows that one row of the pool's windows sees are widened to such vectors, one an output, aligned; then every cell of
- * the pool adds its gradient times the vectors of the cell that won, zeros included: nothing is listed.
+ * the pool adds its gradient times the vectors of the cell that won, zeros included: nothing is listed. A rectifier's derivative
+ * is taken on the way.
  *
  * Sums are kept for a fixed number of shards of the batch, which are added in order at the end; a task is a shard and a
- * range of features. Layouts: widened[row][output column][vectors][lanes], sums[feature][kernel row][vectors][lanes].
+ * range of features. Layouts: widened[row][output column][vectors][lanes], sums[feature][kernel row][vectors][lanes], totals[feature].
  */
 #include "nn/conv.h"
 #include "nn/conv_bands.h"
@@ -77,15 +78,26 @@ int64_t cs_conv_cells_plan(const struct cs_layer *conv, const struct cs_layer *p
 	/* widened rows, and one padded row */
 	cs_conv_raise(&need->per_worker,
 		c.rows * c.row + (conv->out.dim[1] - 1) * conv->spec.stride[1] * conv->in.dim[2] + c.width + c.lanes);
-	return sums_at(&c) + SHARDS * c.f * c.taps;
+	return sums_at(&c) + SHARDS * c.f * (c.taps + 1);
 }
 
 struct job {
 	struct cells c;
 	const struct cs_pass *pass;
 	int32_t *within, *columns;
-	float *sums;
+	float *sums, *totals;
 };
+
+/* The derivative of another activation than the rectifier, one image. */
+static void derive_task(void *context, int image, int worker)
+{
+	const struct job *job = context;
+	int64_t n = cs_shape_count(&job->c.pool->out);
+
+	(void)worker;
+	cs_kernels()->derive(job->c.conv->spec.activation, job->c.conv->spec.alpha, job->pass->next_out + image * n,
+		job->pass->d_next_out + image * n, n);
+}
 
 /* Where in the widened rows the cells of a window lie, and where a row's windows begin. Windows may begin outside, their
  * winning cell is inside. */
@@ -130,19 +142,22 @@ static void shard_task(void *context, int task, int worker)
 	int64_t first = c->blocks * range / c->ranges * c->lanes;
 	int64_t last = cs_least(c->f, c->blocks * (range + 1) / c->ranges * c->lanes);
 	float *widened = (float *)(pass->worker_scratch + (size_t)worker * pass->worker_stride);
-	float *padded = widened + c->rows * c->row, *sums = job->sums + shard * c->f * c->taps;
+	float *padded = widened + c->rows * c->row, *sums = job->sums + shard * c->f * c->taps,
+	      *totals = job->totals + shard * c->f;
+	const float *outputs = c->conv->spec.activation == CS_RELU ? pass->next_out : NULL;
 
 	memset(sums + first * c->taps, 0, (size_t)((last - first) * c->taps) * sizeof *sums);
+	memset(totals + first, 0, (size_t)(last - first) * sizeof *totals);
 	for (int64_t image = pass->count * shard / SHARDS; image < pass->count * (shard + 1) / SHARDS; image++) {
 		for (int64_t row = 0; row < oh; row++) {
 			widen(c, pass->in + image * cs_shape_count(&c->conv->in), row, padded, widened);
 			for (int64_t k = first; k < last; k += c->lanes) {
 				int64_t at = (image * oh + row) * ow * c->f + k;
 
-				c->blocked->collect_cells(pass->d_next_out + at, pass->next_switches + at, ow, c->f,
-					cs_least(c->lanes, last - k), job->columns, job->within,
-					c->window, (int)c->conv->spec.kernel[0], (int)c->vectors, widened, c->row,
-					sums + k * c->taps);
+				c->blocked->collect_cells(pass->d_next_out + at, outputs ? outputs + at : NULL,
+					pass->next_switches + at, ow, c->f, cs_least(c->lanes, last - k), job->columns,
+					job->within, c->window, (int)c->conv->spec.kernel[0], (int)c->vectors, widened,
+					c->row, sums + k * c->taps, totals + k);
 			}
 		}
 	}
@@ -176,7 +191,12 @@ void cs_conv_cells_backward(const struct cs_layer *conv, struct cs_pass *pass, f
 	job.within = (int32_t *)memory;
 	job.columns = (int32_t *)memory + columns_at(&job.c);
 	job.sums = memory + sums_at(&job.c);
+	job.totals = job.sums + SHARDS * job.c.f * job.c.taps;
 	fill_tables(&job);
+	if (conv->spec.activation != CS_RELU && conv->spec.activation != CS_LINEAR)
+		cs_workers_run(pass->workers, pass->count, derive_task, &job);
 	cs_workers_run(pass->workers, (int)(SHARDS * job.c.ranges), shard_task, &job);
 	cs_workers_run(pass->workers, (int)conv->spec.kernel[0], add_task, &job);
+	if (conv->spec.bias && pass->d_params[1])
+		cs_kernels()->column_sums(SHARDS, job.c.f, job.totals, pass->d_params[1]);
 }

@@ -11,7 +11,7 @@
  * together in memory, and only the kernel's rows remain as taps ("folded"). Strides cost nothing: they are in the offsets.
  *
  * Where so many cells of a batch are live that listing them costs more than it saves, and no data gradient asks for the
- * lists, conv_cells.c takes the weights' gradient instead.
+ * lists, conv_cells.c goes back instead.
  *
  * Lists take room for the worst case, so images go through in groups that bound it. Entries are listed in an order that
  * keeps neighbouring windows apart: they would otherwise wait for each other's sums on their way through memory.
@@ -26,6 +26,7 @@ enum {
 	LIST_BYTES = 16 << 20, /* all lists of a group of images, at worst */
 	WEIGHT_TASKS = 16, /* at least, where features allow it */
 	DENSE = 40, /* percent of cells that live, from which on they are not listed */
+	SAMPLE = 8, /* images, of which one is looked at */
 };
 
 struct sparse {
@@ -87,17 +88,17 @@ bool cs_conv_sparse_suits(const struct cs_layer *conv, const struct cs_layer *po
 
 /* What lies in the layer's shared memory, in floats; end is its size. */
 struct layout {
-	int64_t order, base, within, heads, live, lists, bias, inputs, kernel, gradient, end;
+	int64_t order, base, within, heads, lists, bias, inputs, kernel, gradient, end;
 };
 
 static struct layout lay_out(const struct sparse *s, int count)
 {
 	struct layout at = {0};
-	int64_t size[] = {s->cells, s->cells, s->window, s->images * (s->f + 1), (int64_t)2 * count,
-		2 * s->images * s->cells * s->f, count * s->f, s->folded ? s->images * s->plane : 0,
-		s->blocks * s->f * s->taps, s->blocks * s->f * s->taps};
-	int64_t *to[] = {&at.order, &at.base, &at.within, &at.heads, &at.live, &at.lists, &at.bias, &at.inputs,
-		&at.kernel, &at.gradient};
+	int64_t size[] = {s->cells, s->cells, s->window, s->images * (s->f + 1), 2 * s->images * s->cells * s->f,
+		count * s->f, s->folded ? s->images * s->plane : 0, s->blocks * s->f * s->taps,
+		s->blocks * s->f * s->taps};
+	int64_t *to[] = {
+		&at.order, &at.base, &at.within, &at.heads, &at.lists, &at.bias, &at.inputs, &at.kernel, &at.gradient};
 
 	for (size_t i = 0; i < sizeof size / sizeof *size; i++) {
 		*to[i] = at.end;
@@ -124,7 +125,6 @@ struct job {
 	float *memory;
 	int64_t first, images; /* of the group at work */
 	int64_t weight_tasks;
-	bool derived; /* through the activation, and the bias gradient taken */
 };
 
 static float *scratch(const struct job *job, int worker)
@@ -208,32 +208,25 @@ static void derive(const struct job *job, int64_t image)
 	int64_t pooled = image * s->cells * s->f;
 	float *gradient = job->pass->d_next_out + pooled;
 
-	s->kernels->derive(s->conv->spec.activation, s->conv->spec.alpha, job->pass->next_out + pooled, gradient,
-		s->cells * s->f);
+	s->kernels->derive(
+		s->conv->spec.activation, s->conv->spec.alpha, job->pass->next_out + pooled, gradient, s->cells * s->f);
 	s->kernels->column_sums(s->cells, s->f, gradient, job->memory + job->at.bias + image * s->f);
 }
 
-static void derive_task(void *context, int image, int worker)
+/* Do most of the batch's cells live, as far as every SAMPLE-th image tells: those whose gradient is not zero, and whose output is not,
+ * where a rectifier has stopped them? */
+static bool most_live(const struct job *job)
 {
-	const struct job *job = context;
-	int64_t *live = (int64_t *)(job->memory + job->at.live), n = job->s.cells * job->s.f;
+	const struct cs_pass *pass = job->pass;
+	int64_t n = job->s.cells * job->s.f;
+	double gradients = 0, outputs = 0, all = 0;
 
-	(void)worker;
-	derive(job, image);
-	live[image] = job->s.blocked->live_total(job->pass->d_next_out + image * n, n);
-}
-
-/* Do most of the batch's cells live? Takes the derivative of all of them. */
-static bool most_live(struct job *job)
-{
-	const int64_t *live = (const int64_t *)(job->memory + job->at.live);
-	int64_t count = job->pass->count, total = 0;
-
-	cs_workers_run(job->pass->workers, (int)count, derive_task, job);
-	job->derived = true;
-	for (int64_t i = 0; i < count; i++)
-		total += live[i];
-	return total * 100 >= count * job->s.cells * job->s.f * DENSE;
+	for (int64_t image = 0; image < pass->count; image += SAMPLE) {
+		gradients += (double)job->s.blocked->live_total(pass->d_next_out + image * n, n);
+		outputs += (double)job->s.blocked->live_total(pass->next_out + image * n, n);
+		all += (double)n;
+	}
+	return gradients * outputs * 100 >= all * all * DENSE;
 }
 
 /* One image of the group: derivative and bias gradient, lists; folded: its padded input. */
@@ -248,8 +241,7 @@ static void prepare_task(void *context, int task, int worker)
 	struct cs_live *lists = (struct cs_live *)(job->memory + job->at.lists) + task * s->cells * s->f;
 
 	(void)worker;
-	if (!job->derived)
-		derive(job, image);
+	derive(job, image);
 	heads[0] = 0;
 	for (int64_t k = 0; k < s->f; k += s->lanes) {
 		int64_t valid = cs_least(s->lanes, s->f - k);
@@ -331,8 +323,8 @@ static void data_task(const struct job *job, int64_t task, int worker)
 
 	memset(plane, 0, (size_t)s->plane * sizeof *plane);
 	s->blocked->scatter(&lists, kernel, plane);
-	write_plane(s, plane, block, cs_conv_streams(job->pass->count * size),
-		job->pass->d_in + (job->first + i) * size);
+	write_plane(
+		s, plane, block, cs_conv_streams(job->pass->count * size), job->pass->d_in + (job->first + i) * size);
 	s->blocked->settle();
 }
 
@@ -394,8 +386,7 @@ static void unpack_task(void *context, int task, int worker)
 		int64_t valid, row = kernel_rows(s, block, r, c, &valid);
 		float *to = job->pass->d_params[0] + row * s->f;
 
-		s->kernels->transpose(
-			from + (r * s->columns + c) * s->lanes, s->taps, s->f, valid, to, s->f);
+		s->kernels->transpose(from + (r * s->columns + c) * s->lanes, s->taps, s->f, valid, to, s->f);
 	}
 }
 
@@ -425,10 +416,11 @@ void cs_conv_sparse_backward(const struct cs_layer *conv, struct cs_pass *pass)
 
 	job.at = lay_out(s, pass->count);
 	job.weight_tasks = pass->d_params[0] ? s->blocks * s->ranges : 0;
-	if (pass->d_params[0] && !pass->d_in && cs_conv_cells_suits(conv) && most_live(&job))
+	if (pass->d_params[0] && !pass->d_in && cs_conv_cells_suits(conv) && most_live(&job)) {
 		cs_conv_cells_backward(conv, pass, job.memory + job.at.end);
-	else
-		by_lists(&job);
+		return;
+	}
+	by_lists(&job);
 	if (conv->spec.bias && pass->d_params[1])
 		s->kernels->column_sums(pass->count, s->f, job.memory + job.at.bias, pass->d_params[1]);
 }

@@ -50,7 +50,10 @@ class Peer:
 
 
 def convscope(*words):
-    return subprocess.run([options.program, *words], check=True, stdout=subprocess.PIPE, text=True).stdout
+    done = subprocess.run([options.program, *words], stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        sys.exit("bench: '%s %s' ended with %d" % (options.program, " ".join(words), done.returncode))
+    return done.stdout
 
 
 def number(x):

@@ -51,7 +51,8 @@ struct cs_lists {
 	int64_t features;
 	int rows, columns; /* of taps: [features][rows][columns][lanes] */
 	int64_t row; /* floats of the map's */
-	const float *ahead; /* numbers that will be wanted next, to be asked for meanwhile: `wanted` of them, `apart` floats from one to the next */
+	const float *
+		ahead; /* numbers that will be wanted next, to be asked for meanwhile: `wanted` of them, `apart` floats from one to the next */
 	int64_t wanted, apart;
 };
 
@@ -86,9 +87,9 @@ struct cs_blocked {
 	 * a multiple of that) by `rows` that neither overlap nor stand apart. in[points][rows][pitch][lanes] gives n windows,
 	 * `channels` numbers apart, of which the first `valid` are wanted; `norm` is NULL, or what affine would have been given:
 	 * mean, factor, offset; `rectified` and switches as in maxpool_block, `streamed` as in unblock. */
-	void (*lines_pool)(enum cs_filtering f, int64_t wide, int64_t rows, const float *in, int64_t point, int64_t pitch,
-		int64_t n, const float *const norm[3], bool rectified, int64_t valid, float *out, cs_switch *switches,
-		int64_t channels, bool streamed);
+	void (*lines_pool)(enum cs_filtering f, int64_t wide, int64_t rows, const float *in, int64_t point,
+		int64_t pitch, int64_t n, const float *const norm[3], bool rectified, int64_t valid, float *out,
+		cs_switch *switches, int64_t channels, bool streamed);
 
 	/* Weights of the 1-D transform: taps[taps] rows `stride` floats apart of `n` <= lanes features, to out[p * point]. */
 	void (*lines_weights)(
@@ -118,8 +119,8 @@ struct cs_blocked {
 	/* The 2-D tiles of one feature block, in[points * points][tiles][lanes], back to a plane
 	 * out[tiles[0] * outputs][tiles[1] * outputs][lanes], with bias[lanes] added where it is not NULL. `next` is where, from a tile on,
 	 * one stands that will be wanted later, or 0. */
-	void (*tiles_out)(enum cs_filtering f, const float *in, int64_t point, const int64_t tiles[2], const float *bias,
-		float *out, int64_t next);
+	void (*tiles_out)(enum cs_filtering f, const float *in, int64_t point, const int64_t tiles[2],
+		const float *bias, float *out, int64_t next);
 
 	/* As lines_weights for taps x taps; rows of the kernel are `row` floats apart, columns `column`. `streamed` as in tiles_in. */
 	void (*tiles_weights)(enum cs_filtering f, const float *taps, int64_t row, int64_t column, int64_t n,
@@ -176,10 +177,11 @@ struct cs_blocked {
 	/* Where most cells are live, without lists. For one row of `cells` pooled cells and the first `valid` features of a block, and
 	 * for every kernel row r and vector v of a widened map:
 	 *   sums[feature][r][v] += gradient[cell][feature] * map[columns[cell] + within[switch] + r * row + v * lanes]
-	 * `within` has `window` entries, and is readable for `lanes`. */
-	void (*collect_cells)(const float *gradient, const cs_switch *switches, int64_t cells, int64_t features,
-		int64_t valid, const int32_t *columns, const int32_t *within, int64_t window, int rows, int vectors,
-		const float *map, int64_t row, float *sums);
+	 * and totals[feature] += gradient[cell][feature]. Where `outputs` (laid out as the gradient) is not NULL, gradient counts only where
+	 * an output is positive. `within` has `window` entries, and is readable for `lanes`. */
+	void (*collect_cells)(const float *gradient, const float *outputs, const cs_switch *switches, int64_t cells,
+		int64_t features, int64_t valid, const int32_t *columns, const int32_t *within, int64_t window,
+		int rows, int vectors, const float *map, int64_t row, float *sums, float *totals);
 };
 
 #endif

@@ -258,22 +258,27 @@ INLINE void cells_rows(const int lanes, int rows, const float *values, const int
 	}
 }
 
-static void collect_cells(const float *gradient, const cs_switch *switches, int64_t cells, int64_t features,
-	int64_t valid, const int32_t *columns, const int32_t *within, int64_t window, int rows, int vectors,
-	const float *map, int64_t row, float *sums)
+static void collect_cells(const float *gradient, const float *outputs, const cs_switch *switches, int64_t cells,
+	int64_t features, int64_t valid, const int32_t *columns, const int32_t *within, int64_t window, int rows,
+	int vectors, const float *map, int64_t row, float *sums, float *totals)
 {
 	enum { AT_ONCE = 32 };
 	float values[AT_ONCE * LANES];
 	int32_t places[AT_ONCE * LANES];
 	int64_t tap_row = vectors * LANES, feature = rows * tap_row;
+	vec total = vload_part(totals, valid);
 
 	for (int64_t first = 0; first < cells; first += AT_ONCE) {
 		int64_t n = cells - first < AT_ONCE ? cells - first : AT_ONCE;
 
 		for (int64_t q = 0; q < n; q++) {
 			int64_t at = (first + q) * features;
+			vec g = vload_part(gradient + at, valid);
 
-			vstore(values + q * LANES, vload_part(gradient + at, valid));
+			if (outputs)
+				g = vpositive(vload_part(outputs + at, valid), g);
+			total += g;
+			vstore(values + q * LANES, g);
 			vcell_places(within, window, vcell_load(switches + at, valid), columns[first + q],
 				places + q * LANES);
 		}
@@ -286,6 +291,8 @@ static void collect_cells(const float *gradient, const cs_switch *switches, int6
 					int64_t at = (first + asked) * features;
 
 					__builtin_prefetch(gradient + at + LANES);
+					if (outputs)
+						__builtin_prefetch(outputs + at + LANES);
 					__builtin_prefetch(switches + at + 2 * LANES);
 				}
 				cells_rows(2, rows, values + lane, places + lane, n, map + v * LANES, row,
@@ -296,6 +303,7 @@ static void collect_cells(const float *gradient, const cs_switch *switches, int6
 					sums + lane * feature + v * LANES, feature, tap_row);
 		}
 	}
+	vstore_part(totals, total, valid);
 }
 
 #endif
