@@ -107,7 +107,7 @@ function colours.channels(layers, base, without, result, options)
   words = {}
   for k in ipairs(names) do told(k, network[k]) end
   local more, effect, p = looking.must(cs.statistics.paired((network[2] + network[3]) / 2 - network[1], options))
-  result:note(("all layers: %s; %s sensitive to green and blue than to red: %+.3f, effect %.2f, p = %.2g (the paper: more)"):format(table.concat(words, ", "),
+  result:verdict(("all layers: of their size, responses move by %s; %s sensitive to green and blue than to red: %+.3f, effect %.2f, p = %.2g (the paper: more)"):format(table.concat(words, ", "),
     p >= 0.05 and "neither more nor less" or more > 0 and "more" or "less", more, effect, p))
   result:plot("channels", cs.plot { title = "how far responses move without a channel", x_label = "convolution (from 1)", y_label = "of their size", series = series,
     zero = true })

@@ -12,7 +12,7 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.5rem; border-bottom: 1px solid var(--line); }
 nav a { margin-right: 1em; white-space: nowrap; } .about, figcaption, summary { color: var(--quiet); }
 table { border-collapse: collapse; font-size: 13px; } td, th { padding: .15em .8em .15em 0; text-align: left; border-bottom: 1px solid var(--line); }
-td.n { text-align: right; font-variant-numeric: tabular-nums; } figure { margin: 1rem 0; } img { max-width: 100%; image-rendering: pixelated; }
+th.n, td.n { text-align: right; font-variant-numeric: tabular-nums; } figure { margin: 1rem 0; } img { max-width: 100%; } .pixels { image-rendering: pixelated; }
 .note { margin: .3em 0; } .wide { overflow-x: auto; }
 ]]
 
@@ -55,17 +55,20 @@ function methods:text(text, class)
   return add(self, '<p class="%s">%s</p>', class or "", escape(text))
 end
 
+-- A number, or one written as 1,234.
+local function is_number(value) return math.type(value) or type(value) == "string" and value:match "^%d[%d,]*$" end
+
 local function cell(value)
   if math.type(value) == "float" then
     if value ~= value then return '<td class="n"></td>' end
     return ('<td class="n">%.4g</td>'):format(value)
   end
-  return (math.type(value) and '<td class="n">%s</td>' or "<td>%s</td>"):format(escape(value))
+  return (is_number(value) and '<td class="n">%s</td>' or "<td>%s</td>"):format(escape(value))
 end
 
 function methods:table(columns, rows, most)
   local out = { '<div class="wide"><table><tr>' }
-  for _, name in ipairs(columns) do out[#out + 1] = "<th>" .. escape(name) .. "</th>" end
+  for k, name in ipairs(columns) do out[#out + 1] = (rows[1] and is_number(rows[1][k]) and '<th class="n">' or "<th>") .. escape(name) .. "</th>" end
   for i = 1, math.min(#rows, most or #rows) do
     out[#out + 1] = "</tr>\n<tr>"
     for k = 1, #columns do out[#out + 1] = cell(rows[i][k]) end
@@ -75,6 +78,15 @@ function methods:table(columns, rows, most)
   return add(self, "%s", table.concat(out))
 end
 
+-- A place to be filled later, with lines that lead to a heading each: returns a function(heading, text).
+function methods:contents()
+  local at = #self.parts + 1
+  self.parts[at] = ""
+  return function(heading, text)
+    self.parts[at] = self.parts[at] .. ('<p class="note"><a href="#%s">%s</a>: %s</p>\n'):format(escape(heading:gsub("%s", "-")), escape(heading), escape(text))
+  end
+end
+
 -- A table that is folded away.
 function methods:details(title, columns, rows, most)
   add(self, "<details><summary>%s</summary>", escape(title))
@@ -82,8 +94,8 @@ function methods:details(title, columns, rows, most)
   return add(self, "</details>")
 end
 
--- A picture by its PNG, read back from a temporary file; what cannot be made is said at html().
-function methods:picture(name, picture, options)
+-- A picture or a plot by its PNG, read back from a temporary file; what cannot be made is said at html().
+local function png(self, picture, options)
   local path = os.tmpname()
   local done, message = picture:save(path .. ".png", options)
   local bytes = done and system.read(path .. ".png")
@@ -91,12 +103,22 @@ function methods:picture(name, picture, options)
   os.remove(path .. ".png")
   if not bytes then
     self.problem = self.problem or message or "a picture could not be read back"
-    return self
+    return nil
   end
-  return add(self, '<figure><img alt="%s" src="data:image/png;base64,%s"><figcaption>%s</figcaption></figure>', escape(name), base64(bytes), escape(name))
+  return base64(bytes)
 end
 
-methods.plot = methods.picture
+function methods:picture(name, picture)
+  local text = png(self, picture)
+  return text and add(self, '<figure><img class="pixels" alt="%s" src="data:image/png;base64,%s"><figcaption>%s</figcaption></figure>', escape(name), text, escape(name))
+    or self
+end
+
+-- A plot, which says in itself what it shows.
+function methods:plot(name, plot, options)
+  local text = png(self, plot, options)
+  return text and add(self, '<figure><img alt="%s" src="data:image/png;base64,%s"></figure>', escape(name), text) or self
+end
 
 -- The page as text; nil, message when a picture could not be made.
 function methods:html()

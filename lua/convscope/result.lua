@@ -24,7 +24,7 @@ methods.__index = methods
 -- A table of results with these columns, to be filled row by row.
 function result.new(columns)
   if type(columns) ~= "table" then error("cs.result: expected a list of column names", 2) end
-  local out = { columns = {}, rows = {}, pictures = {}, plots = {}, tensors = {}, notes = {}, advice = {}, figures = {}, about = {} }
+  local out = { columns = {}, rows = {}, pictures = {}, plots = {}, tensors = {}, notes = {}, verdicts = {}, advice = {}, figures = {}, about = {} }
   for i, name in ipairs(columns) do out.columns[i] = tostring(name) end
   return setmetatable(out, methods)
 end
@@ -63,6 +63,13 @@ end
 function methods:note(text)
   self.notes[#self.notes + 1] = text
   return self
+end
+
+--- result:verdict(text)
+-- A note that answers the analysis' question in one sentence; `result.verdicts` is the list of them, which a report begins with.
+function methods:verdict(text)
+  self.verdicts[#self.verdicts + 1] = text
+  return self:note(text)
 end
 
 --- result:advise { layer = NAME, change = "stride", value = 2, why = "..." }

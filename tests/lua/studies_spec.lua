@@ -136,8 +136,10 @@ describe("studies", function()
     local path = helper.directory() .. "/page.html"
     ok("report", models().good, "-d", spec, "-o", path, "--analyses", "noise,spectrum", "--set", "noise.images=16", "--set", "noise.projected=4")
     local page = helper.read(path)
-    for _, word in ipairs { "Learning curves", "Accuracy on the test images", "noise", "spectrum", "conv2", "</html>" } do assert.truthy(page:find(word, 1, true), word) end
+    for _, word in ipairs { "In short", '<a href="#spectrum">spectrum</a>: verdict: ', "Learning curves", "Accuracy on the test images", "noise", "spectrum", "conv2", "</html>" } do assert.truthy(page:find(word, 1, true), word) end
     local pictures = 0
+    assert.truthy(page:find('<figcaption>reconstructions of the pictures, a row a layer: conv1, conv2</figcaption>', 1, true))
+    assert.truthy(page:find('<th class="n">parameters</th>', 1, true))
     for data in page:gmatch 'src="([^"]*)"' do
       pictures = pictures + 1
       assert.equal("data:image/png;base64,iVBORw0KGgo", data:sub(1, 33))

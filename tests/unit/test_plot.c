@@ -175,6 +175,31 @@ static void a_line_is_drawn_in_its_colour_and_named_at_its_end(void **state)
 	cs_picture_fini(&picture);
 }
 
+static void a_legend_takes_as_many_rows_as_it_needs(void **state)
+{
+	static const double y[] = {0, 1};
+	enum { COUNT = 9 };
+	struct cs_series series[COUNT];
+	struct cs_plot_frame frame[2];
+	struct cs_plot plot = {.series = series, .y_low = 0, .y_high = 1};
+	struct cs_picture picture;
+
+	(void)state;
+	for (int i = 0; i < COUNT; i++)
+		series[i] = (struct cs_series){
+			CS_SERIES_POINTS, "a convolution", NULL, y, NULL, NULL, 2, {(uint8_t)(10 * i), 20, 90}};
+	for (int k = 0; k < 2; k++) {
+		plot.series_count = k ? COUNT : 2;
+		plot.frame = &frame[k];
+		OK(cs_plot_picture(&plot, 480, 360, &picture, &error));
+		picture.height = (int)(frame[k].top * 360) - 4; /* above the points */
+		for (int i = 0; i < plot.series_count; i++)
+			assert_true(has_colour(&picture, series[i].colour));
+		cs_picture_fini(&picture);
+	}
+	assert_true(frame[1].top > frame[0].top + 0.03);
+}
+
 static void a_diagonal_in_cells_is_a_diagonal(void **state)
 {
 	static const double y[] = {0, 1};
@@ -412,6 +437,7 @@ int main(void)
 		cmocka_unit_test(ticks_have_the_digits_their_step_needs),
 		cmocka_unit_test(numbers_have_a_point_in_every_locale),
 		cmocka_unit_test(a_line_is_drawn_in_its_colour_and_named_at_its_end),
+		cmocka_unit_test(a_legend_takes_as_many_rows_as_it_needs),
 		cmocka_unit_test(a_diagonal_in_cells_is_a_diagonal),
 		cmocka_unit_test(a_nan_leaves_a_gap),
 		cmocka_unit_test(named_bars_lie_with_their_numbers),

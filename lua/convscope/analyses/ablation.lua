@@ -52,7 +52,7 @@ local function features(job, net, images, labels, layers, opt, result)
   table.sort(worst, function(a, b) return a.loss > b.loss end)
   for k = 1, math.min(5, #worst) do
     local one = worst[k]
-    result:note(("the network leans most on %s feature %d: %.1f points of accuracy and %.3f of loss without it"):format(one.layer, one.feature, 100 * one.lost, one.loss))
+    result[k == 1 and "verdict" or "note"](result, ("the network leans most on %s feature %d: %.1f points of accuracy and %.3f of loss without it"):format(one.layer, one.feature, 100 * one.lost, one.loss))
   end
 end
 

@@ -37,6 +37,6 @@ return {
       if of > 0 then shares[t] = shares[t] / of end
     end
     result:plot("matrix", cs.plot { title = "confusion", x_label = "predicted class", y_label = "true class", cells = shares })
-    return result:note(("accuracy %.2f %% on %d images"):format(100 * found.accuracy, found.images))
+    return result:verdict(("accuracy %.2f %% on %d images"):format(100 * found.accuracy, found.images))
   end,
 }

@@ -129,7 +129,7 @@ return {
       point(row[2], row[9], row[7], row[7], row[7])
     end
     for i, layer in ipairs(layers) do
-      result:note(("%s: %d of %d parts are answered to more alike than random regions (FDR 5 %%); most the %s (%.3f against %.3f)"):format(layer.name, count[i], #parts,
+      result[i == #layers and "verdict" or "note"](result, ("%s: %d of %d parts are answered to more alike than random regions (FDR 5 %%); most the %s (%.3f against %.3f)"):format(layer.name, count[i], #parts,
         best[i][2], best[i][3], best[i][6]))
     end
     local columns = math.min(6, images.count)

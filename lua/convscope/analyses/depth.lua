@@ -99,7 +99,7 @@ return {
       end
     end)
     local result = cs.result { "layer", "rule", "measure", "mean", "low", "high" }
-    local plots, number, rim = {}, {}, {}
+    local plots, number, rim, kept = {}, {}, {}, {}
     for i, layer in ipairs(layers) do number[layer.name] = i end
     found:each(function(key, mean, low, high)
       result:add(key[1], key[2], key[3], mean, low, high)
@@ -112,9 +112,10 @@ return {
       plots[name] = plots[name] or { looking.series() }
       plots[name][2](curve, number[key[1]], mean, low, high)
       if key[3] == "edges" and key[2] == rules[1] then
-        result:note(("%s, %s: edge similarity to the picture %.3f [%.3f, %.3f]"):format(key[1], key[2], mean, low, high))
+        kept[#kept + 1] = ("%s %.2f [%.2f, %.2f]"):format(key[1], mean, low, high)
       end
     end)
+    result:verdict(("of the picture's edges, reconstructions (%s) keep, by layer: %s"):format(rules[1], table.concat(kept, ", ")))
     for _, layer in ipairs(layers) do
       result:note(("%s: %s, sees %d x %d pixels"):format(layer.name, looking.convolution(net, layer).description, layer.receptive_field[1], layer.receptive_field[2]))
     end

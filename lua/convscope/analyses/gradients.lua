@@ -74,7 +74,7 @@ return {
       result:add(table.unpack(row, 1, 9))
     end
     for i, layer in ipairs(layers) do
-      result:note(("%s: %d of %d features fire where gradients are large (q < 0.05); median correlation %.2f; of reconstructions %.2f [%.2f, %.2f]"):format(
+      result[i == #layers and "verdict" or "note"](result, ("%s: %d of %d features fire where gradients are large (q < 0.05); median correlation %.2f; of reconstructions %.2f [%.2f, %.2f]"):format(
         layer.name, share[layer.name] or 0, count[layer.name] or 0, points[i], curve.y[i], curve.low[i], curve.high[i]))
     end
     result:plot("layers", cs.plot { title = "correlation with gradient magnitude, by layer (from 1)", x_label = "convolution", y_label = "correlation",

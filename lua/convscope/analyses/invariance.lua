@@ -61,7 +61,7 @@ return {
       end
       local words = {}
       for i, layer in ipairs(layers) do words[i] = ("%s %.2f"):format(layer.name, worst[i] or 1) end
-      result:note(("%s: least invariance %s"):format(motion[1], table.concat(words, ", ")))
+      result[motion[1] == "translation" and "verdict" or "note"](result, ("%s: least invariance %s"):format(motion[1], table.concat(words, ", ")))
       result:plot(motion[1], cs.plot { title = "invariance to " .. motion[1], x_label = motion[2], y_label = "invariance (0: as another picture)", series = series })
     end
     return result:picture("motions", cs.mosaic(cs.concat(strip), { columns = 11, photo = true }), "a picture moved, magnified and turned, as measured")

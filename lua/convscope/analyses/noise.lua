@@ -41,7 +41,7 @@ local function drawing(layers, opt)
       if step == (#levels + 1) // 2 then point(measure, measure, "convolution (from 1)", ("%s %g"):format(kind, level), number[layer], mean, low, high) end
     end,
     finish = function(result)
-      for _, one in ipairs(words) do result:note(table.concat(one, ", ")) end
+      for k, one in ipairs(words) do result[k == 1 and "verdict" or "note"](result, table.concat(one, ", ")) end
       for _, name in ipairs(order) do
         local one = plots[name]
         local title = name == "likeness by level" and "likeness of " .. layers[#layers].name .. "'s reconstructions to those of the picture as it is"

@@ -128,11 +128,11 @@ return {
           0 / 0, one.number)
       end
     end
-    result:note(("the %s decides: probability of the true class %.2f without the object, %.2f without the background, over %d pictures (p = %.2g)"):format(
+    result:verdict(("the %s decides: probability of the true class %.2f without the object, %.2f without the background, over %d pictures (p = %.2g)"):format(
       decides and "background" or "object", all[4][1], all[5][1], #found, chance))
     if #seen > 0 then
       local maps = summary(seen, opt.seed)
-      result:note(("%.0f %% [%.0f, %.0f] of the evidence lies on objects that cover %.0f %% (%d maps), and %.0f %% of what the strongest feature answers to"):format(
+      result:verdict(("%.0f %% [%.0f, %.0f] of the evidence lies on objects that cover %.0f %% (%d maps), and %.0f %% of what the strongest feature answers to"):format(
         100 * maps[1][1], 100 * maps[1][2], 100 * maps[1][3], 100 * maps[2][1], #seen, 100 * maps[3][1]))
     end
     result:note(("in %d of %d pictures the background is worth more than the object"):format(worst, #found))

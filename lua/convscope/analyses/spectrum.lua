@@ -106,7 +106,7 @@ return {
       end
       shown[i] = one.view
     end
-    result:note("verdict: " .. (#faults > 0 and table.concat(faults, "; ")
+    result:verdict("verdict: " .. (#faults > 0 and table.concat(faults, "; ")
       or "no sign of aliasing, no missing bands, few dead or double features: nothing here asks for another architecture"))
     result:plot("frequencies", cs.plot { title = "power by frequency (largest = 1)", x_label = "cycles a pixel", y_label = "power", series = series, log_y = true })
     return result:mosaic("reconstructions", cs.concat(shown), shown[1].shape[1], "reconstructions of the pictures, a row a layer: " .. looking.names(layers))

@@ -40,10 +40,13 @@ local function layers(out, net)
   out:text(("%s parameters, %s multiply-adds an image."):format(common.grouped(net.parameters), common.grouped(net.macs)))
 end
 
-local function accuracy(out, net, data, split, images)
+local function accuracy(out, net, data, split, images, short)
   local result = cli.check(net:evaluate(images))
-  out:heading("Accuracy on the " .. split .. " images")
-  out:text(("%s of %d images; top 5 %s; loss %.4f."):format(common.percent(result.accuracy), result.images, common.percent(result.top5_accuracy), result.loss))
+  local heading = "Accuracy on the " .. split .. " images"
+  local text = ("%s of %d images; top 5 %s; loss %.4f."):format(common.percent(result.accuracy), result.images, common.percent(result.top5_accuracy), result.loss)
+  out:heading(heading)
+  out:text(text)
+  short(heading, text)
   local shares, worst = result.confusion:copy(), {}
   for r = 0, data.classes - 1 do
     local row, sum = result.confusion[r]:tolist(), shares[r]:sum()
@@ -64,12 +67,13 @@ local function accuracy(out, net, data, split, images)
   return result
 end
 
-local function analysis(out, name, title, net, data, options)
+local function analysis(out, name, title, net, data, options, short)
   out:heading(name)
   out:text(title, "about")
   local result, message, code = cs.analysis(name, net, data, options)
   if code == "cancelled" then cli.fail("%s", message) end
   if not result then return out:text("Not done: " .. message, "note") end
+  for _, verdict in ipairs(result.verdicts) do short(name, verdict) end
   for _, note in ipairs(result.notes) do out:text(note, "note") end
   for _, entry in ipairs(result.plots) do out:plot(entry.name, entry.plot) end
   for _, entry in ipairs(result.pictures) do out:picture(entry.caption or entry.name, entry.picture) end
@@ -115,10 +119,12 @@ return {
     local out = page.new(("%s on %s"):format(net.name ~= "" and net.name or args.model, data.spec))
     out:text(("convscope %s, %s; %d training, %d validation and %d test images of %d classes."):format(cs.version, os.date "%Y-%m-%d", data.train.count,
       data.val.count, data.test.count, data.classes))
+    out:heading "In short"
+    local short = out:contents()
     curves(out, args.model)
     layers(out, net)
     if net.classes == data.classes then
-      accuracy(out, net, data, args.split, common.choose_split(args, data))
+      accuracy(out, net, data, args.split, common.choose_split(args, data), short)
     else
       out:text(("The network tells %d classes apart and %s has %d: no accuracy."):format(net.classes, data.spec, data.classes), "note")
     end
@@ -127,7 +133,7 @@ return {
         local ok, found = pcall(dofile, file.path)
         if ok and type(found) == "table" then
           cli.say("%d of %d: %s", k, #list, file.name)
-          analysis(out, file.name, found.title or "", net, data, settings[file.name])
+          analysis(out, file.name, found.title or "", net, data, settings[file.name], short)
         else
           out:heading(file.name)
           out:text("Cannot be loaded: " .. tostring(found), "note")
