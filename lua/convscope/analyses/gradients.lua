@@ -73,10 +73,13 @@ return {
       end
       result:add(table.unpack(row, 1, 9))
     end
+    local said = {}
     for i, layer in ipairs(layers) do
-      result[i == #layers and "verdict" or "note"](result, ("%s: %d of %d features fire where gradients are large (q < 0.05); median correlation %.2f; of reconstructions %.2f [%.2f, %.2f]"):format(
-        layer.name, share[layer.name] or 0, count[layer.name] or 0, points[i], curve.y[i], curve.low[i], curve.high[i]))
+      said[i] = ("%s %.2f [%.2f, %.2f]"):format(layer.name, curve.y[i], curve.low[i], curve.high[i])
+      result:note(count[layer.name] and ("%s: %d of %d features fire where gradients are large (q < 0.05); median correlation %.2f"):format(layer.name, share[layer.name],
+        count[layer.name], points[i]) or ("%s: no map could be correlated: its cells all see the same, or none fires"):format(layer.name))
     end
+    result:verdict("the energy of reconstructions goes with the pictures' gradients, by layer: " .. table.concat(said, ", "))
     result:plot("layers", cs.plot { title = "correlation with gradient magnitude, by layer (from 1)", x_label = "convolution", y_label = "correlation",
       series = { curve, { name = "features (median)", x = curve.x, y = points } } })
     if shown then
