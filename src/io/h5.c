@@ -1,4 +1,5 @@
-/* h5.c: HDF5 files, their groups and what the library says about errors. Data is in h5_data.c, text in h5_text.c.
+/* h5.c: HDF5 files, their groups and what the library says about errors. Numbers are read in h5_data.c and
+ * written in h5_write.c, text is in h5_text.c.
  *
  * The library keeps global state and is not built for threads, so one lock guards it all, to the end of the process: the
  * exit handler below takes the lock and keeps it, so that the library's own handler, which runs after it, closes files while no

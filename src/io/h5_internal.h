@@ -42,6 +42,17 @@ bool cs_h5_path_exists(const struct cs_h5 *file, const char *path);
  * file is opened. */
 enum cs_status cs_h5_open_data(const struct cs_h5 *file, const char *path, hid_t *out, struct cs_error *error);
 
+/* The library's name for numbers of ours, and the bytes of one. */
+hid_t cs_h5_memory_type(enum cs_h5_type type);
+size_t cs_h5_type_size(enum cs_h5_type type);
+
+/* The shape of an open data set; no data space at all counts as an empty vector. */
+enum cs_status cs_h5_shape_of(
+	const struct cs_h5 *file, const char *path, hid_t data, struct cs_shape *shape, struct cs_error *error);
+
+/* The memory space and, in *in_file, the selection for `count` rows from `first` on. */
+hid_t cs_h5_select_rows(hid_t data, const struct cs_shape *shape, int64_t first, int64_t count, hid_t *in_file);
+
 /* Remove what stands under `path`, if anything, and see that the group above it exists. */
 enum cs_status cs_h5_make_way(const struct cs_h5 *file, const char *path, struct cs_error *error);
 

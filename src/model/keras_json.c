@@ -21,6 +21,12 @@ enum cs_status cs_keras_unexpected(struct cs_keras_where where, const char *key,
 	return status;
 }
 
+enum cs_status cs_keras_lacks(struct cs_keras_where where, const char *what, struct cs_error *error)
+{
+	return cs_fail(error, CS_ERR_UNSUPPORTED, "layer '%.80s' (%.40s) has %s, which convscope cannot do", where.name,
+		where.class_name, what);
+}
+
 static const json_t *find(const json_t *config, const char *key, const char *old, const char **found)
 {
 	const json_t *value = json_object_get(config, key);
@@ -204,6 +210,9 @@ enum cs_status cs_keras_activation(
 			break;
 		}
 	}
+	/* What TensorFlow's own function is called in a file. */
+	if (json_is_string(name) && !strcmp(json_string_value(name), "softmax_v2"))
+		known = cs_activation_parse("softmax", &activation);
 	if (!known && (!json_is_string(name) || !cs_activation_parse(json_string_value(name), &activation)))
 		return cs_keras_unexpected(where, "activation", value, expected,
 			json_is_string(name) ? CS_ERR_UNSUPPORTED : CS_ERR_FORMAT, error);

@@ -131,6 +131,15 @@ enum cs_status cs_keras_activation(struct cs_keras_where where, const json_t *va
 /* "layer 'c1' (Conv2D): <key> is <value>, expected <what>" */
 enum cs_status cs_keras_unexpected(struct cs_keras_where where, const char *key, const json_t *value,
 	const char *expected, enum cs_status status, struct cs_error *error);
+/* "layer 'c1' (Conv2D) has <what>, which convscope cannot do" */
+enum cs_status cs_keras_lacks(struct cs_keras_where where, const char *what, struct cs_error *error);
+
+/* --- keras_constants.c: classes whose numbers stand in the architecture; as cs_keras_fill() --- */
+
+enum cs_status cs_keras_rescaling(
+	struct cs_keras_layer *layer, struct cs_keras_where where, const json_t *config, struct cs_error *error);
+enum cs_status cs_keras_normalization(
+	struct cs_keras_layer *layer, struct cs_keras_where where, const json_t *config, struct cs_error *error);
 
 /* --- keras_classes.c --- */
 

@@ -221,14 +221,16 @@ static enum cs_status shape_one(
 	return status;
 }
 
-/* One layout for the whole model, or a refusal that names the first layer that differs. */
+/* One layout for the whole model, or a refusal that names the first layer that differs. A Flatten counts where no other layer says one. */
 static enum cs_status choose_layout(struct cs_keras_plan *plan, struct cs_error *error)
 {
 	int first = -1;
+	bool flattened = false;
 
 	for (int i = 0; i < plan->count; i++) {
 		const struct cs_keras_layer *layer = &plan->layers[i];
 
+		flattened = flattened || (layer->layout == 1 && layer->spec.ops == &cs_flatten_layer);
 		if (layer->layout < 0 || layer->spec.ops == &cs_flatten_layer)
 			continue;
 		if (first < 0)
@@ -239,7 +241,7 @@ static enum cs_status choose_layout(struct cs_keras_plan *plan, struct cs_error 
 				layer->name, layer->class_name, layer->layout ? "channels_first" : "channels_last",
 				plan->layers[first].name);
 	}
-	plan->channels_first = first >= 0 && plan->layers[first].layout == 1;
+	plan->channels_first = first >= 0 ? plan->layers[first].layout == 1 : flattened;
 	return CS_OK;
 }
 
