@@ -23,8 +23,8 @@ local function from_object(object)
 end
 
 local function from_json(text)
-  local ok, value, _, problem = pcall(require("dkjson").decode, text)
-  if not ok or problem or type(value) ~= "table" then return nil, "it is damaged JSON" end
+  local value, problem = require("convscope.json").decode(text)
+  if problem or type(value) ~= "table" then return nil, "it is damaged JSON" end
   if getmetatable(value) and getmetatable(value).__jsontype == "object" then return from_object(value) end
   local names = {}
   for i, name in ipairs(value) do
@@ -37,7 +37,7 @@ end
 
 -- The names in a file, class 0 first; nil and a message when there are none to be had.
 function classes.read(path)
-  local text, message = system.read(path)
+  local text, message = system.read(path, true)
   if not text then return nil, message end
   if #text > LIMIT then return nil, ("%s is larger than 16 MB: expected names of classes, one a line, or JSON"):format(path) end
   local names, problem

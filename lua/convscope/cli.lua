@@ -28,10 +28,15 @@ function cli.check(value, message, ...)
   return value, message, ...
 end
 
+-- Messages repeat what files say, and a terminal obeys control characters.
+function cli.plain(text)
+  return (text:gsub("\xC2[\x80-\x9F]", "?"):gsub("[\0-\8\11-\31\127]", "?"))
+end
+
 -- A line for people, on standard error: what goes to standard output may be read by programs.
 function cli.say(format, ...)
   cli.clear()
-  io.stderr:write("convscope: ", format:format(...), "\n")
+  io.stderr:write("convscope: ", cli.plain(format:format(...)), "\n")
 end
 
 -- A command that takes what standard output cannot: the reader has gone.
@@ -241,11 +246,11 @@ return function(argv)
     code = 1
     if getmetatable(err) == failure then
       code = err.exit
-      if err.message then io.stderr:write("convscope: ", err.message, "\n") end
+      if err.message then io.stderr:write("convscope: ", cli.plain(err.message), "\n") end
     elseif interruption(err) then
       io.stderr:write("convscope: ", interruption(err), "\n")
     else
-      io.stderr:write("convscope: ", tostring(err), "\n")
+      io.stderr:write("convscope: ", cli.plain(tostring(err)), "\n")
     end
   end
   local flushed, why, pipe = system.flush()

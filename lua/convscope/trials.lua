@@ -1,14 +1,15 @@
 -- trials.lua: many training runs for one question: each in a directory of its own, begun, taken up or left alone as it stands, so that what was
 -- interrupted goes on and what is finished is not done again.
 local cs = require "convscope"
+local json = require "convscope.json"
 local system = cs.engine.system
 
 local trials = {}
 
 -- What a finished run wrote about itself.
 local function summary_of(directory)
-  local text = system.read(directory .. "/summary.json")
-  return text and require("dkjson").decode(text) or {}
+  local summary = json.read(directory .. "/summary.json")
+  return type(summary) == "table" and summary or {}
 end
 
 -- trials.train { directory, make, data, options, until_epoch, anew, tell, on_epoch }

@@ -318,7 +318,7 @@ static enum cs_status read_csv(
 
 	if (!path)
 		return cs_fail_memory(error, "the history");
-	status = cs_file_read(path, MAX_CSV, &bytes, &size, error);
+	status = cs_file_read_regular(path, MAX_CSV, &bytes, &size, error);
 	if (status)
 		goto out;
 	for (size_t i = 0; i < size; i++)

@@ -104,14 +104,13 @@ static enum cs_status view(struct cs_onnx_import *import, const struct cs_onnx_n
 		}
 	}
 	/* a row, or a map of one cell, whose other dimensions are 1 */
-	if (count > 1 && count <= 3 && (!map || flow->shape.dim[0] * flow->shape.dim[1] == 1) &&
-		(dims[0] == n || dims[count - 1] == n)) {
-		enum cs_status status =
-			map && count == 3 ? CS_OK : cs_onnx_to_row(import, node, count + 1, flow, error);
+	if (count > 1 && count <= 3 && (dims[0] == n || dims[count - 1] == n)) {
+		bool cell = map && count == 3 && flow->shape.dim[0] * flow->shape.dim[1] == 1;
+		enum cs_status status = cell ? CS_OK : cs_onnx_to_row(import, node, count + 1, flow, error);
 
 		if (status)
 			return status;
-		if (map && count == 3)
+		if (cell)
 			memcpy(flow->order, dims[0] == n ? first : last, sizeof flow->order);
 		flow->place = dims[0] == n ? 0 : count - 1;
 		return CS_OK;

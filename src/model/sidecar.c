@@ -62,7 +62,7 @@ json_t *cs_sidecar_open(const char *path, char **where)
 		if (!places[i] || !cs_file_exists(places[i]))
 			continue;
 		*where = cs_strdup(places[i]);
-		if (cs_file_read(places[i], FILE_LIMIT, &text, &size, &error)) {
+		if (cs_file_read_regular(places[i], FILE_LIMIT, &text, &size, &error)) {
 			cs_warn("what was said of this model cannot be read: %s", error.message);
 			break;
 		}

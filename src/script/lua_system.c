@@ -146,14 +146,14 @@ static int l_list(lua_State *L)
 	return 1;
 }
 
-/* system.read(path): a whole file of at most 64 MB as a string. */
+/* system.read(path[, pipe]): a whole file of at most 64 MB as a string; with `pipe`, what somebody writes into a pipe, too. */
 static int l_read(lua_State *L)
 {
 	struct cs_error error;
 	char *bytes;
 	size_t size;
 
-	if (cs_file_read(luaL_checkstring(L, 1), 64 << 20, &bytes, &size, &error))
+	if ((lua_toboolean(L, 2) ? cs_file_read : cs_file_read_regular)(luaL_checkstring(L, 1), 64 << 20, &bytes, &size, &error))
 		return cs_value_fail(L, &error);
 	lua_pushlstring(L, bytes, size);
 	cs_free(bytes);

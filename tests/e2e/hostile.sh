@@ -217,6 +217,42 @@ else
 fi
 status=$(python3 "$work/browse.py" "$convscope" "$run" 2>"$work/err")
 echo "ok - browsing it ended with status $status"
+# What a run was begun with, said wrongly: --resume tells so in one line, at once and without an escape.
+again=$work/again
+mkdir -p "$again"
+cp "$run/best.hdf5" "$again/last.hdf5"
+resumed() {
+	try "resuming a run of $1" refuse train --resume -o "$again"
+	if LC_ALL=C grep -q "$(printf '\033')" "$work/err"; then
+		fail "resuming a run of $1: an escape reached the terminal"
+	fi
+	rm -rf "$again/config.json"
+}
+while IFS= read -r config; do
+	printf '%s\n' "$config" >"$again/config.json"
+	resumed "$config"
+done <<'END'
+{"dataset": {"spec": "\u001b]0;owned\u0007"}, "train": {}}
+{"dataset": {"spec": "shapes:count=64,classes=5", "options": 7}, "train": {}}
+{"dataset": {"spec": "shapes:count=64,classes=5", "options": {"\u001b]0;owned\u0007": 1}}, "train": {}}
+{"dataset": {"spec": "shapes:count=64,classes=5"}, "train": {"epochs": "x"}}
+{"dataset": {"spec": "shapes:count=64,classes=5"}, "train": {"epochs": -1}}
+{"dataset": {"spec": "shapes:count=64,classes=5"}, "train": {"optimizer": "\u001b]0;owned\u0007"}}
+{"dataset": {"spec": "shapes:count=64,classes=5"}, "train": {"augment": [1]}}
+{"dataset": {"spec": "shapes:count=64,classes=5"}, "train": {"\u001b]0;owned\u0007": 1}}
+{"dataset": NaN, "train": 1e999}
+["no", "object"]
+END
+head -c 100000 /dev/zero | tr '\0' '[' >"$again/config.json"
+resumed "a hundred thousand brackets"
+mkfifo "$again/config.json"
+resumed "a pipe"
+mkdir "$again/config.json"
+resumed "a directory"
+ln -s /dev/zero "$again/config.json"
+resumed "a device"
+truncate -s 300M "$again/config.json"
+resumed "300 megabytes of nothing"
 if [ -e "$touch_this" ]; then
 	echo "not ok - something in a run directory was executed"
 	failed=1

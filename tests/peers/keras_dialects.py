@@ -20,7 +20,7 @@ import numpy as np
 
 from keras import layers as L
 from keras import models
-from keras_corpus import every_output, functional, randomise, sequential
+from keras_corpus import every_output, functional, randomise, sequential, start, three
 
 version = "Keras " + keras.__version__
 
@@ -33,7 +33,7 @@ def plain():
 
 
 def nested():
-    base = models.Sequential([L.Input((12, 11, 3)), L.Conv2D(4, 3, name="inner"), L.BatchNormalization(name="inner_norm")], name="base")
+    base = models.Sequential([start((12, 11, 3)), L.Conv2D(4, 3, name="inner"), L.BatchNormalization(name="inner_norm")], name="base")
     return functional((12, 11, 3), base, L.AveragePooling2D(2, name="mean"), L.Flatten(name="flat"), L.Dense(3, name="scores"), name="whole")
 
 
@@ -314,13 +314,14 @@ def regularised(config, kind):
 
 def stale_shapes(config, kind):
     """Layers in the middle that remember other inputs."""
-    if kind not in ("InputLayer",):
-        config["build_config"] = {"input_shape": [None, 99, 98, 97]}
+    if kind != "InputLayer" and not three:
+        config["batch_input_shape"] = [None, 99, 98, 97]
     return config
 
 
 def frozen(config, kind):
-    config["trainable"] = False
+    if kind != "InputLayer":
+        config["trainable"] = False
     return config
 
 
@@ -425,13 +426,6 @@ def zips(path, parts):
             archive.comment = b"made on a Tuesday" * 100
     yield "zip_commented", commented
 
-    def prefixed(to):
-        rezipped(to, parts)
-        with open(to, "rb") as f:
-            content = f.read()
-        with open(to, "wb") as f:
-            f.write(b"#!/bin/sh\n" * 40 + content)
-    yield "zip_prefixed", prefixed
     weights = "model.weights.h5"
     for name in ("chunked_odd", "half", "big_endian", "soft_links", "user_block"):
         how = STORED.get(name)

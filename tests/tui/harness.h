@@ -71,6 +71,7 @@ struct harness {
 	long pictures_seen, bytes_seen;
 	FILE *said; /* what the child wrote to standard error; NULL: that is the terminal */
 	bool alternate; /* the alternate screen is on: the program has taken the terminal */
+	char title[80]; /* of the window, as it was last told */
 	bool ended;
 };
 
@@ -200,6 +201,8 @@ static inline void harness_take_string(struct harness *h)
 		harness_take_picture(h);
 	else if (strncmp(h->string, "\033]11;?", 6) == 0)
 		harness_answer(h, "\033]11;rgb:1010/1010/1010\033\\");
+	else if (strncmp(h->string, "\033]0;", 4) == 0 || strncmp(h->string, "\033]2;", 4) == 0)
+		snprintf(h->title, sizeof h->title, "%.70s", h->string + 4);
 	else
 		vterm_input_write(h->vt, h->string, h->length);
 }

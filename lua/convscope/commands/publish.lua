@@ -57,7 +57,7 @@ end
 
 -- A word of what config.json says the run began with: "from" (`train --from`), "preset"; or nil.
 local function begun_with(directory, key)
-  local config = require("dkjson").decode(own(directory, "config.json") or "")
+  local config = require("convscope.json").decode(own(directory, "config.json") or "")
   local about = type(config) == "table" and config.about
   local value = type(about) == "table" and about[key]
   return type(value) == "string" and value or nil

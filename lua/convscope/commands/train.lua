@@ -2,6 +2,7 @@
 local cs = require "convscope"
 local cli = require "convscope.commandline"
 local common = require "convscope.common"
+local json = require "convscope.json"
 local system = cs.engine.system
 
 local optimizer_keys = { momentum = true, nesterov = true, weight_decay = true, clip_norm = true, average = true, beta1 = true, beta2 = true,
@@ -212,12 +213,25 @@ local function read_config(directory)
   if not system.exists(path) then
     cli.fail("'%s' is no run: it has no config.json; start one with convscope train -o %s", directory, directory)
   end
-  local config, _, problem = require("dkjson").decode(cli.check(system.read(path)))
-  if type(config) ~= "table" then cli.fail("%s is damaged: %s", path, problem or "no JSON object") end
-  if type(config.dataset) ~= "table" or type(config.train) ~= "table" then
+  local config = cli.check(json.read(path))
+  if type(config) ~= "table" then cli.fail("%s is damaged: no JSON object", path) end
+  if type(config.dataset) ~= "table" or type(config.train) ~= "table" or not math.tointeger(config.train.epochs or 1) then
     cli.fail("%s does not say how to go on: it was not written by cs.train or convscope train", path)
   end
   return config
+end
+
+-- f(...), to which a run's config.json gave arguments: one that is refused is that file's mistake, and no script's.
+local function as_written(directory, f, ...)
+  local function judge(err)
+    local why = type(err) == "string" and (err:match "bad argument #%d+ to '[%w_]+' %((.*)%)" or err:match "(cs%.%a+: .*)")
+    if why then return why end
+    return { raised = type(err) == "string" and debug.traceback(err, 2) or err }
+  end
+  local out = table.pack(xpcall(f, judge, ...))
+  if out[1] then return table.unpack(out, 2, out.n) end
+  if type(out[2]) == "table" then error(out[2].raised, 0) end
+  cli.fail("%s/config.json does not say how to go on: %s", directory, out[2])
 end
 
 local function resume(args)
@@ -230,25 +244,26 @@ local function resume(args)
   local state = cs.run_state(args.output)
   if state and state.alive then cli.fail("'%s' is being trained right now by another process", args.output) end
   if state and state.finished and not args.epochs then
-    local summary = system.exists(args.output .. "/summary.json")
-      and require("dkjson").decode(cli.check(system.read(args.output .. "/summary.json"))) or {}
+    local summary = system.exists(args.output .. "/summary.json") and cli.check(json.read(args.output .. "/summary.json"))
+    if type(summary) ~= "table" then summary = {} end
     if args.json then return cli.json(summary) end
-    return cli.print(("'%s' is finished already: %s"):format(args.output, summary.message or "nothing is left to do"))
+    local message = type(summary.message) == "string" and summary.message or "nothing is left to do"
+    return cli.print(cli.plain(("'%s' is finished already: %s"):format(args.output, message)))
   end
   local net, message
   if system.exists(args.output .. "/last.hdf5") then
     net, message = cs.load(args.output .. "/last.hdf5")
   elseif config.network then -- stopped before its first checkpoint: from the beginning
-    net, message = cs.network(config.network)
+    net, message = as_written(args.output, cs.network, config.network)
   else
     message = ("'%s' has no last.hdf5 yet and its network was not made by cs.network; start it again"):format(args.output)
   end
   cli.check(net, message)
-  local data = cli.check(cs.dataset(config.dataset.spec, config.dataset.options))
+  local data = cli.check(as_written(args.output, cs.dataset, config.dataset.spec, config.dataset.options))
   local options = config.train
   options.out, options.resume, options.about = args.output, true, config.about
   if args.epochs then options.epochs = args.epochs end
-  go(net, data, options, args)
+  as_written(args.output, go, net, data, options, args)
 end
 
 -- The last dense layer, whose units are the classes; nothing behind it may have weights.
