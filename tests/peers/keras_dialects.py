@@ -165,13 +165,13 @@ STORED = {
     "names_fixed": dict(attribute=names_as("fixed utf-8")),
     "names_padded": dict(attribute=names_as("null padded")),
     "names_terminated": dict(attribute=names_as("terminated")),
-    "latest": dict(file=dict(libver="latest")),
+    "newest": dict(file=dict(libver=("v110", "v110"))),
     "v108": dict(file=dict(libver=("v108", "v108"))),
     "v110": dict(file=dict(libver=("earliest", "v110"))),
     "user_block": dict(file=dict(userblock_size=512)),
     "user_block_large": dict(file=dict(userblock_size=8192)),
     "ordered": dict(file=dict(track_order=True)),
-    "ordered_latest": dict(file=dict(track_order=True, libver="latest"), data=as_chunks),
+    "ordered_newest": dict(file=dict(track_order=True, libver=("v110", "v110")), data=as_chunks),
     "pages": dict(file=dict(fs_strategy="page", fs_persist=True, fs_page_size=4096)),
 }
 
