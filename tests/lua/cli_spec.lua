@@ -487,6 +487,14 @@ describe("with a trained run", function()
     for _, name in ipairs { "config.json", "log.txt", "before-1-config.json", "before-2-config.json", "before-2-log.txt" } do
       assert.is_nil(of(name):find(work, 1, true), name)
     end
+    -- and one that went on from a published model has that one's record before its own
+    named("train", "--from", "in-stages", "-d", work .. "/secret-place.h5", "--epochs", "1", "-o", work .. "/further")
+    named("publish", work .. "/further", "further", "--no-test")
+    local function further(name) return helper.read(data .. "/convscope/models/further/" .. name) end
+    for i = 1, 2 do assert.equal(of(("before-%d-history.csv"):format(i)), further(("before-%d-history.csv"):format(i))) end
+    assert.equal(of "history.csv", further "before-3-history.csv")
+    assert.is_nil(further "before-4-config.json")
+    for _, name in ipairs { "config.json", "before-1-log.txt", "before-3-config.json" } do assert.is_nil(further(name):find(data, 1, true), name) end
     -- without its images it says so, and where to say where they are
     os.execute(("rm %s/secret-place.h5"):format(work))
     local code, _, err = helper.run_with(before, "eval", "small-demo")

@@ -65,16 +65,25 @@ end
 
 local function origin(directory) return begun_with(directory, "from") end
 
--- The runs whose weights it went on from, the last one first, as far as they are still there.
+-- The runs whose weights it went on from, the last one first, as far as they are still there; installed models too.
 local function ancestors(directory)
   local out, seen = {}, { [system.absolute(directory) or directory] = true }
   local from = origin(directory)
-  while from and system.exists(from .. "/config.json") and not seen[system.absolute(from)] do
+  from = from and cs.find_run(from)
+  while from and not seen[system.absolute(from)] do
     seen[system.absolute(from)] = true
     out[#out + 1] = from
     from = origin(from)
+    from = from and cs.find_run(from)
   end
   return out
+end
+
+-- How many runs before it a published model has the record of, as before-1-config.json and so on.
+local function recorded(directory)
+  local n = 0
+  while directory and system.exists(("%s/before-%d-config.json"):format(directory, n + 1)) do n = n + 1 end
+  return n
 end
 
 return {
@@ -121,8 +130,12 @@ return {
       if text then cli.check(cs.write_file(directory .. "/" .. as, replaced(replaced(text, { { "\\/", "/" } }), away))) end
     end
     for _, name in ipairs(texts) do keep(args.model, name, name) end
+    local older = recorded(line[#line])
+    for i = 1, older do
+      for _, name in ipairs(before) do keep(line[#line], ("before-%d-%s"):format(i, name), ("before-%d-%s"):format(i, name)) end
+    end
     for i, from in ipairs(line) do
-      for _, name in ipairs(before) do keep(from, name, ("before-%d-%s"):format(#line + 1 - i, name)) end
+      for _, name in ipairs(before) do keep(from, name, ("before-%d-%s"):format(older + #line + 1 - i, name)) end
     end
     for _, name in ipairs(copies) do
       local bytes = own(args.model, name)
