@@ -12,7 +12,7 @@ local cs = {
 
 for _, name in ipairs {
   "tensor", "concat", "random", "picture", "mosaic", "images", "load", "find_model", "find_run", "model_formats", "project", "can_project", "invert", "exemplars",
-  "threads", "machine", "speed", "run_state", "history",
+  "threads", "machine", "speed", "run_state", "history", "curves", "save_history",
   "measure", "perturb", "statistics",
 } do
   cs[name] = engine[name]
@@ -309,6 +309,9 @@ local lazy = {
   analysis = function() return require("convscope.result").analysis end,
   sheet = function() return require "convscope.sheet" end,
   ranking = function() return require "convscope.ranking" end,
+  read_result = function() return require "convscope.read_result" end,
+  occlusion_map = function() return require "convscope.occlusion_map" end,
+  exports = function() return require "convscope.exports" end,
 }
 
 -- The engine itself, for the commands; scripts need none of it.

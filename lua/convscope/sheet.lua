@@ -103,6 +103,23 @@ function methods:filter(name, layer, feature)
   return add(self, { name = name, numbers = numbers })
 end
 
+--- sheet:of(net)
+-- What is added from here on is of this network.
+function methods:of(net)
+  if self.kept then
+    self.kept.trace:close()
+    self.kept = nil
+  end
+  self.net = net
+  return self
+end
+
+--- sheet:numbers(name, tensor[, value])
+-- Any numbers [height,width,channels], drawn as projections are; `value` stands beside them in the file.
+function methods:numbers(name, tensor, value)
+  return add(self, { name = name, numbers = tensor, value = value })
+end
+
 --- sheet:skip([name])
 -- Leave a place empty.
 function methods:skip(name)

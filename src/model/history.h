@@ -46,4 +46,7 @@ struct cs_curves {
 enum cs_status cs_history_read(const char *directory, struct cs_curves *out, struct cs_error *error);
 void cs_curves_fini(struct cs_curves *curves);
 
+/* Write all rows to an HDF5 file: /epochs and /points, float64, one row each; an attribute `columns` names the columns. */
+enum cs_status cs_curves_save(const struct cs_curves *curves, const char *path, struct cs_error *error);
+
 #endif

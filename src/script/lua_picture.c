@@ -14,6 +14,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void close_picture(void *object)
@@ -274,6 +275,11 @@ static int l_mosaic(lua_State *L)
 	return 1;
 }
 
+static int by_key(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 /*** picture:save(path[, text])
  * Write a PNG, by way of a temporary file; the numbers behind it (`picture.text`, and the pairs of the table given) go along as
  * text chunks. Returns the picture, or nil, message, code.
@@ -318,6 +324,7 @@ static int l_save(lua_State *L)
 		lua_pop(L, 1);
 	}
 	pairs[count] = NULL;
+	qsort(pairs, count / 2, 2 * sizeof *pairs, by_key); /* the same file every time */
 	if (cs_picture_save(picture, path, pairs, &error))
 		return cs_value_fail(L, &error);
 	lua_settop(L, 1);

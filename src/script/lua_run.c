@@ -10,6 +10,7 @@
 #include "script/value.h"
 
 #include "data/whiten.h"
+#include "run/curves.h"
 #include "run/run.h"
 
 #include <math.h>
@@ -390,10 +391,136 @@ static int l_history(lua_State *L)
 	return 1;
 }
 
+/* The numbers of one line under `key` of the table on top. */
+static void set_numbers(lua_State *L, const char *key, const double *from, long count)
+{
+	if (!from)
+		return;
+	lua_createtable(L, (int)count, 0);
+	for (long i = 0; i < count; i++) {
+		lua_pushnumber(L, from[i]);
+		lua_rawseti(L, -2, i + 1);
+	}
+	lua_setfield(L, -2, key);
+}
+
+static void push_lines(lua_State *L, const struct cs_lines *lines)
+{
+	lua_createtable(L, lines->count, 0);
+	for (int i = 0; i < lines->count; i++) {
+		const struct cs_line *line = &lines->lines[i];
+
+		lua_createtable(L, 0, 5);
+		set_text(L, "name", line->name);
+		set_numbers(L, "x", line->x, line->count);
+		set_numbers(L, "y", line->y, line->count);
+		set_numbers(L, "low", line->low, line->count);
+		set_numbers(L, "high", line->high, line->count);
+		lua_rawseti(L, -2, i + 1);
+	}
+}
+
+struct many {
+	struct cs_curves curves[CS_CURVE_RUNS];
+	struct cs_curve_run runs[CS_CURVE_RUNS];
+	int count;
+};
+
+/* Read the runs of the list at stack position 1. */
+static enum cs_status read_many(lua_State *L, struct many *many, struct cs_error *error)
+{
+	enum cs_status status = CS_OK;
+
+	for (int i = 0; i < (int)luaL_len(L, 1) && !status; i++) {
+		const char *directory, *slash;
+
+		lua_geti(L, 1, i + 1);
+		directory = lua_tostring(L, -1); /* the list keeps it */
+		lua_pop(L, 1);
+		slash = strrchr(directory, '/');
+		snprintf(many->runs[i].name, sizeof many->runs[i].name, "%s", slash && slash[1] ? slash + 1 : directory);
+		many->runs[i].kind = cs_run_kind(directory);
+		status = cs_history_read(directory, &many->curves[i], error);
+		many->runs[i].curves = &many->curves[i];
+		many->count += !status;
+	}
+	return status;
+}
+
+/*** cs.curves(directories[, options])
+ * The learning curves of one run or of several as the browser draws them: a table with `accuracy` (in percent) and `loss`, each a list of lines with
+ * `name`, `x` (epochs done), `y`, and for the mean of several runs `low` and `high` (a standard deviation about it). One run has two lines,
+ * train and val; several have one each, those that differ by their seed alone together one. Options: `smooth` (0; epochs of a running
+ * mean), `apart` (false: each run has a line of its own).
+ */
+static int l_curves(lua_State *L)
+{
+	static const char *const names[] = {"smooth", "apart", NULL};
+	struct cs_curve_options options = {.grouped = true};
+	struct cs_lines lines[CS_QUANTITIES] = {{0}};
+	struct many *many;
+	struct cs_error error;
+	enum cs_status status;
+
+	luaL_checktype(L, 1, LUA_TTABLE);
+	luaL_argcheck(L, luaL_len(L, 1) >= 1 && luaL_len(L, 1) <= CS_CURVE_RUNS, 1, "a list of 1 to 24 directories expected");
+	for (lua_Integer i = 1; i <= luaL_len(L, 1); i++) {
+		luaL_argcheck(L, lua_geti(L, 1, i) == LUA_TSTRING, 1, "a list of directories expected");
+		lua_pop(L, 1);
+	}
+	if (!lua_isnoneornil(L, 2)) {
+		cs_value_options(L, 2, names);
+		options.smoothing = (int)cs_value_integer(L, 2, "smooth", 0, 0, 1 << 20);
+		options.grouped = !cs_value_boolean(L, 2, "apart", false);
+	}
+	many = cs_value_scratch(L, 1, sizeof *many);
+	memset(many, 0, sizeof *many);
+	status = read_many(L, many, &error);
+	for (int q = 0; q < CS_QUANTITIES && !status; q++) {
+		options.quantity = (enum cs_quantity)q;
+		status = cs_curves_lines(many->runs, many->count, options, &lines[q], &error);
+	}
+	if (!status) {
+		lua_createtable(L, 0, 2);
+		push_lines(L, &lines[CS_QUANTITY_ACCURACY]);
+		lua_setfield(L, -2, "accuracy");
+		push_lines(L, &lines[CS_QUANTITY_LOSS]);
+		lua_setfield(L, -2, "loss");
+	}
+	for (int q = 0; q < CS_QUANTITIES; q++)
+		cs_lines_fini(&lines[q]);
+	for (int i = 0; i < many->count; i++)
+		cs_curves_fini(&many->curves[i]);
+	return status ? cs_value_fail(L, &error) : 1;
+}
+
+/*** cs.save_history(directory, path)
+ * Write the whole history of a run to an HDF5 file: `/epochs` and `/points`, float64, one row each; an attribute `columns` names the columns. true,
+ * or nil, message, code.
+ */
+static int l_save_history(lua_State *L)
+{
+	const char *directory = luaL_checkstring(L, 1), *path = luaL_checkstring(L, 2);
+	struct cs_curves curves;
+	struct cs_error error;
+	enum cs_status status = cs_history_read(directory, &curves, &error);
+
+	if (!status) {
+		status = cs_curves_save(&curves, path, &error);
+		cs_curves_fini(&curves);
+	}
+	if (status)
+		return cs_value_fail(L, &error);
+	lua_pushboolean(L, true);
+	return 1;
+}
+
 static const luaL_Reg functions[] = {
 	{"train", l_train},
 	{"run_state", l_run_state},
 	{"history", l_history},
+	{"curves", l_curves},
+	{"save_history", l_save_history},
 	{NULL, NULL},
 };
 

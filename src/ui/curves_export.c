@@ -1,9 +1,8 @@
-/* curves_export.c: learning curves as files. See curves.h. */
-#include "ui/csv.h"
-#include "ui/curves.h"
+/* curves_export.c: learning curves as series and as files. See curves_export.h. */
+#include "ui/curves_export.h"
 
 #include "core/alloc.h"
-#include "io/h5_save.h"
+#include "ui/csv.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -13,28 +12,22 @@
 
 static const char *const quantity_names[CS_QUANTITIES] = {"accuracy", "loss"};
 
-static enum cs_status fill(struct cs_h5 *file, void *context, struct cs_error *error)
+void cs_lines_series(const struct cs_lines *lines, struct cs_series *series)
 {
-	const struct cs_curves *curves = context;
-	enum cs_status status = CS_OK;
+	for (int i = 0; i < lines->count; i++) {
+		const struct cs_line *line = &lines->lines[i];
 
-	if (curves->epoch_count)
-		status = cs_h5_write_array(file, "/epochs", CS_H5_F64,
-			CS_SHAPE(curves->epoch_count, (int64_t)(sizeof(struct cs_epoch) / sizeof(double))),
-			curves->epochs, error);
-	if (!status && curves->epoch_count)
-		status = cs_h5_write_string(file, "/epochs", "columns",
-			"epoch train_loss train_accuracy val_loss val_accuracy val_top5 rate images_per_second seconds "
-			"time",
-			error);
-	if (!status && curves->point_count)
-		status = cs_h5_write_array(file, "/points", CS_H5_F64,
-			CS_SHAPE(curves->point_count, (int64_t)(sizeof(struct cs_point) / sizeof(double))),
-			curves->points, error);
-	if (!status && curves->point_count)
-		status = cs_h5_write_string(
-			file, "/points", "columns", "step epoch loss accuracy rate images_per_second", error);
-	return status;
+		series[i] = (struct cs_series){
+			.kind = line->count > 1 ? CS_SERIES_LINE : CS_SERIES_POINTS,
+			.name = line->name,
+			.x = line->x,
+			.y = line->y,
+			.low = line->low,
+			.high = line->high,
+			.count = line->count,
+			.colour = cs_series_colour(i),
+		};
+	}
 }
 
 /* One row a point of a line. */
@@ -87,7 +80,7 @@ enum cs_status cs_curves_export(const struct cs_plot plots[CS_QUANTITIES], const
 		if (!path)
 			status = cs_fail_memory(error, "a path");
 		else
-			status = numbers ? cs_h5_save(path, fill, (void *)history, error)
+			status = numbers ? cs_curves_save(history, path, error)
 					 : save_table(lines, stem, error);
 		paths[made++] = path;
 	}

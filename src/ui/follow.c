@@ -4,6 +4,7 @@
 
 #include "core/alloc.h"
 #include "io/file.h"
+#include "run/curves.h"
 #include "ui/clock.h"
 
 #include <stdio.h>
@@ -84,32 +85,6 @@ static char *end_of_log(const char *directory)
 	return text;
 }
 
-/* FNV-1a of the configuration without blanks and without the number behind any "seed". */
-static uint64_t kind_of(const char *directory)
-{
-	char *path = cs_file_join(directory, "config.json"), *text = NULL;
-	uint64_t hash = 0xcbf29ce484222325u;
-	size_t size;
-
-	if (!path || cs_file_read_regular(path, 1 << 20, &text, &size, NULL)) {
-		cs_free(path);
-		return 0;
-	}
-	for (const char *at = text; *at; at++) {
-		if (strncmp(at, "\"seed\"", 6) == 0) {
-			at += 6;
-			at += strspn(at, ": \t\n0123456789");
-			at--;
-			continue;
-		}
-		if (*at != ' ' && *at != '\n' && *at != '\t')
-			hash = (hash ^ (unsigned char)*at) * 0x100000001b3u;
-	}
-	cs_free(text);
-	cs_free(path);
-	return hash ? hash : 1;
-}
-
 static enum cs_status read_run(struct cs_job *job, void *context, struct cs_error *error)
 {
 	struct errand *errand = context;
@@ -121,7 +96,7 @@ static enum cs_status read_run(struct cs_job *job, void *context, struct cs_erro
 	followed->has_model =
 		stamp_of(errand->directory, "best.hdf5").size > 0 || stamp_of(errand->directory, "last.hdf5").size > 0;
 	followed->started = stamp_of(errand->directory, "config.json").when;
-	followed->kind = kind_of(errand->directory);
+	followed->kind = cs_run_kind(errand->directory);
 	followed->log = end_of_log(errand->directory);
 	errand->stamp = stamp_of(errand->directory, "history.hdf5");
 	if (errand->stamp.size == 0)

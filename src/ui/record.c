@@ -3,6 +3,8 @@
 
 #include "core/alloc.h"
 #include "io/file.h"
+#include "ui/analyses.h"
+#include "ui/grid.h"
 #include "ui/lens.h"
 
 #include <inttypes.h>
@@ -107,7 +109,7 @@ enum cs_status cs_record_start(struct cs_session *session, const char *path, str
 	addf(record,
 		"-- Recorded in the browser of convscope %s on %s. To do it again: convscope run %s\n"
 		"local cs = require \"convscope\"\n"
-		"local model, data\n"
+		"local model, data, other, others\n"
 		"local rule, signal, shared = \"deconvnet\", \"value\", false\n",
 		CS_VERSION, date, path);
 	status = record->text ? cs_file_write(path, record->text, record->length, error)
@@ -172,23 +174,62 @@ static void bring_up(struct cs_session *session)
 	}
 }
 
-void cs_record_line(struct cs_session *session, const char *format, ...)
+/* Where `before` and `after` go around a line. */
+static void add_line(struct cs_session *session, const char *before, const char *after, const char *format, va_list args)
 {
 	char *line = NULL;
+
+	if (vasprintf(&line, format, args) < 0)
+		return;
+	bring_up(session);
+	addf(session->record, "%s%s%s\n", before, line, after);
+	free(line);
+	write_down(session);
+}
+
+void cs_record_line(struct cs_session *session, const char *format, ...)
+{
 	va_list args;
 
 	if (!session->record)
 		return;
 	va_start(args, format);
-	if (vasprintf(&line, format, args) < 0)
-		line = NULL;
+	add_line(session, "", "", format, args);
 	va_end(args);
-	if (!line)
+}
+
+void cs_record_export(struct cs_session *session, const char *format, ...)
+{
+	va_list args;
+
+	if (!session->record)
 		return;
-	bring_up(session);
-	addf(session->record, "%s\n", line);
-	free(line);
-	write_down(session);
+	va_start(args, format);
+	add_line(session, "assert(cs.exports.", "))", format, args);
+	va_end(args);
+}
+
+void cs_record_result(
+	struct cs_session *session, const char *analysis, const char *function, const char *stem, const char *rest)
+{
+	char *path = session->record ? cs_analyses_path(session, analysis) : NULL;
+	char quoted_path[1200], quoted_stem[1200];
+
+	if (path)
+		cs_record_export(session, "%s(%s, %s%s%s", function, cs_record_quote(path, quoted_path, sizeof quoted_path),
+			cs_record_quote(stem, quoted_stem, sizeof quoted_stem), *rest ? ", " : "", rest);
+	cs_free(path);
+}
+
+void cs_record_grid(struct cs_session *session, const char *analysis, const struct cs_grid *grid, const char *stem)
+{
+	char column[300], rest[400] = "";
+
+	if (grid->sorted >= 0)
+		snprintf(rest, sizeof rest, "{ sort = %s%s }",
+			cs_record_quote(grid->result->columns[grid->sorted].name, column, sizeof column),
+			grid->ascending ? ", ascending = true" : "");
+	cs_record_result(session, analysis, "result", stem, rest);
 }
 
 void cs_record_choices(struct cs_session *session)
@@ -247,6 +288,23 @@ void cs_record_analysis(struct cs_session *session, const char *name, const char
 	write_down(session);
 }
 
+/* An order that the result of the colour analysis gives. */
+static void record_colour_order(struct cs_session *session, const char *layer, const char *name, const char *channel)
+{
+	char *path = cs_analyses_path(session, "colour");
+	char quoted[1200];
+
+	if (!path)
+		return;
+	cs_record_line(session,
+		"do -- the features of %s by what they lose without %s\n"
+		"  local order = assert(cs.exports.colour_order(%s, %s, \"%s\"))\n"
+		"  print(\"%s by %s: \" .. table.concat(order, \" \", 1, math.min(#order, 10)))\n"
+		"end",
+		layer, channel, cs_record_quote(path, quoted, sizeof quoted), name, channel, layer, channel);
+	cs_free(path);
+}
+
 void cs_record_order(struct cs_session *session, const char *layer, const char *order)
 {
 	char name[200], by[60];
@@ -254,6 +312,10 @@ void cs_record_order(struct cs_session *session, const char *layer, const char *
 	if (!session->record || !cs_session_has_images(session))
 		return;
 	cs_record_quote(layer, name, sizeof name);
+	if (strcmp(order, "red") == 0 || strcmp(order, "green") == 0 || strcmp(order, "blue") == 0) {
+		record_colour_order(session, layer, name, order);
+		return;
+	}
 	cs_record_line(session,
 		"do -- the features of %s by %s\n"
 		"  local order = assert(cs.ranking(model, data.%s:sample(%d, 0), %s, %s))\n"
@@ -263,8 +325,7 @@ void cs_record_order(struct cs_session *session, const char *layer, const char *
 		cs_record_quote(order, by, sizeof by), layer, order);
 }
 
-/* The image of a tile as the script names it. */
-static const char *image_text(const struct cs_session *session, int64_t image, char *text, size_t size)
+const char *cs_record_image(const struct cs_session *session, int64_t image, char *text, size_t size)
 {
 	char path[1100];
 	const char *file = cs_opened_file(session->opened, image);
@@ -311,7 +372,7 @@ static void add_exhibit(struct cs_session *session, const struct cs_exhibit *exh
 		addf(record, "  sheet:skip(%s)\n", name);
 		return;
 	}
-	image_text(session, tile->key.image, image, sizeof image);
+	cs_record_image(session, tile->key.image, image, sizeof image);
 	cs_record_quote(layers[tile->key.layer].spec.name, layer, sizeof layer);
 	if (tile->key.kind == CS_TILE_IMAGE)
 		addf(record, "  sheet:image(%s, %s)\n", name, image);

@@ -5,6 +5,7 @@
 #include "ui/analyses.h"
 #include "ui/csv.h"
 #include "ui/reading.h"
+#include "ui/record.h"
 #include "ui/spark.h"
 #include "ui/table.h"
 #include "ui/view.h"
@@ -369,6 +370,7 @@ static enum cs_status export_colour(
 {
 	struct colour *state = view->state;
 	const struct cs_result *result = result_of(view);
+	enum cs_status status;
 	struct cs_csv csv;
 
 	if (!result)
@@ -390,7 +392,10 @@ static enum cs_status export_colour(
 			cs_csv_count(&csv, counts[k]);
 		cs_csv_end_row(&csv);
 	}
-	return cs_csv_save(&csv, stem, message, size, error);
+	status = cs_csv_save(&csv, stem, message, size, error);
+	if (!status)
+		cs_record_result(view->session, "colour", "colour", stem, "");
+	return status;
 }
 
 static void label_colour(struct cs_view *view, char *text, size_t size)

@@ -7,6 +7,7 @@
 #include "ui/csv.h"
 #include "ui/legend.h"
 #include "ui/lens.h"
+#include "ui/record.h"
 #include "ui/rival.h"
 #include "ui/table.h"
 #include "ui/verdicts.h"
@@ -449,6 +450,43 @@ static enum cs_status save_verdicts(
 	return cs_csv_save(&csv, stem, message, size, error);
 }
 
+/* The script opens the other model, with images of its size where that is another one. */
+static void record_verdicts(struct cs_view *view, const char *stem)
+{
+	const struct cs_opened *opened = view->session->opened, *other = other_of(view->state);
+	char target[1200], spec[1200], quoted[1200];
+	const char *split = cs_split_name(opened->split);
+
+	cs_record_line(view->session, "other = assert(cs.load(%s))",
+		cs_record_quote(other->target, target, sizeof target));
+	if (other->data->width != opened->data->width || other->data->height != opened->data->height)
+		cs_record_line(view->session, "others = assert(cs.dataset(%s, { width = %d, height = %d }))",
+			cs_record_quote(other->data->spec, spec, sizeof spec), other->data->width, other->data->height);
+	else
+		cs_record_line(view->session, "others = data");
+	cs_record_export(view->session, "comparison(other, model, data.%s, %s, others.%s", split,
+		cs_record_quote(stem, quoted, sizeof quoted), split);
+}
+
+/* The pictures beside the table, behind what record_verdicts() wrote. */
+static void record_seen(struct cs_view *view, int64_t image, int64_t feature, const char *stem)
+{
+	struct cs_session *session = view->session;
+	char layer[200], quoted[1200];
+
+	cs_record_quote(cs_session_network(session)->layers[layer_of(view)].spec.name, layer, sizeof layer);
+	cs_record_choices(session);
+	cs_record_line(session,
+		"do\n"
+		"  local sheet = cs.sheet(model, { columns = %d, rule = rule, signal = signal, shared = true })\n"
+		"  sheet:image(\"input\", data:images(%" PRId64 ", 1))\n"
+		"  sheet:of(other):projection(\"A\", others:images(%" PRId64 ", 1), %s, { feature = %" PRId64 " })\n"
+		"  sheet:of(model):projection(\"B\", data:images(%" PRId64 ", 1), %s, { feature = %" PRId64 " })\n"
+		"  assert(sheet:save(%s))\n"
+		"end",
+		PICTURES, image, image, layer, feature, image, layer, feature, cs_record_quote(stem, quoted, sizeof quoted));
+}
+
 /* The table, and the pictures that are on the screen: the input and what the feature of either sees in it. */
 static enum cs_status export_compare(
 	struct cs_view *view, const char *stem, char *message, size_t size, struct cs_error *error)
@@ -457,20 +495,25 @@ static enum cs_status export_compare(
 	struct cs_exhibit exhibits[PICTURES];
 	char pictures[300] = "";
 	enum cs_status status;
+	int64_t feature;
 
 	if (!other_of(state))
 		return cs_fail(error, CS_ERR_NOT_FOUND, "there is nothing to compare yet");
 	status = save_verdicts(view, stem, message, size, error);
+	if (!status)
+		record_verdicts(view, stem);
 	if (status || current(state) < 0)
 		return status;
-	collect(view, current(state), exhibits);
+	feature = collect(view, current(state), exhibits);
 	cs_lens_draw_shared(exhibits, PICTURES);
 	if (exhibits[1].picture.rgb && exhibits[2].picture.rgb) {
 		status = cs_lens_save(exhibits, PICTURES, PICTURES, stem, pictures, sizeof pictures, error);
-		if (status)
+		if (status) {
 			cs_csv_drop(stem);
-		else
+		} else {
 			snprintf(message, size, "wrote %s.csv, .png and .hdf5", stem);
+			record_seen(view, current(state), feature, stem);
+		}
 	}
 	for (int i = 0; i < PICTURES; i++)
 		cs_picture_fini(&exhibits[i].picture);

@@ -10,6 +10,7 @@
 #include "ui/chart.h"
 #include "ui/csv.h"
 #include "ui/legend.h"
+#include "ui/record.h"
 #include "ui/table.h"
 #include "ui/verdicts.h"
 #include "ui/view.h"
@@ -642,15 +643,20 @@ static enum cs_status export_confusion(
 	struct cs_view *view, const char *stem, char *message, size_t size, struct cs_error *error)
 {
 	enum cs_status status = save_counts(view, stem, message, size, error);
+	char quoted[1200];
 
 	if (!status) {
 		status = save_matrix(view->state, stem, error);
 		if (status)
 			cs_csv_drop(stem);
 	}
-	if (!status)
-		snprintf(message, size, "wrote %s.csv, .png and .svg", stem);
-	return status;
+	if (status)
+		return status;
+	snprintf(message, size, "wrote %s.csv, .png and .svg", stem);
+	cs_record_export(view->session, "confusion(model, data.%s, %s, { order = \"%s\" }",
+		cs_split_name(opened_of(view)->split), cs_record_quote(stem, quoted, sizeof quoted),
+		order_names[((const struct confusion *)view->state)->by]);
+	return CS_OK;
 }
 
 static void label_confusion(struct cs_view *view, char *text, size_t size)

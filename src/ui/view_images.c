@@ -4,7 +4,9 @@
 #include "core/alloc.h"
 #include "ui/clock.h"
 #include "ui/csv.h"
+#include "ui/record.h"
 #include "ui/table.h"
+#include "ui/verdicts.h"
 #include "ui/view.h"
 #include "ui/words.h"
 
@@ -216,11 +218,25 @@ static void find_image(struct cs_view *view, const char *text, int step)
 	cs_session_say(view->session, CS_STYLE_WARN, "no image '%s' in this list: a number or a part of a class", text);
 }
 
+static void record_images(struct cs_view *view, const char *stem)
+{
+	static const char *const orders[] = {"number", "class", "wrong", "unsure", "random"}; /* as cs.exports names them */
+	const struct cs_gallery *gallery = gallery_of(view);
+	struct cs_session *session = view->session;
+	char quoted[1200], filter[400];
+
+	cs_record_export(session, "images(model, data.%s, %s, { order = \"%s\", class = %s, asked = %s }",
+		cs_split_name(session->opened->split), cs_record_quote(stem, quoted, sizeof quoted), orders[gallery->order],
+		cs_record_quote(gallery->filter, filter, sizeof filter),
+		cs_verdicts_known(session->opened) > 0 ? "true" : "false");
+}
+
 static enum cs_status export_images(
 	struct cs_view *view, const char *stem, char *message, size_t size, struct cs_error *error)
 {
 	const struct cs_gallery *gallery = gallery_of(view);
 	const struct cs_opened *opened = view->session->opened;
+	enum cs_status status;
 	struct cs_csv csv;
 	char name[64];
 
@@ -235,7 +251,10 @@ static enum cs_status export_images(
 		cs_csv_number(&csv, word < 0 ? NAN : atomic_load(&opened->confidence[at]) / 1e6);
 		cs_csv_end_row(&csv);
 	}
-	return cs_csv_save(&csv, stem, message, size, error);
+	status = cs_csv_save(&csv, stem, message, size, error);
+	if (!status)
+		record_images(view, stem);
+	return status;
 }
 
 static void label_images(struct cs_view *view, char *text, size_t size)

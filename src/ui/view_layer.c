@@ -435,11 +435,7 @@ static bool act_layer(struct cs_view *view, enum cs_action action, int argument)
 		state->touched = false;
 		state->cursor = 0;
 		sort(view);
-		if (state->sort < CS_ORDER_RED)
-			cs_record_order(view->session, layer_of(view)->spec.name, cs_order_name(state->sort));
-		else
-			cs_record_line(view->session, "-- the features of %s by %s: as the colour analysis finds them",
-				layer_of(view)->spec.name, cs_order_name(state->sort));
+		cs_record_order(view->session, layer_of(view)->spec.name, cs_order_name(state->sort));
 		return true;
 	case CS_ACTION_KIND:
 		next_kind(view);

@@ -4,6 +4,7 @@
 #include "core/alloc.h"
 #include "ui/blocks.h"
 #include "ui/csv.h"
+#include "ui/record.h"
 #include "ui/table.h"
 #include "ui/view.h"
 #include "ui/words.h"
@@ -265,6 +266,8 @@ static enum cs_status export_network(
 	struct cs_view *view, const char *stem, char *message, size_t size, struct cs_error *error)
 {
 	const struct cs_network *network = network_of(view);
+	enum cs_status status;
+	char quoted[1200];
 	struct cs_csv csv;
 
 	if (!network)
@@ -287,7 +290,12 @@ static enum cs_status export_network(
 		cs_csv_number(&csv, silent < 0 ? NAN : (double)silent);
 		cs_csv_end_row(&csv);
 	}
-	return cs_csv_save(&csv, stem, message, size, error);
+	status = cs_csv_save(&csv, stem, message, size, error);
+	if (!status)
+		cs_record_export(view->session, "network(model, %s%s, %s", scan_of(view) ? "data." : "nil",
+			scan_of(view) ? cs_split_name(view->session->opened->split) : "",
+			cs_record_quote(stem, quoted, sizeof quoted));
+	return status;
 }
 
 static void label_network(struct cs_view *view, char *text, size_t size)

@@ -7,6 +7,7 @@
 #include "ui/csv.h"
 #include "ui/mosaic.h"
 #include "ui/reading.h"
+#include "ui/record.h"
 #include "ui/view.h"
 #include "ui/window.h"
 #include "ui/words.h"
@@ -408,6 +409,7 @@ static enum cs_status export_noise(
 	static const char *const words[MEASURES] = {"accuracy", "drift", "similarity"};
 	struct noise *state = view->state;
 	enum cs_status status;
+	char kind[200];
 	int i = 0;
 
 	if (!cs_reading_result(state->reading) || state->kind_count == 0)
@@ -431,9 +433,11 @@ static enum cs_status export_noise(
 			cs_chart_drop(part);
 		cs_free(part);
 	}
-	if (!status)
-		snprintf(message, size, "wrote %s.csv, and %s-accuracy, -drift and -similarity, .png and .svg", stem,
-			stem);
+	if (!status) {
+		snprintf(message, size, "wrote %s.csv, and %s-accuracy, -drift and -similarity, .png and .svg", stem, stem);
+		cs_record_result(view->session, "noise", "noise", stem,
+			cs_record_quote(state->kinds[state->kind], kind, sizeof kind));
+	}
 	return status;
 }
 

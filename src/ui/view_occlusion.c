@@ -9,6 +9,7 @@
 #include "ui/lens.h"
 #include "ui/occlude.h"
 #include "ui/reading.h"
+#include "ui/record.h"
 #include "ui/view.h"
 #include "ui/words.h"
 
@@ -372,6 +373,30 @@ static void find_occlusion(struct cs_view *view, const char *text, int step)
 	}
 }
 
+static void record_occlusion(struct cs_view *view, const char *stem)
+{
+	struct occlusion *state = view->state;
+	struct cs_session *session = view->session;
+	char image[1200], layer[200], quoted[1200], feature[40] = "";
+
+	if (state->feature >= 0)
+		snprintf(feature, sizeof feature, ", %" PRId64, state->feature);
+	cs_record_quote(cs_session_network(session)->layers[layer_of(view)].spec.name, layer, sizeof layer);
+	cs_record_image(session, state->image, image, sizeof image);
+	cs_record_choices(session);
+	cs_record_line(session,
+		"do\n"
+		"  local image = %s\n"
+		"  local found = assert(cs.occlusion_map(model, image, %s%s))\n"
+		"  local sheet = cs.sheet(model, { columns = %d, shared = shared })\n"
+		"  sheet:image(\"input\", image)\n"
+		"  if found.class then sheet:numbers(\"lost-probability\", found.probability, found.whole) else sheet:skip \"lost-probability\" end\n"
+		"  sheet:numbers(\"lost-activation\", found.activation, found.fires)\n"
+		"  assert(sheet:save(%s))\n"
+		"end",
+		image, layer, feature, PANELS, cs_record_quote(stem, quoted, sizeof quoted));
+}
+
 static enum cs_status export_occlusion(
 	struct cs_view *view, const char *stem, char *message, size_t size, struct cs_error *error)
 {
@@ -379,12 +404,18 @@ static enum cs_status export_occlusion(
 	struct cs_exhibit exhibits[PANELS];
 	enum cs_status status;
 
-	if (state->summary)
-		return state->grid.result
-			? cs_grid_save(&state->grid, stem, message, size, error)
-			: cs_fail(error, CS_ERR_NOT_FOUND, "there is no result to export yet");
+	if (state->summary && !state->grid.result)
+		return cs_fail(error, CS_ERR_NOT_FOUND, "there is no result to export yet");
+	if (state->summary) {
+		status = cs_grid_save(&state->grid, stem, message, size, error);
+		if (!status)
+			cs_record_grid(view->session, "occlusion", &state->grid, stem);
+		return status;
+	}
 	collect(view, exhibits);
-	status = cs_lens_export(view->session, exhibits, PANELS, PANELS, stem, message, size, error);
+	status = cs_lens_save(exhibits, PANELS, PANELS, stem, message, size, error);
+	if (!status)
+		record_occlusion(view, stem);
 	for (int i = 0; i < PANELS; i++)
 		cs_picture_fini(&exhibits[i].picture);
 	return status;

@@ -13,6 +13,7 @@
 #include "ui/legend.h"
 #include "ui/mosaic.h"
 #include "ui/reading.h"
+#include "ui/record.h"
 #include "ui/view.h"
 #include "ui/window.h"
 
@@ -508,13 +509,23 @@ static enum cs_status export_result(
 {
 	struct result *state = view->state;
 	const struct cs_result *result = result_of(view);
+	enum cs_status status;
+	char part[40];
 	int figure;
 
 	if (part_count(result) == 0)
 		return cs_fail(error, CS_ERR_NOT_FOUND, "there is no result to export yet");
-	if (part_of(result, state->part, &figure) == PART_FIGURE)
-		return save_figure(&result->figures[figure], stem, message, size, error);
-	return cs_grid_save(&state->grid, stem, message, size, error);
+	if (part_of(result, state->part, &figure) != PART_FIGURE) {
+		status = cs_grid_save(&state->grid, stem, message, size, error);
+		if (!status)
+			cs_record_grid(view->session, state->name, &state->grid, stem);
+		return status;
+	}
+	status = save_figure(&result->figures[figure], stem, message, size, error);
+	snprintf(part, sizeof part, "{ figure = %d }", figure);
+	if (!status)
+		cs_record_result(view->session, state->name, "result", stem, part);
+	return status;
 }
 
 static void label_result(struct cs_view *view, char *text, size_t size)

@@ -4,7 +4,7 @@
 #include "ui/chart.h"
 #include "ui/chrome.h"
 #include "ui/clock.h"
-#include "ui/curves.h"
+#include "ui/curves_export.h"
 #include "ui/follow.h"
 #include "ui/record.h"
 #include "ui/view.h"
@@ -27,7 +27,7 @@ struct figure {
 };
 
 struct run {
-	char *directory; /* the first one's */
+	char *directories[CS_CURVE_RUNS];
 	struct cs_follower *followers[CS_CURVE_RUNS];
 	char names[CS_CURVE_RUNS][64];
 	int count;
@@ -50,8 +50,11 @@ static void make_lines(struct run *run)
 	struct cs_curve_run from[CS_CURVE_RUNS];
 
 	for (int i = 0; i < run->count; i++) {
+		const struct cs_followed *latest = cs_follower_latest(run->followers[i]);
+
 		memcpy(from[i].name, run->names[i], sizeof from[i].name);
-		from[i].followed = cs_follower_latest(run->followers[i]);
+		from[i].curves = latest ? &latest->curves : NULL;
+		from[i].kind = latest ? latest->kind : 0;
 	}
 	for (int q = 0; q < CS_QUANTITIES; q++) {
 		struct cs_lines lines;
@@ -88,6 +91,9 @@ static enum cs_status add_run(struct cs_view *view, const char *directory, struc
 	const char *slash = strrchr(directory, '/');
 
 	snprintf(run->names[run->count], sizeof run->names[0], "%s", slash && slash[1] ? slash + 1 : directory);
+	run->directories[run->count] = cs_strdup(directory);
+	if (!run->directories[run->count])
+		return cs_fail_memory(error, "a run");
 	return cs_follower_new(view->session->works, directory, &run->followers[run->count++], error);
 }
 
@@ -97,9 +103,6 @@ static enum cs_status open_run(struct cs_view *view, const void *argument, struc
 	struct run *run = view->state;
 	enum cs_status status;
 
-	run->directory = cs_strdup(from->directory);
-	if (!run->directory)
-		return cs_fail_memory(error, "a run");
 	status = add_run(view, from->directory, error);
 	for (int i = 0; i < from->other_count && run->count < CS_CURVE_RUNS && !status; i++)
 		status = add_run(view, from->others[i], error);
@@ -117,7 +120,7 @@ static void want_model(struct cs_view *view, const struct cs_followed *latest)
 	if (run->tried > 0 && view->session->stage != CS_STAGE_FAILED)
 		return;
 	run->tried = cs_ui_clock();
-	if (cs_session_open(view->session, run->directory, &error))
+	if (cs_session_open(view->session, run->directories[0], &error))
 		cs_session_complain(view->session, &error);
 }
 
@@ -149,7 +152,7 @@ static void draw_title(struct cs_view *view, const struct cs_followed *latest)
 			run->names[0], run->names[1], run->count > 2 ? ", ..." : "");
 		return;
 	}
-	cs_screen_put(screen, 0, 1, screen->columns / 2, CS_STYLE_TITLE, "convscope  %s", run->directory);
+	cs_screen_put(screen, 0, 1, screen->columns / 2, CS_STYLE_TITLE, "convscope  %s", run->directories[0]);
 	if (!latest->there) {
 		style = CS_STYLE_BAD;
 		snprintf(text, sizeof text, "this run was removed");
@@ -181,7 +184,7 @@ static int add_marks(const struct run *run, const struct figure *figure, struct 
 			.x = &x[i],
 			.y = &y[i],
 			.count = 1,
-			.colour = figure->lines.lines[i].colour};
+			.colour = cs_series_colour(i)};
 	}
 	return count;
 }
@@ -315,7 +318,7 @@ static void draw_run(struct cs_view *view)
 	    below, plot_rows, half;
 
 	if (!latest) {
-		cs_screen_put(screen, 0, 1, -1, CS_STYLE_TITLE, "convscope  %s", run->directory);
+		cs_screen_put(screen, 0, 1, -1, CS_STYLE_TITLE, "convscope  %s", run->directories[0]);
 		cs_screen_put(screen, 2, 1, -1, CS_STYLE_DIM, "reading the history ...");
 		return;
 	}
@@ -470,31 +473,25 @@ static bool point_run(struct cs_view *view, const struct cs_pointer *pointer, co
 	return true;
 }
 
-/* A figure as the script makes it: of one run as it is, from its history; else from the numbers shown. */
-static void record_figure(struct cs_view *view, const struct run *run, int which, const char *path)
+/* The script makes them anew from the histories. */
+static void record_run(struct cs_view *view, const char *stem)
 {
-	char directory[1200], quoted[1200];
-	const char *part = which == CS_QUANTITY_LOSS ? "loss" : "accuracy", *times = which == CS_QUANTITY_LOSS ? "" : "100 * ";
+	struct run *run = view->state;
+	char *directories = cs_strdup("");
+	char quoted[1200];
 
-	cs_record_quote(path, quoted, sizeof quoted);
-	if (run->count > 1 || run->smoothing || run->figures[which].lines.count != 2) {
-		cs_record_line(view->session, "-- %s: learning curves of several runs, or smoothed: not done again", quoted);
-		return;
+	for (int i = 0; i < run->count && directories; i++) {
+		char *longer = cs_format("%s%s%s", directories, i ? ", " : "",
+			cs_record_quote(run->directories[i], quoted, sizeof quoted));
+
+		cs_free(directories);
+		directories = longer;
 	}
-	cs_record_line(view->session,
-		"do\n"
-		"  local x, train, val = {}, {}, {}\n"
-		"  for i, epoch in ipairs(assert(cs.history(%s)).epochs) do\n"
-		"    x[i], train[i], val[i] = epoch.number + 1, %sepoch.train.%s, %sepoch.val.%s\n"
-		"  end\n"
-		"  assert(cs.plot { title = \"%s\", x_label = \"epochs\", zero = %s, log_y = %s, x_low = %.17g, x_high = %.17g,\n"
-		"    series = { { name = \"train\", x = x, y = train }, { name = \"val\", x = x, y = val } } }\n"
-		"    :save(%s, { width = %d, height = %d }))\n"
-		"end",
-		cs_record_quote(run->directory, directory, sizeof directory), times, part, times, part, titles[which],
-		which == CS_QUANTITY_ACCURACY && run->x_high == 0 ? "true" : "false",
-		which == CS_QUANTITY_LOSS && run->log_y ? "true" : "false", run->x_low, run->x_high, quoted,
-		CS_CURVES_WIDTH, CS_CURVES_HEIGHT);
+	if (directories)
+		cs_record_export(view->session, "curves({ %s }, %s, { smooth = %d, apart = %s, log_y = %s, x_low = %.17g, x_high = %.17g }",
+			directories, cs_record_quote(stem, quoted, sizeof quoted), smoothings[run->smoothing],
+			run->apart ? "true" : "false", run->log_y ? "true" : "false", run->x_low, run->x_high);
+	cs_free(directories);
 }
 
 static enum cs_status export_run(
@@ -518,12 +515,7 @@ static enum cs_status export_run(
 	if (status)
 		return status;
 	snprintf(message, size, "wrote %s-accuracy.png, %s-loss.png, both as .svg, %s.csv and .hdf5", stem, stem, stem);
-	for (int q = 0; q < CS_QUANTITIES && view->session->record; q++) {
-		char path[1200];
-
-		snprintf(path, sizeof path, "%s-%s.png", stem, q == CS_QUANTITY_LOSS ? "loss" : "accuracy");
-		record_figure(view, run, q, path);
-	}
+	record_run(view, stem);
 	return CS_OK;
 }
 
@@ -543,7 +535,8 @@ static void close_run(struct cs_view *view)
 		cs_lines_fini(&run->figures[q].lines);
 		cs_chart_fini(&run->figures[q].chart);
 	}
-	cs_free(run->directory);
+	for (int i = 0; i < CS_CURVE_RUNS; i++)
+		cs_free(run->directories[i]);
 }
 
 const struct cs_view_ops cs_view_run = {

@@ -2,7 +2,8 @@
 #include "core/alloc.h"
 #include "ui/clock.h"
 #include "ui/csv.h"
-#include "ui/curves.h"
+#include "ui/record.h"
+#include "run/curves.h"
 #include "ui/runs.h"
 #include "ui/table.h"
 #include "ui/view.h"
@@ -487,6 +488,8 @@ static enum cs_status export_runs(
 	struct cs_view *view, const char *stem, char *message, size_t size, struct cs_error *error)
 {
 	const struct runs *runs = view->state;
+	char directory[1200], quoted[1200], filter[600];
+	enum cs_status status;
 	struct cs_csv csv;
 
 	cs_csv_init(&csv, "run,state,epoch,epochs,best_epoch,best_val_accuracy,modified,model,dataset");
@@ -504,7 +507,13 @@ static enum cs_status export_runs(
 		cs_csv_text(&csv, run->dataset);
 		cs_csv_end_row(&csv);
 	}
-	return cs_csv_save(&csv, stem, message, size, error);
+	status = cs_csv_save(&csv, stem, message, size, error);
+	if (!status)
+		cs_record_export(view->session, "runs(%s, %s, { sort = \"%s\", back = %s, filter = %s }",
+			cs_record_quote(runs->directory, directory, sizeof directory),
+			cs_record_quote(stem, quoted, sizeof quoted), column_names[runs->order.column],
+			runs->order.back ? "true" : "false", cs_record_quote(runs->filter, filter, sizeof filter));
+	return status;
 }
 
 static void label_runs(struct cs_view *view, char *text, size_t size)

@@ -8,28 +8,17 @@
 
 #include <cmocka.h>
 
-#include "tests/tui/tiny.h"
+#include "tests/tui/play.h"
 
 #include <errno.h>
 
 #define ESC "\033"
 
-static struct harness h;
-
 static void start(struct terminal_kind kind)
 {
-	harness_start(&h, kind, tiny_program, (void *)"runs/tiny");
-	assert_true(harness_wait(&h, "1 conv1 6", 20));
+	play_program(kind, "runs/tiny");
+	expect("1 conv1 6");
 }
-
-static void quit(void)
-{
-	harness_keys(&h, "Q");
-	assert_int_equal(harness_end(&h, 20), 0);
-	harness_close(&h);
-}
-
-#define expect(text) assert_true(harness_wait(&h, text, 60))
 
 /* An analysis of the user's own, in the user's own directory. */
 static void write_analysis(const char *name, const char *text)

@@ -10,37 +10,7 @@
 
 #include <cmocka.h>
 
-#include "tests/tui/tiny.h"
-
-static struct harness h;
-
-#define expect(text) assert_true(harness_wait(&h, text, 20))
-
-static void start(struct terminal_kind kind, const char *target)
-{
-	harness_start(&h, kind, tiny_browse, (void *)target);
-}
-
-static void quit(void)
-{
-	harness_keys(&h, "Q");
-	assert_int_equal(harness_end(&h, 20), 0);
-	harness_close(&h);
-}
-
-static void press(const char *keys, const char *then)
-{
-	harness_keys(&h, keys);
-	expect(then);
-}
-
-static int shell(const char *command)
-{
-	char whole[600];
-
-	snprintf(whole, sizeof whole, "cd '%s' && %s", tiny_directory, command);
-	return system(whole);
-}
+#include "tests/tui/play.h"
 
 static volatile sig_atomic_t browser;
 
@@ -99,7 +69,7 @@ static void stopped_it_gives_the_terminal_back_and_continued_it_paints(void **st
 static void what_cannot_be_written_is_said_and_leaves_nothing(void **state)
 {
 	(void)state;
-	start((struct terminal_kind){.columns = 140}, "runs/tiny/best.hdf5");
+	play((struct terminal_kind){.columns = 140}, "runs/tiny/best.hdf5");
 	expect("network  tiny");
 	expect("silent: features");
 	press("2", "20 features");
@@ -123,7 +93,7 @@ static void a_full_disk_leaves_nothing_half_written(void **state)
 		skip();
 	}
 	assert_int_equal(shell("head -c 61000 /dev/zero > small/filler"), 0);
-	start((struct terminal_kind){.columns = 140}, "runs/tiny/best.hdf5");
+	play((struct terminal_kind){.columns = 140}, "runs/tiny/best.hdf5");
 	expect("network  tiny");
 	expect("silent: features");
 	press("2", "20 features");
@@ -140,7 +110,7 @@ static void a_mistake_in_the_settings_is_one_line_and_the_rest_holds(void **stat
 {
 	(void)state;
 	assert_int_equal(shell("mkdir -p convscope && printf 'mouse off\\nbackground light\\ncolour blue\\n' > convscope/config"), 0);
-	start((struct terminal_kind){.columns = 120}, "runs/tiny/best.hdf5");
+	play((struct terminal_kind){.columns = 120}, "runs/tiny/best.hdf5");
 	expect("convscope/config:3: no setting 'colour'");
 	expect("network  tiny");
 	quit();
@@ -151,7 +121,7 @@ static void an_export_into_a_run_that_is_gone_does_not_bring_it_back(void **stat
 {
 	(void)state;
 	assert_int_equal(shell("cp -r runs/tiny runs/brief"), 0);
-	start((struct terminal_kind){.columns = 140}, "runs/brief");
+	play((struct terminal_kind){.columns = 140}, "runs/brief");
 	expect("1 conv1 6");
 	assert_int_equal(shell("rm -rf runs/brief"), 0);
 	expect("this run was removed");
@@ -163,7 +133,7 @@ static void an_export_into_a_run_that_is_gone_does_not_bring_it_back(void **stat
 static void terminals_without_a_mouse_are_left_alone(void **state)
 {
 	(void)state;
-	start((struct terminal_kind){.term = "linux"}, "runs/tiny/best.hdf5");
+	play((struct terminal_kind){.term = "linux"}, "runs/tiny/best.hdf5");
 	expect("network  tiny");
 	press("\033[M !!", "network  tiny"); /* an old report all the same: no key in it is heeded */
 	press("2", "20 features");

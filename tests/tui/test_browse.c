@@ -8,30 +8,14 @@
 
 #include <cmocka.h>
 
-#include "tests/tui/tiny.h"
+#include "tests/tui/play.h"
 
 #define ESC "\033"
-
-static struct harness h;
-
-static void start(struct terminal_kind kind, const char *target)
-{
-	harness_start(&h, kind, tiny_browse, (void *)target);
-}
-
-static void quit(void)
-{
-	harness_keys(&h, "Q");
-	assert_int_equal(harness_end(&h, 10), 0);
-	harness_close(&h);
-}
-
-#define expect(text) assert_true(harness_wait(&h, text, 15))
 
 static void without_a_target_the_newest_run_comes_up(void **state)
 {
 	(void)state;
-	start((struct terminal_kind){0}, NULL);
+	play((struct terminal_kind){0}, NULL);
 	expect("convscope  runs/tiny");
 	expect("done · 3 of 3 epochs");
 	expect("accuracy, %");
@@ -48,7 +32,7 @@ static void without_a_target_the_newest_run_comes_up(void **state)
 static void the_layer_table_says_what_each_layer_is(void **state)
 {
 	(void)state;
-	start((struct terminal_kind){.columns = 110}, "runs/tiny/best.hdf5");
+	play((struct terminal_kind){.columns = 110}, "runs/tiny/best.hdf5");
 	expect("network  tiny");
 	expect("28×28×6");
 	expect("456"); /* parameters of conv1: 5 x 5 x 3 x 6 + 6 */
@@ -65,7 +49,7 @@ static void every_screen_is_reached_by_keys(void **state)
 
 	(void)state;
 	for (int i = 0; i < 3; i++) {
-		start(kinds[i], "runs/tiny");
+		play(kinds[i], "runs/tiny");
 		expect("1 conv1 6");
 		harness_keys(&h, "\r");
 		expect("network  tiny");
@@ -98,7 +82,7 @@ static void every_screen_is_reached_by_keys(void **state)
 static void esc_goes_back_step_by_step(void **state)
 {
 	(void)state;
-	start((struct terminal_kind){0}, "runs/tiny");
+	play((struct terminal_kind){0}, "runs/tiny");
 	expect("1 conv1 6");
 	harness_keys(&h, "\r");
 	expect("network  tiny");
@@ -114,7 +98,7 @@ static void esc_goes_back_step_by_step(void **state)
 static void layers_change_with_brackets_and_figures(void **state)
 {
 	(void)state;
-	start((struct terminal_kind){0}, "runs/tiny/best.hdf5");
+	play((struct terminal_kind){0}, "runs/tiny/best.hdf5");
 	expect("network  tiny");
 	harness_keys(&h, "1");
 	expect("conv1  6 features");
@@ -134,7 +118,7 @@ static void layers_change_with_brackets_and_figures(void **state)
 static void rule_signal_and_scale_hold_on_every_screen(void **state)
 {
 	(void)state;
-	start((struct terminal_kind){0}, "runs/tiny/best.hdf5");
+	play((struct terminal_kind){0}, "runs/tiny/best.hdf5");
 	expect("network  tiny");
 	harness_keys(&h, "2");
 	expect("rule deconvnet · signal value");
@@ -155,7 +139,7 @@ static void rule_signal_and_scale_hold_on_every_screen(void **state)
 static void finding_goes_to_numbers_and_names(void **state)
 {
 	(void)state;
-	start((struct terminal_kind){0}, "runs/tiny/best.hdf5");
+	play((struct terminal_kind){0}, "runs/tiny/best.hdf5");
 	expect("network  tiny");
 	harness_keys(&h, "2");
 	expect("20 features");
@@ -176,7 +160,7 @@ static void finding_goes_to_numbers_and_names(void **state)
 static void images_are_chosen_by_key(void **state)
 {
 	(void)state;
-	start((struct terminal_kind){0}, "runs/tiny/best.hdf5");
+	play((struct terminal_kind){0}, "runs/tiny/best.hdf5");
 	expect("network  tiny");
 	expect("silent: features");
 	harness_keys(&h, "i");
@@ -199,7 +183,7 @@ static void images_are_chosen_by_key(void **state)
 static void lua_answers_in_the_status_line_or_on_a_screen(void **state)
 {
 	(void)state;
-	start((struct terminal_kind){0}, "runs/tiny");
+	play((struct terminal_kind){0}, "runs/tiny");
 	expect("1 conv1 6");
 	harness_keys(&h, ":1 + 1\r");
 	expect("you said 1 + 1");
@@ -219,7 +203,7 @@ static void export_writes_pictures_and_numbers(void **state)
 	char path[160];
 
 	(void)state;
-	start((struct terminal_kind){.columns = 120}, "runs/tiny");
+	play((struct terminal_kind){.columns = 120}, "runs/tiny");
 	expect("1 conv1 6");
 	harness_keys(&h, "e");
 	expect("wrote runs/tiny/figures/curves-accuracy.png");
@@ -247,7 +231,7 @@ static void keys_can_be_changed_in_a_file(void **state)
 	file = fopen(path, "w");
 	fputs("# my keys\nrule x F5\nquit Z\nnonsense y\n", file);
 	fclose(file);
-	start((struct terminal_kind){0}, "runs/tiny/best.hdf5");
+	play((struct terminal_kind){0}, "runs/tiny/best.hdf5");
 	expect("convscope/keys:4: no action 'nonsense'");
 	expect("network  tiny");
 	harness_keys(&h, "2");
@@ -268,7 +252,7 @@ static void a_run_that_is_removed_is_said_to_be_gone(void **state)
 	(void)state;
 	snprintf(command, sizeof command, "cp -r %s/runs/tiny %s/runs/brief", tiny_directory, tiny_directory);
 	assert_int_equal(system(command), 0);
-	start((struct terminal_kind){0}, "runs/brief");
+	play((struct terminal_kind){0}, "runs/brief");
 	expect("1 conv1 6");
 	snprintf(command, sizeof command, "rm -rf %s/runs/brief", tiny_directory);
 	assert_int_equal(system(command), 0);
@@ -289,7 +273,7 @@ static void missing_images_are_replaced_by_shapes_with_a_word(void **state)
 	snprintf(path, sizeof path, "%s/orphan.h5", tiny_directory);
 	assert_int_equal(cs_model_save(model, path, &error), CS_OK);
 	cs_model_free(model);
-	start((struct terminal_kind){.columns = 160}, "orphan.h5");
+	play((struct terminal_kind){.columns = 160}, "orphan.h5");
 	expect("network  tiny");
 	expect("showing shapes instead");
 	quit();

@@ -8,32 +8,22 @@
 
 #include <cmocka.h>
 
-#include "tests/tui/tiny.h"
+#include "tests/tui/play.h"
 
 #include "data/loader.h"
 #include "nn/loss.h"
 
 #define ESC "\033"
 
-static struct harness h;
 static int counts[4][4], images; /* as the model answers outside of the browser */
 
 static void start(struct terminal_kind kind)
 {
-	harness_start(&h, kind, tiny_browse, (void *)"runs/tiny");
-	assert_true(harness_wait(&h, "1 conv1 6", 20));
-	assert_true(harness_wait(&h, "layers", 20));
+	play(kind, "runs/tiny");
+	expect("1 conv1 6");
+	expect("layers");
 	harness_settle(&h);
 }
-
-static void quit(void)
-{
-	harness_keys(&h, "Q");
-	assert_int_equal(harness_end(&h, 20), 0);
-	harness_close(&h);
-}
-
-#define expect(text) assert_true(harness_wait(&h, text, 30))
 
 /* Ask the model itself about the test split. */
 static int count_all(void)

@@ -8,26 +8,15 @@
 
 #include <cmocka.h>
 
-#include "tests/tui/tiny.h"
+#include "tests/tui/play.h"
 
 #define ESC "\033"
 
-static struct harness h;
-
 static void start(struct terminal_kind kind)
 {
-	harness_start(&h, kind, tiny_program, (void *)"runs/tiny");
-	assert_true(harness_wait(&h, "1 conv1 6", 20));
+	play_program(kind, "runs/tiny");
+	expect("1 conv1 6");
 }
-
-static void quit(void)
-{
-	harness_keys(&h, "Q");
-	assert_int_equal(harness_end(&h, 20), 0);
-	harness_close(&h);
-}
-
-#define expect(text) assert_true(harness_wait(&h, text, 120))
 
 static void without_a_result_one_is_made_from_the_screen(void **state)
 {

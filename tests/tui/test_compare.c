@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "tests/tui/tiny.h"
+#include "tests/tui/play.h"
 
 #include "data/loader.h"
 #include "measure/agreement.h"
@@ -16,18 +16,8 @@
 
 #define ESC "\033"
 
-static struct harness h;
 static struct cs_agreement
 	agreement; /* of runs/short (first) and runs/tiny, as the models answer outside of the browser */
-
-static void quit(void)
-{
-	harness_keys(&h, "Q");
-	assert_int_equal(harness_end(&h, 20), 0);
-	harness_close(&h);
-}
-
-#define expect(text) assert_true(harness_wait(&h, text, 60))
 
 static int answers(const char *run, const struct cs_dataset *data, int *out)
 {
@@ -76,7 +66,7 @@ static int set_up(void **state)
 /* Keep runs/short, open runs/tiny, compare. */
 static void start(struct terminal_kind kind)
 {
-	harness_start(&h, kind, tiny_browse, (void *)"runs");
+	play(kind, "runs");
 	expect("2 runs");
 	harness_keys(&h, "/short\r\r");
 	expect("convscope  runs/short");

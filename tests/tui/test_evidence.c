@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "tests/tui/tiny.h"
+#include "tests/tui/play.h"
 
 #include "data/loader.h"
 #include "io/h5.h"
@@ -19,23 +19,12 @@
 
 #define ESC "\033"
 
-static struct harness h;
-
 static void start(struct terminal_kind kind)
 {
-	harness_start(&h, kind, tiny_program, (void *)"runs/tiny");
-	assert_true(harness_wait(&h, "1 conv1 6", 20));
+	play_program(kind, "runs/tiny");
+	expect("1 conv1 6");
 	harness_settle(&h);
 }
-
-static void quit(void)
-{
-	harness_keys(&h, "Q");
-	assert_int_equal(harness_end(&h, 20), 0);
-	harness_close(&h);
-}
-
-#define expect(text) assert_true(harness_wait(&h, text, 240))
 
 static void an_images_maps_come_coarse_first_and_then_finer(void **state)
 {

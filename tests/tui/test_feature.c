@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "tests/tui/tiny.h"
+#include "tests/tui/play.h"
 
 #include "ui/closeup.h"
 #include "ui/scan.h"
@@ -18,23 +18,12 @@
 
 #define ESC "\033"
 
-static struct harness h;
-
 static void start(struct terminal_kind kind)
 {
-	harness_start(&h, kind, tiny_browse, (void *)"runs/tiny");
-	assert_true(harness_wait(&h, "1 conv1 6", 20));
+	play(kind, "runs/tiny");
+	expect("1 conv1 6");
 	harness_settle(&h);
 }
-
-static void quit(void)
-{
-	harness_keys(&h, "Q");
-	assert_int_equal(harness_end(&h, 20), 0);
-	harness_close(&h);
-}
-
-#define expect(text) assert_true(harness_wait(&h, text, 60))
 
 static void a_feature_is_looked_at_closely_once_it_stays(void **state)
 {

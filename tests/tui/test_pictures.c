@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "tests/tui/tiny.h"
+#include "tests/tui/play.h"
 
 #include "data/loader.h"
 #include "deconv/project.h"
@@ -19,7 +19,6 @@
 
 #define ESC "\033"
 
-static struct harness h;
 static struct cs_model *model;
 static struct cs_dataset *data;
 
@@ -47,17 +46,8 @@ static int tear_down(void **state)
 
 static void start(struct terminal_kind kind)
 {
-	harness_start(&h, kind, tiny_browse, (char[]){"runs/tiny/best.hdf5"});
+	play(kind, "runs/tiny/best.hdf5");
 }
-
-static void quit(void)
-{
-	harness_keys(&h, "Q");
-	assert_int_equal(harness_end(&h, 10), 0);
-	harness_close(&h);
-}
-
-#define expect(text) assert_true(harness_wait(&h, text, 15))
 
 /* True within 15 seconds: a busy machine draws late. */
 #define soon(condition) \

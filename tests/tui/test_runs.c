@@ -10,33 +10,11 @@
 
 #include <cmocka.h>
 
-#include "tests/tui/tiny.h"
+#include "tests/tui/play.h"
 
 #include "model/history.h"
 
 #include <math.h>
-
-static struct harness h;
-
-#define expect(text) assert_true(harness_wait(&h, text, 20))
-
-static void start(struct terminal_kind kind, const char *target)
-{
-	harness_start(&h, kind, tiny_browse, (void *)target);
-}
-
-static void quit(void)
-{
-	harness_keys(&h, "Q");
-	assert_int_equal(harness_end(&h, 20), 0);
-	harness_close(&h);
-}
-
-static void press(const char *keys, const char *then)
-{
-	harness_keys(&h, keys);
-	expect(then);
-}
 
 /* A run directory of `epochs` made-up epochs. */
 static struct cs_history *make_run(const char *name, int seed, int epochs, bool close)
@@ -91,7 +69,7 @@ static void a_thousand_runs_are_listed_and_filtered_as_one_types(void **state)
 		fprintf(file, "{}\n");
 		fclose(file);
 	}
-	start((struct terminal_kind){.columns = 100}, "many");
+	play((struct terminal_kind){.columns = 100}, "many");
 	expect("1000 runs");
 	press("ooo", "sort: state"); /* written, model, run, state */
 	press("O", "sort: state ▴");
@@ -116,7 +94,7 @@ static void marked_runs_share_a_figure_and_seeds_a_band(void **state)
 	make_run("some/a2", 2, 30, true);
 	make_run("some/a3", 3, 25, true);
 	make_run("some/b", 100, 30, true);
-	start((struct terminal_kind){.columns = 120, .rows = 40}, "some");
+	play((struct terminal_kind){.columns = 120, .rows = 40}, "some");
 	expect("4 runs");
 	press("ooo", "sort: state");
 	press("O", "state ▴");
@@ -143,7 +121,7 @@ static void marked_runs_share_a_figure_and_seeds_a_band(void **state)
 static void the_mouse_reads_off_zooms_selects_and_sorts(void **state)
 {
 	(void)state;
-	start((struct terminal_kind){.columns = 120, .rows = 40}, "some");
+	play((struct terminal_kind){.columns = 120, .rows = 40}, "some");
 	expect("4 runs");
 	press("\033[<0;2;3M\033[<0;2;3m", "sort: run ▾"); /* the head of the first column */
 	press("\033[<0;2;3M\033[<0;2;3m", "sort: run ▴");
@@ -168,7 +146,7 @@ static void fifty_thousand_points_open_and_are_thinned(void **state)
 
 	(void)state;
 	make_run("long", 1, 50000, true);
-	start((struct terminal_kind){.columns = 120, .rows = 40, .sixel = true}, "long");
+	play((struct terminal_kind){.columns = 120, .rows = 40, .sixel = true}, "long");
 	began = harness_now();
 	expect("50000 of ");
 	print_message("50,000 epochs stand on the screen after %.0f ms\n", 1000 * (harness_now() - began));
@@ -198,7 +176,7 @@ static void a_run_is_followed_while_another_process_writes_it(void **state)
 		pause();
 	}
 	assert_int_equal(write(ends[1], "x", 1), 1);
-	start((struct terminal_kind){.columns = 100}, "live");
+	play((struct terminal_kind){.columns = 100}, "live");
 	expect(" 1 of ");
 	assert_int_equal(write(ends[1], "xxxx", 4), 4);
 	expect(" 5 of ");

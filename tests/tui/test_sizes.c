@@ -8,25 +8,14 @@
 
 #include <cmocka.h>
 
-#include "tests/tui/tiny.h"
+#include "tests/tui/play.h"
 
 #define ESC "\033"
 
-static struct harness h;
-
 static void start(struct terminal_kind kind)
 {
-	harness_start(&h, kind, tiny_browse, (char[]){"runs/tiny/best.hdf5"});
+	play(kind, "runs/tiny/best.hdf5");
 }
-
-static void quit(void)
-{
-	harness_keys(&h, "Q");
-	assert_int_equal(harness_end(&h, 10), 0);
-	harness_close(&h);
-}
-
-#define expect(text) assert_true(harness_wait(&h, text, 15))
 
 static void any_size_is_survived(void **state)
 {

@@ -1,7 +1,8 @@
 /* curves.c: see curves.h. */
-#include "ui/curves.h"
+#include "run/curves.h"
 
 #include "core/alloc.h"
+#include "io/file.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@ static struct cs_line *add_line(struct cs_lines *lines, long room, const char *n
 {
 	struct cs_line *line = &lines->lines[lines->count];
 
-	*line = (struct cs_line){.colour = cs_series_colour(lines->count)};
+	*line = (struct cs_line){0};
 	snprintf(line->name, sizeof line->name, "%s", name);
 	line->x = cs_alloc((size_t)(room + 1) * sizeof *line->x);
 	line->y = cs_alloc((size_t)(room + 1) * sizeof *line->y);
@@ -119,7 +120,7 @@ static bool make_single(const struct cs_curves *from, enum cs_quantity quantity,
 
 static bool make_one_of_many(const struct cs_curve_run *run, enum cs_quantity quantity, struct cs_lines *out)
 {
-	const struct cs_curves *from = &run->followed->curves;
+	const struct cs_curves *from = run->curves;
 	struct cs_line *line = add_line(out, from->epoch_count + from->point_count + 1, run->name);
 
 	if (!line)
@@ -135,18 +136,16 @@ static bool make_one_of_many(const struct cs_curve_run *run, enum cs_quantity qu
 static bool make_group(const struct cs_curve_run *runs, int count, int first, enum cs_quantity quantity,
 	struct cs_lines *out)
 {
-	uint64_t kind = runs[first].followed->kind;
+	uint64_t kind = runs[first].kind;
 	char name[sizeof out->lines->name];
 	struct cs_line *line;
 	int64_t longest = 0;
 	int members = 0;
 
 	for (int i = first; i < count; i++) {
-		const struct cs_followed *at = runs[i].followed;
-
-		if (at && at->kind == kind) {
+		if (runs[i].curves && runs[i].kind == kind) {
 			members++;
-			longest = at->curves.epoch_count > longest ? at->curves.epoch_count : longest;
+			longest = runs[i].curves->epoch_count > longest ? runs[i].curves->epoch_count : longest;
 		}
 	}
 	snprintf(name, sizeof name, "%.60s ×%d", runs[first].name, members);
@@ -162,14 +161,14 @@ static bool make_group(const struct cs_curve_run *runs, int count, int first, en
 		int seen = 0;
 
 		for (int i = first; i < count; i++) {
-			const struct cs_followed *at = runs[i].followed;
+			const struct cs_curves *at = runs[i].curves;
 			double y;
 
-			if (!at || at->kind != kind || epoch >= at->curves.epoch_count)
+			if (!at || runs[i].kind != kind || epoch >= at->epoch_count)
 				continue;
-			y = val_of(&at->curves.epochs[epoch], quantity);
+			y = val_of(&at->epochs[epoch], quantity);
 			if (isnan(y))
-				y = train_of(&at->curves.epochs[epoch], quantity);
+				y = train_of(&at->epochs[epoch], quantity);
 			if (isnan(y))
 				continue;
 			sum += y;
@@ -188,7 +187,7 @@ static bool make_group(const struct cs_curve_run *runs, int count, int first, en
 static bool seen_before(const struct cs_curve_run *runs, int i)
 {
 	for (int k = 0; k < i; k++) {
-		if (runs[k].followed && runs[k].followed->kind == runs[i].followed->kind)
+		if (runs[k].curves && runs[k].kind == runs[i].kind)
 			return true;
 	}
 	return false;
@@ -196,8 +195,8 @@ static bool seen_before(const struct cs_curve_run *runs, int i)
 
 static bool has_siblings(const struct cs_curve_run *runs, int count, int i)
 {
-	for (int k = 0; k < count && runs[i].followed->kind; k++) {
-		if (k != i && runs[k].followed && runs[k].followed->kind == runs[i].followed->kind)
+	for (int k = 0; k < count && runs[i].kind; k++) {
+		if (k != i && runs[k].curves && runs[k].kind == runs[i].kind)
 			return true;
 	}
 	return false;
@@ -209,11 +208,11 @@ enum cs_status cs_curves_lines(const struct cs_curve_run *runs, int count, struc
 	struct cs_lines lines = {.lines = cs_calloc((size_t)(2 * count + 2), sizeof *lines.lines)};
 	bool good = lines.lines != NULL;
 
-	if (good && count == 1 && runs[0].followed) {
-		good = make_single(&runs[0].followed->curves, options.quantity, &lines);
+	if (good && count == 1 && runs[0].curves) {
+		good = make_single(runs[0].curves, options.quantity, &lines);
 	} else {
 		for (int i = 0; i < count && good; i++) {
-			if (!runs[i].followed)
+			if (!runs[i].curves)
 				continue;
 			if (!options.grouped || !has_siblings(runs, count, i))
 				good = make_one_of_many(&runs[i], options.quantity, &lines);
@@ -243,24 +242,6 @@ void cs_lines_fini(struct cs_lines *lines)
 	*lines = (struct cs_lines){0};
 }
 
-void cs_lines_series(const struct cs_lines *lines, struct cs_series *series)
-{
-	for (int i = 0; i < lines->count; i++) {
-		const struct cs_line *line = &lines->lines[i];
-
-		series[i] = (struct cs_series){
-			.kind = line->count > 1 ? CS_SERIES_LINE : CS_SERIES_POINTS,
-			.name = line->name,
-			.x = line->x,
-			.y = line->y,
-			.low = line->low,
-			.high = line->high,
-			.count = line->count,
-			.colour = line->colour,
-		};
-	}
-}
-
 double cs_line_at(const struct cs_line *line, double x)
 {
 	long best = -1;
@@ -270,4 +251,30 @@ double cs_line_at(const struct cs_line *line, double x)
 			best = i;
 	}
 	return best < 0 ? NAN : line->y[best];
+}
+
+/* FNV-1a of the configuration without blanks and without the number behind any "seed". */
+uint64_t cs_run_kind(const char *directory)
+{
+	char *path = cs_file_join(directory, "config.json"), *text = NULL;
+	uint64_t hash = 0xcbf29ce484222325u;
+	size_t size;
+
+	if (!path || cs_file_read_regular(path, 1 << 20, &text, &size, NULL)) {
+		cs_free(path);
+		return 0;
+	}
+	for (const char *at = text; *at; at++) {
+		if (strncmp(at, "\"seed\"", 6) == 0) {
+			at += 6;
+			at += strspn(at, ": \t\n0123456789");
+			at--;
+			continue;
+		}
+		if (*at != ' ' && *at != '\n' && *at != '\t')
+			hash = (hash ^ (unsigned char)*at) * 0x100000001b3u;
+	}
+	cs_free(text);
+	cs_free(path);
+	return hash ? hash : 1;
 }
