@@ -308,9 +308,9 @@ static bool parse_line(const char *line, const char *end, int columns, double *r
 }
 
 static enum cs_status read_csv(
-	const char *directory, const struct table *table, double **out, int64_t *count, struct cs_error *error)
+	const char *directory, const char *name, const struct table *table, double **out, int64_t *count, struct cs_error *error)
 {
-	char *path = cs_file_join(directory, table->csv), *bytes = NULL;
+	char *path = cs_file_join(directory, name), *bytes = NULL;
 	double *rows = NULL;
 	int64_t lines = 0, done = 0;
 	size_t size;
@@ -353,8 +353,8 @@ enum cs_status cs_history_read(const char *directory, struct cs_curves *out, str
 		return cs_fail_memory(error, "the history");
 	status = read_h5(path, rows, counts, error);
 	if (status) {
-		status = read_csv(directory, &tables[0], &rows[0], &counts[0], NULL);
-		if (!status && read_csv(directory, &tables[1], &rows[1], &counts[1], NULL))
+		status = read_csv(directory, tables[0].csv, &tables[0], &rows[0], &counts[0], NULL);
+		if (!status && read_csv(directory, tables[1].csv, &tables[1], &rows[1], &counts[1], NULL))
 			counts[1] = 0;
 		/* What the reader is told is why the HDF5 file could not be read. */
 		if (status && error)
@@ -369,6 +369,37 @@ enum cs_status cs_history_read(const char *directory, struct cs_curves *out, str
 		.points = (struct cs_point *)rows[1],
 		.point_count = counts[1],
 	};
+	return CS_OK;
+}
+
+enum cs_status cs_history_read_before(const char *directory, struct cs_curves *out, struct cs_error *error)
+{
+	struct cs_epoch *all = NULL;
+	int64_t count = 0;
+	char name[40];
+
+	for (int stage = 1;; stage++) {
+		struct cs_epoch *larger;
+		double *rows = NULL;
+		int64_t more = 0;
+
+		snprintf(name, sizeof name, "before-%d-history.csv", stage);
+		if (read_csv(directory, name, &tables[0], &rows, &more, NULL))
+			break;
+		larger = cs_realloc(all, (size_t)(count + more) + 1, sizeof *all);
+		if (!larger) {
+			cs_free(rows);
+			cs_free(all);
+			return cs_fail_memory(error, "the history");
+		}
+		all = larger;
+		memcpy(all + count, rows, (size_t)more * sizeof *all);
+		for (int64_t i = count; i < count + more; i++)
+			all[i].epoch = (double)i;
+		count += more;
+		cs_free(rows);
+	}
+	*out = (struct cs_curves){.epochs = all, .epoch_count = count};
 	return CS_OK;
 }
 

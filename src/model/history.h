@@ -44,6 +44,9 @@ struct cs_curves {
 	int64_t point_count;
 };
 enum cs_status cs_history_read(const char *directory, struct cs_curves *out, struct cs_error *error);
+/* The epochs of the trainings that a published run went on from, numbered through: before-1-history.csv, before-2-history.csv, ... beside its own. No
+ * error where there are none. */
+enum cs_status cs_history_read_before(const char *directory, struct cs_curves *out, struct cs_error *error);
 void cs_curves_fini(struct cs_curves *curves);
 
 /* Write all rows to an HDF5 file: /epochs and /points, float64, one row each; an attribute `columns` names the columns. */

@@ -46,30 +46,55 @@ static double point_of(const struct cs_point *point, enum cs_quantity quantity)
 	return quantity == CS_QUANTITY_LOSS ? point->loss : 100 * point->accuracy;
 }
 
-static void fill_train(struct cs_line *line, const struct cs_curves *from, enum cs_quantity quantity)
-{
-	bool few = from->epoch_count < 2;
+static const struct cs_curves none;
 
+static const struct cs_curves *before_of(const struct cs_curve_run *run)
+{
+	return run->before ? run->before : &none;
+}
+
+/* The most points that a line of this run can have. */
+static long room_of(const struct cs_curve_run *run)
+{
+	return before_of(run)->epoch_count + run->curves->epoch_count + run->curves->point_count + 1;
+}
+
+static void fill_train(struct cs_line *line, const struct cs_curve_run *run, enum cs_quantity quantity)
+{
+	const struct cs_curves *before = before_of(run), *from = run->curves;
+	double past = (double)before->epoch_count, last;
+	bool few = before->epoch_count + from->epoch_count < 2;
+
+	for (int64_t i = 0; i < before->epoch_count; i++)
+		add_point(line, (double)i + 1, train_of(&before->epochs[i], quantity));
 	for (int64_t i = 0; i < from->point_count && few; i++)
-		add_point(line, from->points[i].epoch, point_of(&from->points[i], quantity));
+		add_point(line, past + from->points[i].epoch, point_of(&from->points[i], quantity));
 	for (int64_t i = 0; i < from->epoch_count && !few; i++)
-		add_point(line, from->epochs[i].epoch + 1, train_of(&from->epochs[i], quantity));
-	if (!few && from->point_count && from->points[from->point_count - 1].epoch > (double)from->epoch_count)
-		add_point(line, from->points[from->point_count - 1].epoch,
-			point_of(&from->points[from->point_count - 1], quantity));
+		add_point(line, past + from->epochs[i].epoch + 1, train_of(&from->epochs[i], quantity));
+	last = from->point_count ? from->points[from->point_count - 1].epoch : 0;
+	if (!few && from->point_count && last > (double)from->epoch_count)
+		add_point(line, past + last, point_of(&from->points[from->point_count - 1], quantity));
 }
 
-static void fill_val(struct cs_line *line, const struct cs_curves *from, enum cs_quantity quantity)
+static void fill_val(struct cs_line *line, const struct cs_curve_run *run, enum cs_quantity quantity)
 {
+	const struct cs_curves *before = before_of(run), *from = run->curves;
+
+	for (int64_t i = 0; i < before->epoch_count; i++)
+		add_point(line, (double)i + 1, val_of(&before->epochs[i], quantity));
 	for (int64_t i = 0; i < from->epoch_count; i++)
-		add_point(line, from->epochs[i].epoch + 1, val_of(&from->epochs[i], quantity));
+		add_point(line, (double)before->epoch_count + from->epochs[i].epoch + 1, val_of(&from->epochs[i], quantity));
 }
 
-static bool has_val(const struct cs_curves *from, enum cs_quantity quantity)
+static bool has_val(const struct cs_curve_run *run, enum cs_quantity quantity)
 {
-	for (int64_t i = 0; i < from->epoch_count; i++) {
-		if (!isnan(val_of(&from->epochs[i], quantity)))
-			return true;
+	const struct cs_curves *parts[] = {before_of(run), run->curves};
+
+	for (int k = 0; k < 2; k++) {
+		for (int64_t i = 0; i < parts[k]->epoch_count; i++) {
+			if (!isnan(val_of(&parts[k]->epochs[i], quantity)))
+				return true;
+		}
 	}
 	return false;
 }
@@ -103,32 +128,31 @@ static bool smooth(struct cs_line *line, int window)
 }
 
 /* One run, both lines. */
-static bool make_single(const struct cs_curves *from, enum cs_quantity quantity, struct cs_lines *out)
+static bool make_single(const struct cs_curve_run *run, enum cs_quantity quantity, struct cs_lines *out)
 {
-	struct cs_line *line = add_line(out, from->epoch_count + from->point_count + 1, "train");
+	struct cs_line *line = add_line(out, room_of(run), "train");
 
 	if (!line)
 		return false;
-	fill_train(line, from, quantity);
-	if (!has_val(from, quantity))
+	fill_train(line, run, quantity);
+	if (!has_val(run, quantity))
 		return true;
-	line = add_line(out, from->epoch_count, "val");
+	line = add_line(out, room_of(run), "val");
 	if (line)
-		fill_val(line, from, quantity);
+		fill_val(line, run, quantity);
 	return line != NULL;
 }
 
 static bool make_one_of_many(const struct cs_curve_run *run, enum cs_quantity quantity, struct cs_lines *out)
 {
-	const struct cs_curves *from = run->curves;
-	struct cs_line *line = add_line(out, from->epoch_count + from->point_count + 1, run->name);
+	struct cs_line *line = add_line(out, room_of(run), run->name);
 
 	if (!line)
 		return false;
-	if (has_val(from, quantity))
-		fill_val(line, from, quantity);
+	if (has_val(run, quantity))
+		fill_val(line, run, quantity);
 	else
-		fill_train(line, from, quantity);
+		fill_train(line, run, quantity);
 	return true;
 }
 
@@ -209,7 +233,7 @@ enum cs_status cs_curves_lines(const struct cs_curve_run *runs, int count, struc
 	bool good = lines.lines != NULL;
 
 	if (good && count == 1 && runs[0].curves) {
-		good = make_single(runs[0].curves, options.quantity, &lines);
+		good = make_single(&runs[0], options.quantity, &lines);
 	} else {
 		for (int i = 0; i < count && good; i++) {
 			if (!runs[i].curves)

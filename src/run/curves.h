@@ -1,7 +1,8 @@
 /* curves.h: the learning curves of one run or of several as lines: smoothed, or those that differ by their seed alone as their mean and a
  * band.
  *
- * x is the number of epochs done. Until two epochs are, the points within them are the curve.
+ * x is the number of epochs done, those of the trainings included that a run went on from, where their record is there. Until two epochs are, the
+ * points within them are the curve.
  */
 #ifndef CS_RUN_CURVES_H
 #define CS_RUN_CURVES_H
@@ -16,6 +17,7 @@ enum { CS_CURVE_RUNS = 24 };
 struct cs_curve_run {
 	char name[64];
 	const struct cs_curves *curves; /* NULL: nothing read yet */
+	const struct cs_curves *before; /* cs_history_read_before(); NULL: nothing */
 	uint64_t kind; /* cs_run_kind() */
 };
 

@@ -421,7 +421,7 @@ static void push_lines(lua_State *L, const struct cs_lines *lines)
 }
 
 struct many {
-	struct cs_curves curves[CS_CURVE_RUNS];
+	struct cs_curves curves[CS_CURVE_RUNS], before[CS_CURVE_RUNS];
 	struct cs_curve_run runs[CS_CURVE_RUNS];
 	int count;
 };
@@ -442,7 +442,10 @@ static enum cs_status read_many(lua_State *L, struct many *many, struct cs_error
 		many->runs[i].kind = cs_run_kind(directory);
 		status = cs_history_read(directory, &many->curves[i], error);
 		many->runs[i].curves = &many->curves[i];
+		many->runs[i].before = &many->before[i];
 		many->count += !status;
+		if (!status)
+			status = cs_history_read_before(directory, &many->before[i], error);
 	}
 	return status;
 }
@@ -489,8 +492,10 @@ static int l_curves(lua_State *L)
 	}
 	for (int q = 0; q < CS_QUANTITIES; q++)
 		cs_lines_fini(&lines[q]);
-	for (int i = 0; i < many->count; i++)
+	for (int i = 0; i < many->count; i++) {
 		cs_curves_fini(&many->curves[i]);
+		cs_curves_fini(&many->before[i]);
+	}
 	return status ? cs_value_fail(L, &error) : 1;
 }
 

@@ -41,6 +41,7 @@ struct cs_follower {
 static void clear(struct cs_followed *followed)
 {
 	cs_curves_fini(&followed->curves);
+	cs_curves_fini(&followed->before);
 	cs_free(followed->log);
 	*followed = (struct cs_followed){0};
 }
@@ -107,6 +108,8 @@ static enum cs_status read_run(struct cs_job *job, void *context, struct cs_erro
 		errand->curves_new = cs_history_read(errand->directory, &followed->curves, &followed->trouble) == CS_OK;
 		if (errand->curves_new)
 			followed->trouble.status = CS_OK;
+		if (errand->curves_new)
+			cs_history_read_before(errand->directory, &followed->before, NULL);
 	}
 	return CS_OK;
 }
@@ -158,8 +161,10 @@ static void take(struct cs_follower *follower, struct errand *errand)
 
 	if (!errand->curves_new) { /* the old ones hold */
 		cs_curves_fini(&from->curves);
+		cs_curves_fini(&from->before);
 		from->curves = to->curves;
-		to->curves = (struct cs_curves){0};
+		from->before = to->before;
+		to->curves = to->before = (struct cs_curves){0};
 	}
 	if (!from->there)
 		from->state = to->state;

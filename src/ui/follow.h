@@ -14,6 +14,7 @@ struct cs_followed {
 	bool has_model; /* best.hdf5 or last.hdf5 can be opened */
 	struct cs_run_state state;
 	struct cs_curves curves;
+	struct cs_curves before; /* the epochs of the trainings it went on from, where their record is there */
 	double started; /* seconds since 1970 at which config.json was written; 0: unknown */
 	uint64_t kind; /* what config.json asked for but for seeds: runs that share it differ by their seed alone; 0: unknown */
 	char *log; /* the end of log.txt, NUL-terminated, or NULL */

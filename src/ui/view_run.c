@@ -54,6 +54,7 @@ static void make_lines(struct run *run)
 
 		memcpy(from[i].name, run->names[i], sizeof from[i].name);
 		from[i].curves = latest ? &latest->curves : NULL;
+		from[i].before = latest ? &latest->before : NULL;
 		from[i].kind = latest ? latest->kind : 0;
 	}
 	for (int q = 0; q < CS_QUANTITIES; q++) {
@@ -168,6 +169,11 @@ static void draw_title(struct cs_view *view, const struct cs_followed *latest)
 		style = state->finished ? CS_STYLE_TEXT : CS_STYLE_WARN;
 		snprintf(text, sizeof text, "%s · %lld of %lld epochs", state->finished ? "done" : "stopped",
 			(long long)latest->curves.epoch_count, (long long)state->epochs);
+	}
+	if (latest->there && latest->before.epoch_count > 0) {
+		size_t used = strlen(text);
+
+		snprintf(text + used, sizeof text - used, " after %lld of trainings before", (long long)latest->before.epoch_count);
 	}
 	cs_screen_put_right(screen, 0, screen->columns - 1, style, "%s", text);
 }
