@@ -17,10 +17,6 @@
 static const double message_seconds = 8;
 static const double leave_seconds = 0.3; /* what work has to notice that it is over */
 
-/* What is kept of pictures and projections beyond what is on the screen: some 500 projections of 64x64 pixels, 50 of 224x224. Less would
- * compute them anew on the way back to a screen, more would only let the program grow for as long as it is used. */
-enum { TILE_BYTES = 32 << 20 };
-
 enum cs_status cs_session_init(struct cs_session *session, const struct cs_ui_request *request,
 	const struct cs_ui_hooks *hooks, struct cs_error *error)
 {
@@ -140,7 +136,7 @@ static void stage_changed(struct cs_session *session, enum cs_stage stage)
 
 	session->stage = stage;
 	if (stage == CS_STAGE_READY &&
-		cs_tiles_new(session->works, session->opened, TILE_BYTES, &session->tiles, &error)) {
+		cs_tiles_new(session->works, session->opened, (size_t)session->settings.memory << 20, &session->tiles, &error)) {
 		session->stage = CS_STAGE_NO_IMAGES;
 		cs_session_complain(session, &error);
 		return;

@@ -8,6 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* 32 MB are some 500 projections of 64x64 pixels, 50 of 224x224: less would compute them anew on the way back to a screen, more would only let
+ * the program grow for as long as it is used. */
+enum { STANDARD_MEMORY = 32, MOST_MEMORY = 65536 }; /* MB */
+
 /* The place of a word in a list that NULL ends; -1. */
 static int place(const char *word, const char *const *list)
 {
@@ -16,6 +20,15 @@ static int place(const char *word, const char *const *list)
 			return i;
 	}
 	return -1;
+}
+
+/* A number of MB; -1 when it is none. */
+static int number_of(const char *word)
+{
+	char *end;
+	long number = strtol(word, &end, 10);
+
+	return *end || number < 1 || number > MOST_MEMORY ? -1 : (int)number;
 }
 
 static const char *const grounds[] = {"auto", "dark", "light", NULL};
@@ -29,11 +42,12 @@ static const struct {
 } names[] = {
 	{"background", grounds, "auto, dark or light"},
 	{"graphics", ways, "auto, sixel, symbols or ascii"},
+	{"memory", NULL, "a number of MB from 1 to 65536"},
 	{"mouse", switches, "on or off"},
 	{"passthrough", switches, "on or off"},
 };
 
-enum { BACKGROUND, GRAPHICS, MOUSE, PASSTHROUGH, NAMES = sizeof names / sizeof *names };
+enum { BACKGROUND, GRAPHICS, MEMORY, MOUSE, PASSTHROUGH, NAMES = sizeof names / sizeof *names };
 
 static enum cs_status read_line(char *line, struct cs_settings *settings, struct cs_error *error)
 {
@@ -49,8 +63,8 @@ static enum cs_status read_line(char *line, struct cs_settings *settings, struct
 		which++;
 	if (which == NAMES)
 		return cs_fail(error, CS_ERR_NOT_FOUND,
-			"no setting '%s': there are background, graphics, mouse and passthrough", name);
-	value = word ? place(word, names[which].words) : -1;
+			"no setting '%s': there are background, graphics, memory, mouse and passthrough", name);
+	value = !word ? -1 : names[which].words ? place(word, names[which].words) : number_of(word);
 	if (value < 0)
 		return cs_fail(error, CS_ERR_ARGUMENT, "%s '%s': expected %s", name, word ? word : "",
 			names[which].expected);
@@ -60,6 +74,9 @@ static enum cs_status read_line(char *line, struct cs_settings *settings, struct
 		break;
 	case GRAPHICS:
 		snprintf(settings->graphics, sizeof settings->graphics, "%s", word);
+		break;
+	case MEMORY:
+		settings->memory = value;
 		break;
 	case MOUSE:
 		settings->mouse = value;
@@ -88,7 +105,7 @@ enum cs_status cs_settings_load(const char *path, struct cs_settings *settings, 
 	size_t size;
 	int number = 1;
 
-	*settings = (struct cs_settings){.mouse = true};
+	*settings = (struct cs_settings){.mouse = true, .memory = STANDARD_MEMORY};
 	if (!from || (!path && !cs_file_exists(from)))
 		goto out;
 	status = cs_file_read(from, 1 << 20, &text, &size, error);

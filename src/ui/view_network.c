@@ -91,9 +91,19 @@ struct columns {
 	int type, shape, params, macs, field, silent; /* right edges but for type; 0: no room */
 };
 
-static struct columns lay_out(int width)
+enum { LEAST_NAME = 10, MOST_NAME = 24, WIDE_FROM = 90 /* columns that have room for longer names */ };
+
+static struct columns lay_out(const struct cs_screen *screen, const struct cs_network *network)
 {
-	struct columns at = {.type = 15};
+	struct columns at = {.type = 0};
+	int width = screen->columns, name = LEAST_NAME, most = width >= WIDE_FROM ? MOST_NAME : LEAST_NAME;
+
+	for (int i = 0; i < network->layer_count; i++) {
+		int wide = cs_screen_width(screen, network->layers[i].spec.name);
+
+		name = wide > name ? wide : name;
+	}
+	at.type = 5 + (name < most ? name : most);
 
 	at.silent = width >= 60 ? width - 2 : 0;
 	at.field = at.silent ? at.silent - 7 : width - 1;
@@ -108,7 +118,7 @@ static void draw_layer(struct cs_view *view, int row, int i, bool selected)
 	struct cs_screen *screen = &view->session->screen;
 	const struct cs_network *network = network_of(view);
 	const struct cs_layer *layer = &network->layers[i];
-	struct columns at = lay_out(screen->columns);
+	struct columns at = lay_out(screen, network);
 	struct cs_scan *scan = scan_of(view);
 	int digit = digit_of(view, i);
 	enum cs_style style = digit >= 0 ? CS_STYLE_TEXT : CS_STYLE_DIM;
@@ -179,7 +189,7 @@ static void draw_network(struct cs_view *view)
 	struct cs_session *session = view->session;
 	struct cs_screen *screen = &session->screen;
 	const struct cs_network *network = network_of(view);
-	struct columns at = lay_out(screen->columns);
+	struct columns at;
 	int page = session->body_rows - HEAD;
 	char why[500];
 
@@ -200,6 +210,7 @@ static void draw_network(struct cs_view *view)
 		cs_blocks_show(session, network, 2, session->body_rows - 2);
 		return;
 	}
+	at = lay_out(screen, network);
 	cs_screen_put(screen, 2, 4, -1, CS_STYLE_DIM, "layer");
 	if (at.shape - at.type > 18)
 		cs_screen_put(screen, 2, at.type, -1, CS_STYLE_DIM, "type");

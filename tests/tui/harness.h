@@ -181,6 +181,10 @@ static inline void harness_take_csi(struct harness *h)
 	h->string[h->length] = '\0';
 	if (strcmp(h->string, "\033[c") == 0) {
 		harness_answer(h, h->kind.sixel ? "\033[?62;4;22c" : "\033[?62;22c");
+	} else if (strcmp(h->string, "\033[>c") == 0) {
+		harness_answer(h, "\033[>41;379;0c"); /* as xterm */
+	} else if (strcmp(h->string, "\033[>q") == 0) {
+		harness_answer(h, "\033P>|XTerm(379)\033\\");
 	} else if (strcmp(h->string, "\033[16t") == 0) {
 		snprintf(text, sizeof text, "\033[6;%d;%dt", h->cell_height, h->cell_width);
 		harness_answer(h, h->kind.silent_size ? "" : text);

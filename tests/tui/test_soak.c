@@ -1,7 +1,8 @@
 /* The browser for an hour: CS_SOAK_SECONDS of random keys in one session, to be looked at. Without the variable nothing is tried.
  *
  * Every half minute (of an hour) one line: resident memory, and what the allocator says of it: held by the program, free in the heaps,
- * mapped in blocks of their own. So growth can be told apart from heaps that are full of holes. CS_SOAK_SEED plays other keys.
+ * mapped in blocks of their own. So growth can be told apart from heaps that are full of holes. CS_SOAK_SEED plays other keys. CS_SOAK_MEMORY is
+ * the setting `memory`, MB (4): what is kept is full early, and what grows on is something else.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -92,7 +93,8 @@ static void play_key(unsigned *seed)
 /* Memory is no larger in the last quarter than in the second one but for a little. */
 static void memory_stays_flat(void **state)
 {
-	const char *seconds = getenv("CS_SOAK_SECONDS"), *from = getenv("CS_SOAK_SEED");
+	const char *seconds = getenv("CS_SOAK_SECONDS"), *from = getenv("CS_SOAK_SEED"),
+		   *memory = getenv("CS_SOAK_MEMORY");
 	double length = seconds ? atof(seconds) : 0, began = harness_now(), said = began;
 	double sum[PARTS] = {0};
 	long count[PARTS] = {0}, pressed = 0;
@@ -103,6 +105,7 @@ static void memory_stays_flat(void **state)
 		skip();
 	heap = mmap(NULL, sizeof *heap, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(heap, MAP_FAILED);
+	assert_int_equal(shell("mkdir -p convscope && echo memory %s > convscope/config", memory ? memory : "4"), 0);
 	harness_start(&h, (struct terminal_kind){.sixel = true, .rows = 40, .columns = 132}, watched,
 		(char[]){"runs/tiny/best.hdf5"});
 	expect("network  tiny");
