@@ -307,8 +307,8 @@ static bool parse_line(const char *line, const char *end, int columns, double *r
 	return true;
 }
 
-static enum cs_status read_csv(
-	const char *directory, const char *name, const struct table *table, double **out, int64_t *count, struct cs_error *error)
+static enum cs_status read_csv(const char *directory, const char *name, const struct table *table, double **out,
+	int64_t *count, struct cs_error *error)
 {
 	char *path = cs_file_join(directory, name), *bytes = NULL;
 	double *rows = NULL;

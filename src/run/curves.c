@@ -83,7 +83,8 @@ static void fill_val(struct cs_line *line, const struct cs_curve_run *run, enum 
 	for (int64_t i = 0; i < before->epoch_count; i++)
 		add_point(line, (double)i + 1, val_of(&before->epochs[i], quantity));
 	for (int64_t i = 0; i < from->epoch_count; i++)
-		add_point(line, (double)before->epoch_count + from->epochs[i].epoch + 1, val_of(&from->epochs[i], quantity));
+		add_point(line, (double)before->epoch_count + from->epochs[i].epoch + 1,
+			val_of(&from->epochs[i], quantity));
 }
 
 static bool has_val(const struct cs_curve_run *run, enum cs_quantity quantity)
@@ -157,8 +158,8 @@ static bool make_one_of_many(const struct cs_curve_run *run, enum cs_quantity qu
 }
 
 /* Runs of one kind, epoch by epoch: mean and standard deviation over those that came so far. */
-static bool make_group(const struct cs_curve_run *runs, int count, int first, enum cs_quantity quantity,
-	struct cs_lines *out)
+static bool make_group(
+	const struct cs_curve_run *runs, int count, int first, enum cs_quantity quantity, struct cs_lines *out)
 {
 	uint64_t kind = runs[first].kind;
 	char name[sizeof out->lines->name];

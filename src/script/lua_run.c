@@ -126,8 +126,8 @@ static bool watch(void *context, const struct cs_run_news *news)
 
 static void read_optimizer(lua_State *L, int arg, struct cs_optimizer_spec *spec)
 {
-	static const char *const names[] = {
-		"kind", "rate", "momentum", "nesterov", "beta1", "beta2", "epsilon", "weight_decay", "clip_norm", "average", NULL};
+	static const char *const names[] = {"kind", "rate", "momentum", "nesterov", "beta1", "beta2", "epsilon",
+		"weight_decay", "clip_norm", "average", NULL};
 	static const char *const kinds[] = {"sgd", "adam", NULL};
 	int at;
 
@@ -173,8 +173,8 @@ static void read_schedule(lua_State *L, int arg, struct cs_schedule *schedule)
 
 static void read_augment(lua_State *L, int arg, struct cs_run_options *options)
 {
-	static const char *const names[] = {"flip", "flip_vertical", "shift", "rotate", "crop", "brightness", "contrast",
-		"saturation", "hue", "cutout", "val", NULL};
+	static const char *const names[] = {"flip", "flip_vertical", "shift", "rotate", "crop", "brightness",
+		"contrast", "saturation", "hue", "cutout", "val", NULL};
 	struct cs_augment *augment = &options->augment;
 	int at;
 
@@ -438,7 +438,8 @@ static enum cs_status read_many(lua_State *L, struct many *many, struct cs_error
 		directory = lua_tostring(L, -1); /* the list keeps it */
 		lua_pop(L, 1);
 		slash = strrchr(directory, '/');
-		snprintf(many->runs[i].name, sizeof many->runs[i].name, "%s", slash && slash[1] ? slash + 1 : directory);
+		snprintf(
+			many->runs[i].name, sizeof many->runs[i].name, "%s", slash && slash[1] ? slash + 1 : directory);
 		many->runs[i].kind = cs_run_kind(directory);
 		status = cs_history_read(directory, &many->curves[i], error);
 		many->runs[i].curves = &many->curves[i];
@@ -466,7 +467,8 @@ static int l_curves(lua_State *L)
 	enum cs_status status;
 
 	luaL_checktype(L, 1, LUA_TTABLE);
-	luaL_argcheck(L, luaL_len(L, 1) >= 1 && luaL_len(L, 1) <= CS_CURVE_RUNS, 1, "a list of 1 to 24 directories expected");
+	luaL_argcheck(
+		L, luaL_len(L, 1) >= 1 && luaL_len(L, 1) <= CS_CURVE_RUNS, 1, "a list of 1 to 24 directories expected");
 	for (lua_Integer i = 1; i <= luaL_len(L, 1); i++) {
 		luaL_argcheck(L, lua_geti(L, 1, i) == LUA_TSTRING, 1, "a list of directories expected");
 		lua_pop(L, 1);

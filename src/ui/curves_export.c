@@ -31,8 +31,7 @@ void cs_lines_series(const struct cs_lines *lines, struct cs_series *series)
 }
 
 /* One row a point of a line. */
-static enum cs_status save_table(
-	const struct cs_lines lines[CS_QUANTITIES], const char *stem, struct cs_error *error)
+static enum cs_status save_table(const struct cs_lines lines[CS_QUANTITIES], const char *stem, struct cs_error *error)
 {
 	struct cs_csv csv;
 
@@ -69,8 +68,9 @@ enum cs_status cs_curves_export(const struct cs_plot plots[CS_QUANTITIES], const
 			if (!path)
 				status = cs_fail_memory(error, "a path");
 			else
-				status = svg ? cs_plot_save_svg(&plots[q], CS_CURVES_WIDTH, CS_CURVES_HEIGHT, path, error)
-					     : cs_plot_save_png(&plots[q], CS_CURVES_WIDTH, CS_CURVES_HEIGHT, path, error);
+				status = svg
+					? cs_plot_save_svg(&plots[q], CS_CURVES_WIDTH, CS_CURVES_HEIGHT, path, error)
+					: cs_plot_save_png(&plots[q], CS_CURVES_WIDTH, CS_CURVES_HEIGHT, path, error);
 			paths[made++] = path;
 		}
 	}
@@ -80,8 +80,7 @@ enum cs_status cs_curves_export(const struct cs_plot plots[CS_QUANTITIES], const
 		if (!path)
 			status = cs_fail_memory(error, "a path");
 		else
-			status = numbers ? cs_curves_save(history, path, error)
-					 : save_table(lines, stem, error);
+			status = numbers ? cs_curves_save(history, path, error) : save_table(lines, stem, error);
 		paths[made++] = path;
 	}
 	for (int i = 0; i < made; i++) {

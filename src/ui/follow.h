@@ -16,7 +16,8 @@ struct cs_followed {
 	struct cs_curves curves;
 	struct cs_curves before; /* the epochs of the trainings it went on from, where their record is there */
 	double started; /* seconds since 1970 at which config.json was written; 0: unknown */
-	uint64_t kind; /* what config.json asked for but for seeds: runs that share it differ by their seed alone; 0: unknown */
+	uint64_t
+		kind; /* what config.json asked for but for seeds: runs that share it differ by their seed alone; 0: unknown */
 	char *log; /* the end of log.txt, NUL-terminated, or NULL */
 	struct cs_error trouble; /* status CS_OK: none; else why the curves could not be read */
 };

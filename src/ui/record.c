@@ -175,7 +175,8 @@ static void bring_up(struct cs_session *session)
 }
 
 /* Where `before` and `after` go around a line. */
-static void add_line(struct cs_session *session, const char *before, const char *after, const char *format, va_list args)
+static void add_line(
+	struct cs_session *session, const char *before, const char *after, const char *format, va_list args)
 {
 	char *line = NULL;
 
@@ -216,7 +217,8 @@ void cs_record_result(
 	char quoted_path[1200], quoted_stem[1200];
 
 	if (path)
-		cs_record_export(session, "%s(%s, %s%s%s", function, cs_record_quote(path, quoted_path, sizeof quoted_path),
+		cs_record_export(session, "%s(%s, %s%s%s", function,
+			cs_record_quote(path, quoted_path, sizeof quoted_path),
 			cs_record_quote(stem, quoted_stem, sizeof quoted_stem), *rest ? ", " : "", rest);
 	cs_free(path);
 }
@@ -377,8 +379,8 @@ static void add_exhibit(struct cs_session *session, const struct cs_exhibit *exh
 	if (tile->key.kind == CS_TILE_IMAGE)
 		addf(record, "  sheet:image(%s, %s)\n", name, image);
 	else if (tile->key.kind == CS_TILE_PATCH)
-		addf(record, "  sheet:patch(%s, %s, %s, %" PRId64 ", %" PRId64 ")\n", name, image, layer,
-			tile->key.row, tile->key.column);
+		addf(record, "  sheet:patch(%s, %s, %s, %" PRId64 ", %" PRId64 ")\n", name, image, layer, tile->key.row,
+			tile->key.column);
 	else if (tile->key.kind == CS_TILE_PROJECTION)
 		add_projection(session, exhibit, name, image, layer);
 	else
@@ -395,7 +397,9 @@ void cs_record_sheet(
 		return;
 	cs_record_choices(session);
 	bring_up(session);
-	addf(record, "do\n  local sheet = cs.sheet(model, { columns = %d, rule = rule, signal = signal, shared = shared })\n",
+	addf(record,
+		"do\n  local sheet = cs.sheet(model, { columns = %d, rule = rule, signal = signal, shared = shared "
+		"})\n",
 		columns);
 	for (int i = 0; i < count; i++)
 		add_exhibit(session, &exhibits[i]);

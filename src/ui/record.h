@@ -41,7 +41,8 @@ void cs_record_order(struct cs_session *session, const char *layer, const char *
 void cs_record_export(struct cs_session *session, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* An export from the result of an analysis of the open model: cs.exports.FUNCTION(path, stem, rest); `rest` may be "". */
-void cs_record_result(struct cs_session *session, const char *analysis, const char *function, const char *stem, const char *rest);
+void cs_record_result(
+	struct cs_session *session, const char *analysis, const char *function, const char *stem, const char *rest);
 
 /* An exported table of a result, sorted as on the screen. */
 void cs_record_grid(struct cs_session *session, const char *analysis, const struct cs_grid *grid, const char *stem);

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-
 struct cs_rival {
 	struct cs_session *session;
 	struct cs_opened *first, *second; /* the session's model and the rival; one user each */
@@ -106,7 +105,8 @@ static void opened(struct cs_rival *rival)
 	}
 	if (!comparable(rival))
 		return;
-	if (cs_tiles_new(rival->session->works, rival->second, (size_t)rival->session->settings.memory << 20, &rival->tiles, &error) ||
+	if (cs_tiles_new(rival->session->works, rival->second, (size_t)rival->session->settings.memory << 20,
+		    &rival->tiles, &error) ||
 		cs_verdicts_start(rival->session->works, rival->first, &rival->asking[0], &error) ||
 		cs_verdicts_start(rival->session->works, rival->second, &rival->asking[1], &error)) {
 		snprintf(rival->why, sizeof rival->why, "%s", error.message);

@@ -136,7 +136,8 @@ static void stage_changed(struct cs_session *session, enum cs_stage stage)
 
 	session->stage = stage;
 	if (stage == CS_STAGE_READY &&
-		cs_tiles_new(session->works, session->opened, (size_t)session->settings.memory << 20, &session->tiles, &error)) {
+		cs_tiles_new(session->works, session->opened, (size_t)session->settings.memory << 20, &session->tiles,
+			&error)) {
 		session->stage = CS_STAGE_NO_IMAGES;
 		cs_session_complain(session, &error);
 		return;

@@ -66,8 +66,8 @@ static enum cs_status read_line(char *line, struct cs_settings *settings, struct
 			"no setting '%s': there are background, graphics, memory, mouse and passthrough", name);
 	value = !word ? -1 : names[which].words ? place(word, names[which].words) : number_of(word);
 	if (value < 0)
-		return cs_fail(error, CS_ERR_ARGUMENT, "%s '%s': expected %s", name, word ? word : "",
-			names[which].expected);
+		return cs_fail(
+			error, CS_ERR_ARGUMENT, "%s '%s': expected %s", name, word ? word : "", names[which].expected);
 	switch (which) {
 	case BACKGROUND:
 		settings->background = value;

@@ -457,8 +457,8 @@ static void record_verdicts(struct cs_view *view, const char *stem)
 	char target[1200], spec[1200], quoted[1200];
 	const char *split = cs_split_name(opened->split);
 
-	cs_record_line(view->session, "other = assert(cs.load(%s))",
-		cs_record_quote(other->target, target, sizeof target));
+	cs_record_line(
+		view->session, "other = assert(cs.load(%s))", cs_record_quote(other->target, target, sizeof target));
 	if (other->data->width != opened->data->width || other->data->height != opened->data->height)
 		cs_record_line(view->session, "others = assert(cs.dataset(%s, { width = %d, height = %d }))",
 			cs_record_quote(other->data->spec, spec, sizeof spec), other->data->width, other->data->height);
@@ -484,7 +484,8 @@ static void record_seen(struct cs_view *view, int64_t image, int64_t feature, co
 		"  sheet:of(model):projection(\"B\", data:images(%" PRId64 ", 1), %s, { feature = %" PRId64 " })\n"
 		"  assert(sheet:save(%s))\n"
 		"end",
-		PICTURES, image, image, layer, feature, image, layer, feature, cs_record_quote(stem, quoted, sizeof quoted));
+		PICTURES, image, image, layer, feature, image, layer, feature,
+		cs_record_quote(stem, quoted, sizeof quoted));
 }
 
 /* The table, and the pictures that are on the screen: the input and what the feature of either sees in it. */

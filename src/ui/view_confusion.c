@@ -8,6 +8,7 @@
 #include "core/alloc.h"
 #include "figure/plot.h"
 #include "ui/chart.h"
+#include "ui/confusion_counts.h"
 #include "ui/csv.h"
 #include "ui/legend.h"
 #include "ui/record.h"
@@ -22,165 +23,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD = 3, FOOT = 1, SIDE = 38, SIDE_FROM = 76, MOST_CLASSES = 4096, NAMES = 14, MOST_PAIRS = 400 };
+enum { HEAD = 3, FOOT = 1, SIDE = 38, SIDE_FROM = 76, MOST_CLASSES = 4096, NAMES = 14 };
 
-enum size { WHOLE, BLOCKS, NUMBERS, SIZES };
-static const int cell_columns[SIZES] = {0, 2, 5};
-
-enum order { BY_INDEX, BY_ERROR, BY_NAME, ORDERS };
-static const char *const order_names[ORDERS] = {"class", "error", "name"};
-
-struct pair {
-	int truth, said;
-	int64_t count;
-};
-
-struct confusion {
-	struct cs_work *asking; /* for the verdicts on every image */
-	struct cs_error trouble;
-	bool ended;
-	int classes;
-	int64_t *cells, *of; /* [classes,classes] counts, [classes] images with an answer */
-	int64_t known, right, labelled;
-	int *order; /* [classes] which class stands where */
-	enum order by;
-	int row, column, top, left; /* places in the order */
-	enum size size;
-	bool sized; /* chosen by hand */
-	struct pair *pairs; /* [pair_count] the most frequent confusions */
-	int pair_count;
-	struct cs_table list;
-	bool in_list;
-	int64_t counted; /* answers when the cells were counted last */
-};
+static const int cell_columns[CS_CONFUSION_SIZES] = {0, 2, 5};
+static const char *const order_names[CS_CONFUSION_ORDERS] = {"class", "error", "name"};
 
 static struct cs_opened *opened_of(const struct cs_view *view)
 {
 	return view->session->opened;
 }
 
-/* ---- counting ---- */
-
-static int by_count(const void *a, const void *b)
-{
-	const struct pair *x = a, *y = b;
-
-	if (x->count != y->count)
-		return x->count > y->count ? -1 : 1;
-	if (x->truth != y->truth)
-		return x->truth < y->truth ? -1 : 1;
-	return x->said < y->said ? -1 : x->said > y->said;
-}
-
-static int64_t cell(const struct confusion *state, int truth, int said)
-{
-	return state->cells[(int64_t)truth * state->classes + said];
-}
-
-static void find_pairs(struct confusion *state)
-{
-	int room = 0, count = 0, at = state->list.cursor;
-	struct pair *all, before = {-1, -1, 0};
-
-	if (state->in_list && at >= 0 && at < state->pair_count)
-		before = state->pairs[at]; /* the cursor goes with it */
-
-	for (int64_t i = 0; i < (int64_t)state->classes * state->classes; i++)
-		room += state->cells[i] > 0;
-	all = cs_alloc(((size_t)room + 1) * sizeof *all);
-	for (int t = 0; all && t < state->classes; t++) {
-		for (int s = 0; s < state->classes; s++) {
-			if (s != t && cell(state, t, s) > 0)
-				all[count++] = (struct pair){t, s, cell(state, t, s)};
-		}
-	}
-	if (!all)
-		return;
-	qsort(all, (size_t)count, sizeof *all, by_count);
-	cs_free(state->pairs);
-	state->pairs = all;
-	state->pair_count = count < MOST_PAIRS ? count : MOST_PAIRS;
-	state->list.count = state->pair_count;
-	for (int i = 0; i < state->pair_count; i++) {
-		if (all[i].truth == before.truth && all[i].said == before.said)
-			state->list.cursor = i;
-	}
-}
-
-struct sorting {
-	const struct confusion *state;
-	const struct cs_opened *opened;
-};
-
-static double error_of(const struct confusion *state, int c)
-{
-	return state->of[c] ? 1 - (double)cell(state, c, c) / (double)state->of[c] : -1;
-}
-
-static int compare(const void *a, const void *b, void *context)
-{
-	const struct sorting *with = context;
-	int x = *(const int *)a, y = *(const int *)b, word;
-	char p[64], q[64];
-
-	if (with->state->by == BY_ERROR) {
-		double ex = error_of(with->state, x), ey = error_of(with->state, y);
-
-		if (ex != ey)
-			return ex > ey ? -1 : 1;
-	} else if (with->state->by == BY_NAME) {
-		word = strcasecmp(
-			cs_opened_label(with->opened, x, p, sizeof p), cs_opened_label(with->opened, y, q, sizeof q));
-		if (word)
-			return word;
-	}
-	return x < y ? -1 : x > y;
-}
-
-/* The cursor goes with its classes. */
-static void sort(struct cs_view *view)
-{
-	struct confusion *state = view->state;
-	int truth = state->order[state->row], said = state->order[state->column];
-	struct sorting with = {state, opened_of(view)};
-
-	for (int i = 0; i < state->classes; i++)
-		state->order[i] = i;
-	qsort_r(state->order, (size_t)state->classes, sizeof *state->order, compare, &with);
-	for (int i = 0; i < state->classes; i++) {
-		if (state->order[i] == truth)
-			state->row = i;
-		if (state->order[i] == said)
-			state->column = i;
-	}
-}
-
-static void count_cells(struct cs_view *view)
-{
-	struct confusion *state = view->state;
-	struct cs_opened *opened = opened_of(view);
-
-	memset(state->cells, 0, (size_t)state->classes * (size_t)state->classes * sizeof *state->cells);
-	memset(state->of, 0, (size_t)state->classes * sizeof *state->of);
-	state->known = state->right = state->labelled = 0;
-	for (int64_t i = 0; i < opened->image_count; i++) {
-		int said = cs_verdict(opened, i), truth = cs_dataset_label(opened->data, opened->images[i]);
-
-		state->known += said >= 0;
-		if (said < 0 || truth < 0 || said >= state->classes || truth >= state->classes)
-			continue;
-		state->cells[(int64_t)truth * state->classes + said]++;
-		state->of[truth]++;
-		state->labelled++;
-		state->right += said == truth;
-	}
-	find_pairs(state);
-	sort(view);
-}
-
 static enum cs_status open_confusion(struct cs_view *view, const void *argument, struct cs_error *error)
 {
-	struct confusion *state = view->state;
+	struct cs_confusion_state *state = view->state;
 	size_t classes;
 
 	(void)argument;
@@ -198,14 +53,14 @@ static enum cs_status open_confusion(struct cs_view *view, const void *argument,
 	state->order = cs_calloc(classes, sizeof *state->order);
 	if (!state->cells || !state->of || !state->order)
 		return cs_fail_memory(error, "a confusion matrix");
-	state->by = BY_INDEX;
-	count_cells(view);
+	state->by = CS_CONFUSION_BY_INDEX;
+	cs_confusion_count(view);
 	return cs_verdicts_start(view->session->works, opened_of(view), &state->asking, error);
 }
 
 static bool tick_confusion(struct cs_view *view)
 {
-	struct confusion *state = view->state;
+	struct cs_confusion_state *state = view->state;
 	bool ended = cs_work_finished(state->asking);
 	int64_t seen = cs_verdicts_known(opened_of(view));
 
@@ -219,7 +74,7 @@ static bool tick_confusion(struct cs_view *view)
 			cs_session_complain(view->session, &state->trouble);
 	}
 	state->counted = seen;
-	count_cells(view);
+	cs_confusion_count(view);
 	return true;
 }
 
@@ -231,25 +86,26 @@ static const char *name_of(const struct cs_view *view, int c, char *text, size_t
 }
 
 /* The largest share that is no right answer: where the colours end. */
-static double top_share(const struct confusion *state)
+static double top_share(const struct cs_confusion_state *state)
 {
 	double most = 0;
 
 	for (int t = 0; t < state->classes; t++) {
 		for (int s = 0; s < state->classes; s++) {
 			if (s != t && state->of[t])
-				most = fmax(most, (double)cell(state, t, s) / (double)state->of[t]);
+				most = fmax(most, (double)cs_confusion_cell(state, t, s) / (double)state->of[t]);
 		}
 	}
 	return most > 0 ? most : 1;
 }
 
-static float share_at(const struct confusion *state, int row, int column)
+static float share_at(const struct cs_confusion_state *state, int row, int column)
 {
 	int truth = state->order[row];
 
-	return state->of[truth] ? (float)((double)cell(state, truth, state->order[column]) / (double)state->of[truth])
-				: 0;
+	return state->of[truth]
+		? (float)((double)cs_confusion_cell(state, truth, state->order[column]) / (double)state->of[truth])
+		: 0;
 }
 
 static struct cs_rgb mix(struct cs_rgb a, struct cs_rgb b, int percent)
@@ -262,7 +118,7 @@ static struct cs_rgb mix(struct cs_rgb a, struct cs_rgb b, int percent)
 /* All of it as a picture, the row and the column of the cursor lit up. */
 static void draw_whole(struct cs_view *view, struct cs_area area, double top)
 {
-	struct confusion *state = view->state;
+	struct cs_confusion_state *state = view->state;
 	const struct cs_colormap *map = cs_colormap_find("heat");
 	struct cs_rgb light = {90, 200, 255};
 	struct cs_picture picture = {0};
@@ -284,7 +140,7 @@ static void draw_whole(struct cs_view *view, struct cs_area area, double top)
 
 static void draw_cell(struct cs_view *view, int row, int column, int r, int c, double top)
 {
-	struct confusion *state = view->state;
+	struct cs_confusion_state *state = view->state;
 	struct cs_screen *screen = &view->session->screen;
 	int wide = cell_columns[state->size];
 	float share = share_at(state, r, c);
@@ -292,15 +148,15 @@ static void draw_cell(struct cs_view *view, int row, int column, int r, int c, d
 	double light = 0.2126 * ground.r + 0.7152 * ground.g + 0.0722 * ground.b;
 	struct cs_rgb ink = light > 115 ? (struct cs_rgb){0, 0, 0} : (struct cs_rgb){255, 255, 255};
 	bool cursor = r == state->row && c == state->column, coloured = screen->colours >= 256;
-	int64_t count = cell(state, state->order[r], state->order[c]);
+	int64_t count = cs_confusion_cell(state, state->order[r], state->order[c]);
 	char text[24] = "";
 
-	if (state->size == NUMBERS && count > 0)
+	if (state->size == CS_CONFUSION_NUMBERS && count > 0)
 		snprintf(text, sizeof text, "%*" PRId64, wide - 1, count);
 	for (int k = 0; k < wide; k++) {
 		uint32_t character = (size_t)k < strlen(text) ? (uint32_t)(unsigned char)text[k] : ' ';
 
-		if (state->size == BLOCKS && !coloured && count > 0)
+		if (state->size == CS_CONFUSION_BLOCKS && !coloured && count > 0)
 			character = cs_legend_weight((double)share / top);
 		cs_screen_cell(
 			screen, row, column + k, character, coloured ? &ink : NULL, coloured ? &ground : NULL, r == c);
@@ -311,7 +167,7 @@ static void draw_cell(struct cs_view *view, int row, int column, int r, int c, d
 
 static void draw_blocks(struct cs_view *view, struct cs_area area, double top)
 {
-	struct confusion *state = view->state;
+	struct cs_confusion_state *state = view->state;
 	struct cs_screen *screen = &view->session->screen;
 	int wide = cell_columns[state->size], names = area.columns > 60 ? NAMES : 8;
 	int across = (area.columns - names - 1) / wide, down = area.rows - 1;
@@ -338,14 +194,14 @@ static void draw_blocks(struct cs_view *view, struct cs_area area, double top)
 
 static void draw_list(struct cs_view *view, struct cs_area area)
 {
-	struct confusion *state = view->state;
+	struct cs_confusion_state *state = view->state;
 	struct cs_screen *screen = &view->session->screen;
 	char a[64], b[64];
 
 	cs_screen_put(screen, area.row, area.column, area.columns, CS_STYLE_DIM, "most often taken for another");
 	cs_table_settle(&state->list, area.rows - 1);
 	for (int i = 0; i < area.rows - 1 && state->list.top + i < state->list.count; i++) {
-		const struct pair *pair = &state->pairs[state->list.top + i];
+		const struct cs_confusion_pair *pair = &state->pairs[state->list.top + i];
 		int row = area.row + 1 + i, half = (area.columns - 9) / 2;
 
 		cs_screen_put(screen, row, area.column, 5, CS_STYLE_TEXT, "%4" PRId64, pair->count);
@@ -365,9 +221,9 @@ static void draw_list(struct cs_view *view, struct cs_area area)
 /* "goldfish taken for orange: 3 of 50 images (6.0 %)" */
 static void draw_cursor(struct cs_view *view, int row)
 {
-	struct confusion *state = view->state;
+	struct cs_confusion_state *state = view->state;
 	int truth = state->order[state->row], said = state->order[state->column];
-	int64_t count = cell(state, truth, said), of = state->of[truth];
+	int64_t count = cs_confusion_cell(state, truth, said), of = state->of[truth];
 	char a[64], b[64];
 
 	if (truth == said)
@@ -378,12 +234,12 @@ static void draw_cursor(struct cs_view *view, int row)
 		cs_screen_put(&view->session->screen, row, 1, -1, CS_STYLE_TEXT,
 			"%s taken for %s: %" PRId64 " of %" PRId64 " images (%.1f %%) · the other way %" PRId64,
 			name_of(view, truth, a, sizeof a), name_of(view, said, b, sizeof b), count, of,
-			of ? 100.0 * (double)count / (double)of : 0.0, cell(state, said, truth));
+			of ? 100.0 * (double)count / (double)of : 0.0, cs_confusion_cell(state, said, truth));
 }
 
 static void draw_title(struct cs_view *view)
 {
-	struct confusion *state = view->state;
+	struct cs_confusion_state *state = view->state;
 	struct cs_screen *screen = &view->session->screen;
 	char count[40], all[40];
 	int used = 1 + cs_screen_put(screen, 0, 1, -1, CS_STYLE_TITLE, "confusion");
@@ -407,19 +263,19 @@ static void draw_title(struct cs_view *view)
 }
 
 /* The largest size at which all classes fit, unless one was chosen. */
-static void choose_size(struct confusion *state, struct cs_area area)
+static void choose_size(struct cs_confusion_state *state, struct cs_area area)
 {
 	if (state->sized)
 		return;
-	state->size = state->classes + 1 > area.rows                                 ? WHOLE
-		: state->classes * cell_columns[NUMBERS] + NAMES + 1 <= area.columns ? NUMBERS
-		: state->classes * cell_columns[BLOCKS] + NAMES + 1 <= area.columns  ? BLOCKS
-										     : WHOLE;
+	state->size = state->classes + 1 > area.rows                                              ? CS_CONFUSION_WHOLE
+		: state->classes * cell_columns[CS_CONFUSION_NUMBERS] + NAMES + 1 <= area.columns ? CS_CONFUSION_NUMBERS
+		: state->classes * cell_columns[CS_CONFUSION_BLOCKS] + NAMES + 1 <= area.columns  ? CS_CONFUSION_BLOCKS
+												  : CS_CONFUSION_WHOLE;
 }
 
 static void draw_confusion(struct cs_view *view)
 {
-	struct confusion *state = view->state;
+	struct cs_confusion_state *state = view->state;
 	struct cs_session *session = view->session;
 	int columns = session->screen.columns, side = columns >= SIDE_FROM ? SIDE : 0, used;
 	struct cs_area area = {HEAD - 1, 1, session->body_rows - HEAD + 1 - FOOT, columns - 2 - side};
@@ -434,7 +290,7 @@ static void draw_confusion(struct cs_view *view)
 	if (area.rows < 2)
 		return;
 	choose_size(state, area);
-	if (state->size == WHOLE)
+	if (state->size == CS_CONFUSION_WHOLE)
 		draw_whole(view, area, top);
 	else
 		draw_blocks(view, area, top);
@@ -470,7 +326,7 @@ static void show_images(struct cs_view *view, int truth, int said)
 	cs_free(images);
 }
 
-static bool move(struct confusion *state, enum cs_action action, int page)
+static bool move(struct cs_confusion_state *state, enum cs_action action, int page)
 {
 	int last = state->classes - 1;
 
@@ -508,7 +364,7 @@ static bool move(struct confusion *state, enum cs_action action, int page)
 }
 
 /* The matrix' cursor follows the list's. */
-static void follow_list(struct confusion *state)
+static void follow_list(struct cs_confusion_state *state)
 {
 	if (state->list.cursor < 0 || state->list.cursor >= state->pair_count)
 		return;
@@ -522,7 +378,7 @@ static void follow_list(struct confusion *state)
 
 static bool act_confusion(struct cs_view *view, enum cs_action action, int argument)
 {
-	struct confusion *state = view->state;
+	struct cs_confusion_state *state = view->state;
 	int page = view->session->body_rows - HEAD - 1;
 
 	(void)argument;
@@ -534,15 +390,15 @@ static bool act_confusion(struct cs_view *view, enum cs_action action, int argum
 			follow_list(state);
 		return true;
 	case CS_ACTION_SORT:
-		state->by = (state->by + 1) % ORDERS;
-		sort(view);
+		state->by = (state->by + 1) % CS_CONFUSION_ORDERS;
+		cs_confusion_sort(view);
 		cs_session_say(view->session, CS_STYLE_TEXT, "classes by %s", order_names[state->by]);
 		return true;
 	case CS_ACTION_ZOOM_IN:
 	case CS_ACTION_ZOOM_OUT:
 		state->sized = true;
 		if (action == CS_ACTION_ZOOM_IN)
-			state->size += state->size < SIZES - 1;
+			state->size += state->size < CS_CONFUSION_SIZES - 1;
 		else
 			state->size -= state->size > 0;
 		return true;
@@ -562,7 +418,7 @@ static bool act_confusion(struct cs_view *view, enum cs_action action, int argum
 
 static bool select_pair(struct cs_view *view, int64_t index)
 {
-	struct confusion *state = view->state;
+	struct cs_confusion_state *state = view->state;
 	bool there = state->in_list && state->list.cursor == index;
 
 	state->in_list = true;
@@ -574,7 +430,7 @@ static bool select_pair(struct cs_view *view, int64_t index)
 /* A class: its row, and what it is most taken for. */
 static void find_class(struct cs_view *view, const char *text, int step)
 {
-	struct confusion *state = view->state;
+	struct cs_confusion_state *state = view->state;
 	char name[64];
 
 	for (int i = 0; i < state->classes; i++) {
@@ -585,10 +441,10 @@ static void find_class(struct cs_view *view, const char *text, int step)
 			continue;
 		state->row = state->column = at;
 		for (int c = 0; c < state->classes; c++) {
-			if (c != at && cell(state, state->order[at], state->order[c]) > 0 &&
+			if (c != at && cs_confusion_cell(state, state->order[at], state->order[c]) > 0 &&
 				(best < 0 ||
-					cell(state, state->order[at], state->order[c]) >
-						cell(state, state->order[at], state->order[best])))
+					cs_confusion_cell(state, state->order[at], state->order[c]) >
+						cs_confusion_cell(state, state->order[at], state->order[best])))
 				best = c;
 		}
 		state->column = best < 0 ? at : best;
@@ -601,7 +457,7 @@ static void find_class(struct cs_view *view, const char *text, int step)
 static enum cs_status save_counts(
 	struct cs_view *view, const char *stem, char *message, size_t size, struct cs_error *error)
 {
-	struct confusion *state = view->state;
+	struct cs_confusion_state *state = view->state;
 	struct cs_csv csv;
 	char name[64];
 
@@ -613,13 +469,13 @@ static enum cs_status save_counts(
 	for (int r = 0; r < state->classes; r++) {
 		cs_csv_text(&csv, name_of(view, state->order[r], name, sizeof name));
 		for (int c = 0; c < state->classes; c++)
-			cs_csv_count(&csv, cell(state, state->order[r], state->order[c]));
+			cs_csv_count(&csv, cs_confusion_cell(state, state->order[r], state->order[c]));
 		cs_csv_end_row(&csv);
 	}
 	return cs_csv_save(&csv, stem, message, size, error);
 }
 
-static enum cs_status save_matrix(const struct confusion *state, const char *stem, struct cs_error *error)
+static enum cs_status save_matrix(const struct cs_confusion_state *state, const char *stem, struct cs_error *error)
 {
 	float *shares = cs_alloc((size_t)state->classes * (size_t)state->classes * sizeof *shares);
 	struct cs_plot plot = {.title = "confusion: share of a class' images",
@@ -655,7 +511,7 @@ static enum cs_status export_confusion(
 	snprintf(message, size, "wrote %s.csv, .png and .svg", stem);
 	cs_record_export(view->session, "confusion(model, data.%s, %s, { order = \"%s\" }",
 		cs_split_name(opened_of(view)->split), cs_record_quote(stem, quoted, sizeof quoted),
-		order_names[((const struct confusion *)view->state)->by]);
+		order_names[((const struct cs_confusion_state *)view->state)->by]);
 	return CS_OK;
 }
 
@@ -667,7 +523,7 @@ static void label_confusion(struct cs_view *view, char *text, size_t size)
 
 static void close_confusion(struct cs_view *view)
 {
-	struct confusion *state = view->state;
+	struct cs_confusion_state *state = view->state;
 
 	cs_work_drop(state->asking);
 	cs_free(state->cells);
@@ -679,7 +535,7 @@ static void close_confusion(struct cs_view *view)
 const struct cs_view_ops cs_view_confusion = {
 	.name = "confusion",
 	.context = CS_ON_CONFUSION,
-	.size = sizeof(struct confusion),
+	.size = sizeof(struct cs_confusion_state),
 	.open = open_confusion,
 	.draw = draw_confusion,
 	.act = act_confusion,

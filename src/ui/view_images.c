@@ -93,7 +93,7 @@ static void draw_row(struct cs_view *view, int row, int64_t position, bool selec
 		cs_opened_label(opened, sample.label, name, sizeof name));
 	if (word >= 0) {
 		cs_screen_put(screen, row, 11 + wide, wide - 1,
-			sample.label < 0            ? CS_STYLE_TEXT
+			sample.label < 0               ? CS_STYLE_TEXT
 				: word == sample.label ? CS_STYLE_GOOD
 						       : CS_STYLE_BAD,
 			"%s", cs_opened_class(opened, word, name, sizeof name));
@@ -116,7 +116,9 @@ static void draw_images(struct cs_view *view)
 	used = 1 +
 		cs_screen_put(screen, 0, 1, -1, CS_STYLE_TITLE, "images  %s %s of %s",
 			cs_words_count(gallery->count, count, sizeof count),
-			gallery->order == CS_GALLERY_WRONG ? "wrong ones" : gallery->count == 1 ? "image" : "images",
+			gallery->order == CS_GALLERY_WRONG ? "wrong ones"
+				: gallery->count == 1      ? "image"
+							   : "images",
 			cs_split_name(session->opened->split));
 	if (gallery->filter[0])
 		cs_screen_put(screen, 0, used + 2, -1, CS_STYLE_KEY, "class: %s", gallery->filter);
@@ -208,8 +210,8 @@ static void find_image(struct cs_view *view, const char *text, int step)
 		at = (at % gallery->count + gallery->count) % gallery->count;
 		image = opened->images[gallery->positions[at]];
 		if (*end == '\0' ? image == number
-				 : strcasestr(cs_opened_label(opened, cs_dataset_label(opened->data, image), name,
-						      sizeof name),
+				 : strcasestr(cs_opened_label(
+						      opened, cs_dataset_label(opened->data, image), name, sizeof name),
 					   text) != NULL) {
 			state->table.cursor = (int)at;
 			return;
@@ -220,14 +222,15 @@ static void find_image(struct cs_view *view, const char *text, int step)
 
 static void record_images(struct cs_view *view, const char *stem)
 {
-	static const char *const orders[] = {"number", "class", "wrong", "unsure", "random"}; /* as cs.exports names them */
+	static const char *const orders[] = {
+		"number", "class", "wrong", "unsure", "random"}; /* as cs.exports names them */
 	const struct cs_gallery *gallery = gallery_of(view);
 	struct cs_session *session = view->session;
 	char quoted[1200], filter[400];
 
 	cs_record_export(session, "images(model, data.%s, %s, { order = \"%s\", class = %s, asked = %s }",
-		cs_split_name(session->opened->split), cs_record_quote(stem, quoted, sizeof quoted), orders[gallery->order],
-		cs_record_quote(gallery->filter, filter, sizeof filter),
+		cs_split_name(session->opened->split), cs_record_quote(stem, quoted, sizeof quoted),
+		orders[gallery->order], cs_record_quote(gallery->filter, filter, sizeof filter),
 		cs_verdicts_known(session->opened) > 0 ? "true" : "false");
 }
 
@@ -243,7 +246,8 @@ static enum cs_status export_images(
 	cs_csv_init(&csv, "image,class,predicted,confidence");
 	for (int64_t i = 0; i < gallery->count; i++) {
 		int64_t at = gallery->positions[i];
-		int label = cs_dataset_label(opened->data, opened->images[at]), word = atomic_load(&opened->predicted[at]);
+		int label = cs_dataset_label(opened->data, opened->images[at]),
+		    word = atomic_load(&opened->predicted[at]);
 
 		cs_csv_count(&csv, opened->images[at]);
 		cs_csv_text(&csv, cs_opened_label(opened, label, name, sizeof name));

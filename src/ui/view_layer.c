@@ -330,7 +330,8 @@ static void draw_layer(struct cs_view *view)
 			(struct cs_area){HEAD + i / state->across * (rows + 1), 1 + i % state->across * (columns + GAP),
 				rows, columns});
 	if (side)
-		cs_feature_side_show(view->session, state->layer, state->order[state->cursor], &exhibits[state->cursor - first], screen->columns - SIDE + 1);
+		cs_feature_side_show(view->session, state->layer, state->order[state->cursor],
+			&exhibits[state->cursor - first], screen->columns - SIDE + 1);
 	cs_lens_free(exhibits, count);
 }
 
@@ -418,6 +419,7 @@ static bool knows_colour(struct cs_view *view)
 static bool act_layer(struct cs_view *view, enum cs_action action, int argument)
 {
 	struct layer *state = view->state;
+	char colour[16], start[16];
 
 	(void)argument;
 	if (move(state, action))
@@ -432,6 +434,11 @@ static bool act_layer(struct cs_view *view, enum cs_action action, int argument)
 		do /* by colour where it is known */
 			state->sort = (state->sort + 1) % CS_ORDER_COUNT;
 		while (state->sort >= CS_ORDER_RED && !knows_colour(view));
+		if (state->sort == CS_ORDER_STRONGEST && !knows_colour(view))
+			cs_session_say(view->session, CS_STYLE_TEXT,
+				"by red, green and blue too once the colour analysis has run: [%s], and there [%s]",
+				cs_key_of_action(CS_ACTION_COLOUR, CS_ON_LAYER, colour, sizeof colour),
+				cs_key_of_action(CS_ACTION_START, CS_ON_COLOUR, start, sizeof start));
 		state->touched = false;
 		state->cursor = 0;
 		sort(view);

@@ -434,7 +434,8 @@ static enum cs_status export_noise(
 		cs_free(part);
 	}
 	if (!status) {
-		snprintf(message, size, "wrote %s.csv, and %s-accuracy, -drift and -similarity, .png and .svg", stem, stem);
+		snprintf(message, size, "wrote %s.csv, and %s-accuracy, -drift and -similarity, .png and .svg", stem,
+			stem);
 		cs_record_result(view->session, "noise", "noise", stem,
 			cs_record_quote(state->kinds[state->kind], kind, sizeof kind));
 	}

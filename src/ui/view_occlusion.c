@@ -390,7 +390,8 @@ static void record_occlusion(struct cs_view *view, const char *stem)
 		"  local found = assert(cs.occlusion_map(model, image, %s%s))\n"
 		"  local sheet = cs.sheet(model, { columns = %d, shared = shared })\n"
 		"  sheet:image(\"input\", image)\n"
-		"  if found.class then sheet:numbers(\"lost-probability\", found.probability, found.whole) else sheet:skip \"lost-probability\" end\n"
+		"  if found.class then sheet:numbers(\"lost-probability\", found.probability, found.whole) else "
+		"sheet:skip \"lost-probability\" end\n"
 		"  sheet:numbers(\"lost-activation\", found.activation, found.fires)\n"
 		"  assert(sheet:save(%s))\n"
 		"end",

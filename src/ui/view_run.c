@@ -149,8 +149,8 @@ static void draw_title(struct cs_view *view, const struct cs_followed *latest)
 	enum cs_style style = CS_STYLE_TEXT;
 
 	if (run->count > 1) {
-		cs_screen_put(screen, 0, 1, screen->columns - 2, CS_STYLE_TITLE, "convscope  %d runs: %s, %s%s", run->count,
-			run->names[0], run->names[1], run->count > 2 ? ", ..." : "");
+		cs_screen_put(screen, 0, 1, screen->columns - 2, CS_STYLE_TITLE, "convscope  %d runs: %s, %s%s",
+			run->count, run->names[0], run->names[1], run->count > 2 ? ", ..." : "");
 		return;
 	}
 	cs_screen_put(screen, 0, 1, screen->columns / 2, CS_STYLE_TITLE, "convscope  %s", run->directories[0]);
@@ -173,7 +173,8 @@ static void draw_title(struct cs_view *view, const struct cs_followed *latest)
 	if (latest->there && latest->before.epoch_count > 0) {
 		size_t used = strlen(text);
 
-		snprintf(text + used, sizeof text - used, " after %lld of trainings before", (long long)latest->before.epoch_count);
+		snprintf(text + used, sizeof text - used, " after %lld of trainings before",
+			(long long)latest->before.epoch_count);
 	}
 	cs_screen_put_right(screen, 0, screen->columns - 1, style, "%s", text);
 }
@@ -186,11 +187,8 @@ static int add_marks(const struct run *run, const struct figure *figure, struct 
 	for (int i = 0; run->reading && i < figure->lines.count; i++) {
 		x[i] = run->at;
 		y[i] = cs_line_at(&figure->lines.lines[i], run->at);
-		series[count++] = (struct cs_series){.kind = CS_SERIES_POINTS,
-			.x = &x[i],
-			.y = &y[i],
-			.count = 1,
-			.colour = cs_series_colour(i)};
+		series[count++] = (struct cs_series){
+			.kind = CS_SERIES_POINTS, .x = &x[i], .y = &y[i], .count = 1, .colour = cs_series_colour(i)};
 	}
 	return count;
 }
@@ -407,8 +405,7 @@ static void read_next(struct run *run, int step)
 static bool act_run(struct cs_view *view, enum cs_action action, int argument)
 {
 	struct run *run = view->state;
-	double middle = run->reading ? run->at
-		: (run->x_low + (run->x_high > 0 ? run->x_high : last_epoch(run))) / 2;
+	double middle = run->reading ? run->at : (run->x_low + (run->x_high > 0 ? run->x_high : last_epoch(run))) / 2;
 
 	(void)argument;
 	switch (action) {
@@ -494,7 +491,8 @@ static void record_run(struct cs_view *view, const char *stem)
 		directories = longer;
 	}
 	if (directories)
-		cs_record_export(view->session, "curves({ %s }, %s, { smooth = %d, apart = %s, log_y = %s, x_low = %.17g, x_high = %.17g }",
+		cs_record_export(view->session,
+			"curves({ %s }, %s, { smooth = %d, apart = %s, log_y = %s, x_low = %.17g, x_high = %.17g }",
 			directories, cs_record_quote(stem, quoted, sizeof quoted), smoothings[run->smoothing],
 			run->apart ? "true" : "false", run->log_y ? "true" : "false", run->x_low, run->x_high);
 	cs_free(directories);

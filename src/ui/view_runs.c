@@ -1,9 +1,9 @@
 /* view_runs.c: the runs there are, and how they went. The list is read again in the background every few seconds. */
 #include "core/alloc.h"
+#include "run/curves.h"
 #include "ui/clock.h"
 #include "ui/csv.h"
 #include "ui/record.h"
-#include "run/curves.h"
 #include "ui/runs.h"
 #include "ui/table.h"
 #include "ui/view.h"
@@ -209,7 +209,8 @@ static void mark(struct cs_view *view, const struct cs_run_state *run)
 		return;
 	}
 	if (runs->marked_count == CS_CURVE_RUNS) {
-		cs_session_say(view->session, CS_STYLE_WARN, "%d runs are marked, the most for one figure", CS_CURVE_RUNS);
+		cs_session_say(
+			view->session, CS_STYLE_WARN, "%d runs are marked, the most for one figure", CS_CURVE_RUNS);
 		return;
 	}
 	larger = cs_realloc(runs->marked, (size_t)runs->marked_count + 1, sizeof *runs->marked);
@@ -321,7 +322,7 @@ static void draw_run(struct cs_view *view, int row, int place, bool selected)
 			run->finished ? "done" : "stopped");
 	if (known)
 		cs_screen_put_right(screen, row, wide + 17, CS_STYLE_TEXT, run->epochs > 0 ? "%lld/%lld" : "%lld",
-		(long long)run->epoch, (long long)run->epochs);
+			(long long)run->epoch, (long long)run->epochs);
 	if (run->best_epoch >= 0 && !isnan(run->best_val_accuracy))
 		cs_screen_put_right(screen, row, wide + 26, CS_STYLE_TITLE, "%.1f %%", 100 * run->best_val_accuracy);
 	cs_screen_put_right(screen, row, wide + 40, CS_STYLE_DIM, "%s", cs_words_age(run->modified, age, sizeof age));
@@ -387,7 +388,7 @@ static void draw_runs(struct cs_view *view)
 	}
 	if (runs->shown_count == 0)
 		cs_screen_put(screen, HEAD, 1, -1, CS_STYLE_DIM, "%s",
-			runs->read == 0          ? "looking for runs ..."
+			runs->read == 0           ? "looking for runs ..."
 				: runs->filter[0] ? "no run holds that"
 						  : "no runs are left here");
 }

@@ -34,7 +34,7 @@
 #include <unistd.h>
 #include <vterm.h>
 
-enum { HARNESS_PICTURES = 256, HARNESS_BYTES = 4 << 20 };
+enum { HARNESS_PICTURES = 256, HARNESS_BYTES = 4 << 20, HARNESS_WAY = 4096, HARNESS_BUFFERED = 256 << 10 };
 
 /* One picture as the terminal shows it. */
 struct shown {
@@ -49,6 +49,7 @@ struct shown {
 struct terminal_kind {
 	bool sixel, silent_size, no_utf8, hold_answers;
 	bool stderr_too; /* standard error is the terminal as well, as in life */
+	double bits_per_second, latency; /* of the way to it and back, s; 0: at once */
 	const char *term; /* NULL: xterm-256color */
 	int rows, columns;
 };
@@ -69,6 +70,15 @@ struct harness {
 	struct shown pictures[HARNESS_PICTURES];
 	int picture_count;
 	long pictures_seen, bytes_seen;
+	/* a slow way: what the child wrote and the terminal has not got yet */
+	struct {
+		double due;
+		size_t length;
+		char *bytes;
+	} way[HARNESS_WAY];
+	int way_first, way_count;
+	size_t way_bytes;
+	double way_free, answers_due; /* when the line is free again; when the answers have come back */
 	FILE *said; /* what the child wrote to standard error; NULL: that is the terminal */
 	bool alternate; /* the alternate screen is on: the program has taken the terminal */
 	char title[80]; /* of the window, as it was last told */
@@ -255,11 +265,65 @@ static inline void harness_feed(struct harness *h, char byte)
 	}
 }
 
+/* The terminal at the end of a slow way: take what the child writes into the line, as much as sockets on the way hold, and feed what has arrived.
+ * True when anything did. */
+static inline bool harness_pump_slowly(struct harness *h)
+{
+	static char bytes[1 << 14];
+	struct pollfd from = {.fd = h->master, .events = POLLIN};
+	double now = harness_now();
+	bool any = false;
+
+	if (h->way_bytes < HARNESS_BUFFERED && h->way_count < HARNESS_WAY && poll(&from, 1, 1) > 0) {
+		ssize_t count = read(h->master, bytes, sizeof bytes);
+		int at = (h->way_first + h->way_count) % HARNESS_WAY;
+
+		if (count <= 0) {
+			h->ended = true;
+			return false;
+		}
+		h->way_free = (h->way_free > now ? h->way_free : now) + 8 * (double)count / h->kind.bits_per_second;
+		h->way[at].due = h->way_free + h->kind.latency / 2;
+		h->way[at].length = (size_t)count;
+		h->way[at].bytes = malloc((size_t)count);
+		memcpy(h->way[at].bytes, bytes, (size_t)count);
+		h->way_count++;
+		h->way_bytes += (size_t)count;
+	}
+	while (h->way_count > 0 && h->way[h->way_first].due <= harness_now()) {
+		size_t before = h->answers_length;
+
+		for (size_t i = 0; i < h->way[h->way_first].length; i++)
+			harness_feed(h, h->way[h->way_first].bytes[i]);
+		h->bytes_seen += (long)h->way[h->way_first].length;
+		h->way_bytes -= h->way[h->way_first].length;
+		free(h->way[h->way_first].bytes);
+		h->way_first = (h->way_first + 1) % HARNESS_WAY;
+		h->way_count--;
+		if (before == 0 && h->answers_length > 0)
+			h->answers_due = harness_now() + h->kind.latency / 2;
+		any = true;
+	}
+	vterm_screen_flush_damage(h->screen);
+	if (h->answers_length > 0 && harness_now() >= h->answers_due)
+		harness_let_go(h);
+	return any;
+}
+
 /* Read what comes within `ms`, and on for as long as more comes within it; returns false when the child has ended. */
 static inline bool harness_pump(struct harness *h, int ms)
 {
 	static char bytes[1 << 16];
 
+	if (h->kind.bits_per_second > 0) {
+		for (double end = harness_now() + 0.001 * ms; !h->ended && harness_now() <= end;) {
+			if (harness_pump_slowly(h))
+				end = harness_now() + 0.001 * ms;
+			else if (h->way_bytes >= HARNESS_BUFFERED)
+				usleep(1000);
+		}
+		return !h->ended;
+	}
 	while (!h->ended) {
 		struct pollfd from = {.fd = h->master, .events = POLLIN};
 		ssize_t count;
@@ -507,6 +571,10 @@ static inline void harness_close(struct harness *h)
 	close(h->master);
 	if (h->said)
 		fclose(h->said);
+	for (; h->way_count > 0; h->way_count--) {
+		free(h->way[h->way_first].bytes);
+		h->way_first = (h->way_first + 1) % HARNESS_WAY;
+	}
 	for (int i = 0; i < h->picture_count; i++) {
 		free(h->pictures[i].rgb);
 		free(h->pictures[i].kept);

@@ -202,7 +202,8 @@ static void drag(int row, int from, int to)
 {
 	char report[100];
 
-	snprintf(report, sizeof report, "\033[<0;%d;%dM\033[<32;%d;%dM\033[<0;%d;%dm", from, row, (from + to) / 2, row, to, row);
+	snprintf(report, sizeof report, "\033[<0;%d;%dM\033[<32;%d;%dM\033[<0;%d;%dm", from, row, (from + to) / 2, row,
+		to, row);
 	harness_keys(&h, report);
 }
 

@@ -109,7 +109,9 @@ static void a_full_disk_leaves_nothing_half_written(void **state)
 static void a_mistake_in_the_settings_is_one_line_and_the_rest_holds(void **state)
 {
 	(void)state;
-	assert_int_equal(shell("mkdir -p convscope && printf 'mouse off\\nbackground light\\ncolour blue\\n' > convscope/config"), 0);
+	assert_int_equal(shell("mkdir -p convscope && printf 'mouse off\\nbackground light\\ncolour blue\\n' > "
+			       "convscope/config"),
+		0);
 	play((struct terminal_kind){.columns = 120}, "runs/tiny/best.hdf5");
 	expect("convscope/config:3: no setting 'colour'");
 	expect("network  tiny");

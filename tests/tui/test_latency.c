@@ -112,7 +112,8 @@ static int set_up(void **state)
 	if (!mkdtemp(directory))
 		return -1;
 	setenv("XDG_CONFIG_HOME", directory, 1);
-	if (!write_model("seed.hdf5", IMAGES, &error) || !write_zip(path, &error) || !write_model("zipped.hdf5", path, &error)) {
+	if (!write_model("seed.hdf5", IMAGES, &error) || !write_zip(path, &error) ||
+		!write_model("zipped.hdf5", path, &error)) {
 		fprintf(stderr, "%s\n", error.message);
 		return -1;
 	}
@@ -247,7 +248,8 @@ static void a_new_projection_replaces_the_old_one(void **state)
 	harness_keys(&h, "i");
 	expect("strongest in");
 	harness_pump(&h, 1000);
-	for (int i = 0; i < 16; i++) { /* all eight rules twice: the first time they are computed, then they are known */
+	for (int i = 0; i < 16;
+		i++) { /* all eight rules twice: the first time they are computed, then they are known */
 		char before[2048];
 		long seen = h.pictures_seen;
 		double began = harness_now();
@@ -326,6 +328,49 @@ static void a_large_zip_is_left_at_any_moment(void **state)
 	report("away while it is opened", left, MOMENTS);
 }
 
+/* Keys are heeded while pictures are on the way, text comes before them, and pictures of pages that are left already are not sent. */
+static void a_slow_link_stays_usable(void **state)
+{
+	enum { PAGES = 8, QUICK = 30 };
+	struct terminal_kind kind = {.columns = 100, .rows = 30, .sixel = true, .bits_per_second = 1e6, .latency = 0.2};
+	double text[PAGES], all[PAGES];
+	long each, seen;
+
+	(void)state;
+	start(kind, model());
+	expect("features that fire on none of");
+	harness_keys(&h, "1");
+	expect("conv1  512 features");
+	harness_pump(&h, 3000);
+	each = h.bytes_seen;
+	for (int i = 0; i < PAGES; i++) {
+		char page[40];
+		double began = harness_now(), last = began;
+
+		snprintf(page, sizeof page, "page %d/", i + 2);
+		harness_keys(&h, "\033[6~");
+		text[i] = until(page);
+		for (seen = h.pictures_seen; harness_now() - last < 1.5; harness_pump(&h, 5)) {
+			if (h.pictures_seen != seen)
+				last = harness_now();
+			seen = h.pictures_seen;
+		}
+		all[i] = 1000 * (last - began);
+	}
+	each = (h.bytes_seen - each) / PAGES;
+	seen = h.bytes_seen;
+	for (int i = 0; i < QUICK; i++) {
+		harness_keys(&h, i % 2 ? "\033[5~" : "\033[6~");
+		harness_pump(&h, 60);
+	}
+	harness_pump(&h, 3000);
+	report("1 Mbit/s, 200 ms: the next page's text", text, PAGES);
+	report("1 Mbit/s, 200 ms: its last picture", all, PAGES);
+	print_message("%ld bytes a page, %ld for %d pages in a hurry\n", each, h.bytes_seen - seen, QUICK);
+	assert_true(h.bytes_seen - seen < each * QUICK);
+	quit();
+}
+
 static void a_thousand_runs_are_listed(void **state)
 {
 	double ms[9];
@@ -345,6 +390,7 @@ int main(void)
 		cmocka_unit_test(the_first_screen_does_not_wait_for_the_terminal),
 		cmocka_unit_test(a_thousand_runs_are_listed),
 		cmocka_unit_test(a_large_zip_is_left_at_any_moment),
+		cmocka_unit_test(a_slow_link_stays_usable),
 		cmocka_unit_test(sixty_thousand_images_are_listed),
 		cmocka_unit_test(every_page_of_512_features_comes_at_once),
 		cmocka_unit_test(a_new_projection_replaces_the_old_one),

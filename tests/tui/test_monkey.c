@@ -77,7 +77,8 @@ static void a_key_is_answered_at_once_while_the_engine_works(void **state)
 /* A few seconds; CS_MONKEY_SECONDS of it, or with CONVSCOPE_LONG=1 a hundred thousand keys. */
 static void a_monkey_finds_nothing(void **state)
 {
-	const char *seconds = getenv("CS_MONKEY_SECONDS"), *from = getenv("CS_MONKEY_SEED"), *is_long = getenv("CONVSCOPE_LONG");
+	const char *seconds = getenv("CS_MONKEY_SECONDS"), *from = getenv("CS_MONKEY_SEED"),
+		   *is_long = getenv("CONVSCOPE_LONG");
 	long most = is_long && *is_long == '1' ? 100000 : LONG_MAX, pressed = 0, starts = 0;
 	double end = most < LONG_MAX ? INFINITY : harness_now() + (seconds ? atof(seconds) : 8);
 	unsigned seed = from ? (unsigned)atoi(from) : 4711;

@@ -28,7 +28,8 @@ static struct cs_history *make_run(const char *name, int seed, int epochs, bool 
 	mkdir(path, 0700);
 	snprintf(path, sizeof path, "%s/%s/config.json", tiny_directory, name);
 	file = fopen(path, "w");
-	fprintf(file, "{ \"network\": { \"name\": \"%s\", \"seed\": %d }, \"train\": { \"seed\": %d, \"epochs\": 100 } }\n",
+	fprintf(file,
+		"{ \"network\": { \"name\": \"%s\", \"seed\": %d }, \"train\": { \"seed\": %d, \"epochs\": 100 } }\n",
 		seed < 100 ? "net" : "other", seed, seed);
 	fclose(file);
 	snprintf(path, sizeof path, "%s/%s", tiny_directory, name);
@@ -112,7 +113,8 @@ static void marked_runs_share_a_figure_and_seeds_a_band(void **state)
 	press("lll", "epochs 4: ");
 	press(":export curves\r", "wrote curves-accuracy.png");
 	snprintf(command, sizeof command,
-		"cd %s && test -s curves-accuracy.svg && test -s curves-loss.svg && test -s curves.hdf5 && grep -q 'a1 ×3' curves.csv",
+		"cd %s && test -s curves-accuracy.svg && test -s curves-loss.svg && test -s curves.hdf5 && grep -q 'a1 "
+		"×3' curves.csv",
 		tiny_directory);
 	assert_int_equal(system(command), 0);
 	quit();

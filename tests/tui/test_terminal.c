@@ -140,7 +140,8 @@ static void what_is_pointed_at_on_the_way_out_means_nothing(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof late / sizeof *late; i++) {
-		start((struct terminal_kind){.sixel = true, .hold_answers = true}); /* it waits for them before it goes */
+		start((struct terminal_kind){
+			.sixel = true, .hold_answers = true}); /* it waits for them before it goes */
 		expect("network  tiny");
 		harness_keys(&h, late[i]);
 		assert_int_equal(harness_end(&h, 10), 0);
@@ -152,9 +153,9 @@ static void what_is_pointed_at_on_the_way_out_means_nothing(void **state)
 /* What terminfo holds differs: colours 0, 8, 16, 256 and 2^24, erasing with or without colour, function keys. */
 static void every_kind_of_terminal_shows_the_same_words(void **state)
 {
-	static const char *const terms[] = {"xterm", "xterm-16color", "xterm-mono", "xterm-direct", "linux", "linux-m", "vt100",
-		"vt220", "ansi", "screen", "screen-256color", "tmux-256color", "rxvt-unicode-256color", "putty", "st-256color",
-		"foot", "mlterm", "alacritty"};
+	static const char *const terms[] = {"xterm", "xterm-16color", "xterm-mono", "xterm-direct", "linux", "linux-m",
+		"vt100", "vt220", "ansi", "screen", "screen-256color", "tmux-256color", "rxvt-unicode-256color",
+		"putty", "st-256color", "foot", "mlterm", "alacritty"};
 	int tried = 0;
 
 	(void)state;
