@@ -191,7 +191,7 @@ static void results_of_analyses_are_exported_again(void **state)
 	perform("T", "in words 1/");
 	perform("\t\t\t\t", " 5/");
 	perform(":export convscope-part\r", "wrote convscope-part.png");
-	perform("\t\t\t", " 8/9");
+	perform("\t\t\t\t", " 9/9");
 	perform(":export convscope-mosaic\r", "wrote convscope-mosaic.png");
 	perform(":record\r", "recorded results.lua");
 	quit();
