@@ -495,6 +495,11 @@ describe("with a trained run", function()
     assert.equal(of "history.csv", further "before-3-history.csv")
     assert.is_nil(further "before-4-config.json")
     for _, name in ipairs { "config.json", "before-1-log.txt", "before-3-config.json" } do assert.is_nil(further(name):find(data, 1, true), name) end
+    -- wherever the images are found now, the record does not say where they were
+    named("publish", work .. "/further", "elsewhere", "-d", "secret-place.h5")
+    for _, name in ipairs { "config.json", "before-3-config.json", "log.txt" } do
+      assert.is_nil(helper.read(data .. "/convscope/models/elsewhere/" .. name):find(work, 1, true), name)
+    end
     -- without its images it says so, and where to say where they are
     os.execute(("rm %s/secret-place.h5"):format(work))
     local code, _, err = helper.run_with(before, "eval", "small-demo")

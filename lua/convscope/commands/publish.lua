@@ -55,15 +55,15 @@ local function own(directory, name)
   return (system.read(path))
 end
 
--- A word of what config.json says the run began with: "from" (`train --from`), "preset"; or nil.
-local function begun_with(directory, key)
+-- A word of a part of config.json: of "about", what the run began with: "from" (`train --from`) or "preset"; of "dataset", its "spec"; or nil.
+local function configured(directory, part, key)
   local config = require("convscope.json").decode(own(directory, "config.json") or "")
-  local about = type(config) == "table" and config.about
-  local value = type(about) == "table" and about[key]
+  local found = type(config) == "table" and config[part]
+  local value = type(found) == "table" and found[key]
   return type(value) == "string" and value or nil
 end
 
-local function origin(directory) return begun_with(directory, "from") end
+local function origin(directory) return configured(directory, "about", "from") end
 
 -- The runs whose weights it went on from, the last one first, as far as they are still there; installed models too.
 local function ancestors(directory)
@@ -122,8 +122,9 @@ return {
       table.insert(away, { from, last_part(from) })
     end
     for _, run in ipairs { args.model, table.unpack(line) } do
-      local preset = begun_with(run, "preset")
+      local preset, images = configured(run, "about", "preset"), configured(run, "dataset", "spec")
       if preset then table.insert(away, { preset, last_part(preset) }) end
+      if images then table.insert(away, { images, without_directory(images) }) end
     end
     local function keep(from, name, as)
       local text = own(from, name)
