@@ -78,14 +78,15 @@ int64_t cs_conv_cells_plan(const struct cs_layer *conv, const struct cs_layer *p
 	/* widened rows, and one padded row */
 	cs_conv_raise(&need->per_worker,
 		c.rows * c.row + (conv->out.dim[1] - 1) * conv->spec.stride[1] * conv->in.dim[2] + c.width + c.lanes);
-	return sums_at(&c) + SHARDS * c.f * (c.taps + 1);
+	return sums_at(&c) + SHARDS * c.f * (c.taps + (int64_t)(sizeof(double) / sizeof(float)));
 }
 
 struct job {
 	struct cells c;
 	const struct cs_pass *pass;
 	int32_t *within, *columns;
-	float *sums, *totals;
+	float *sums;
+	double *totals; /* a sum of many that cancel */
 };
 
 /* The derivative of another activation than the rectifier, one image. */
@@ -142,8 +143,8 @@ static void shard_task(void *context, int task, int worker)
 	int64_t first = c->blocks * range / c->ranges * c->lanes;
 	int64_t last = cs_least(c->f, c->blocks * (range + 1) / c->ranges * c->lanes);
 	float *widened = (float *)(pass->worker_scratch + (size_t)worker * pass->worker_stride);
-	float *padded = widened + c->rows * c->row, *sums = job->sums + shard * c->f * c->taps,
-	      *totals = job->totals + shard * c->f;
+	float *padded = widened + c->rows * c->row, *sums = job->sums + shard * c->f * c->taps;
+	double *totals = job->totals + shard * c->f;
 	const float *outputs = c->conv->spec.activation == CS_RELU ? pass->next_out : NULL;
 
 	memset(sums + first * c->taps, 0, (size_t)((last - first) * c->taps) * sizeof *sums);
@@ -191,12 +192,17 @@ void cs_conv_cells_backward(const struct cs_layer *conv, struct cs_pass *pass, f
 	job.within = (int32_t *)memory;
 	job.columns = (int32_t *)memory + columns_at(&job.c);
 	job.sums = memory + sums_at(&job.c);
-	job.totals = job.sums + SHARDS * job.c.f * job.c.taps;
+	job.totals = (double *)(job.sums + SHARDS * job.c.f * job.c.taps);
 	fill_tables(&job);
 	if (conv->spec.activation != CS_RELU && conv->spec.activation != CS_LINEAR)
 		cs_workers_run(pass->workers, pass->count, derive_task, &job);
 	cs_workers_run(pass->workers, (int)(SHARDS * job.c.ranges), shard_task, &job);
 	cs_workers_run(pass->workers, (int)conv->spec.kernel[0], add_task, &job);
-	if (conv->spec.bias && pass->d_params[1])
-		cs_kernels()->column_sums(SHARDS, job.c.f, job.totals, pass->d_params[1]);
+	for (int64_t k = 0; conv->spec.bias && pass->d_params[1] && k < job.c.f; k++) {
+		double total = 0;
+
+		for (int64_t shard = 0; shard < SHARDS; shard++)
+			total += job.totals[shard * job.c.f + k];
+		pass->d_params[1][k] = (float)total;
+	}
 }

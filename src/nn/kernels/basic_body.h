@@ -47,21 +47,25 @@ static void axpy(int64_t n, float a, const float *x, float *y)
 
 static void column_sums(int64_t n, int64_t width, const float *rows, float *out)
 {
-	enum { BLOCK = 64 };
+	enum { BLOCK = 32 };
 
 	for (int64_t first = 0; first < width; first += LANES) {
 		int64_t valid = width - first < LANES ? width - first : LANES;
-		vec total = vset(0);
+		double total[LANES] = {0};
 
 		for (int64_t block = 0; block < n; block += BLOCK) {
 			int64_t end = block + BLOCK < n ? block + BLOCK : n;
 			vec part = vset(0);
+			float sums[LANES];
 
 			for (int64_t row = block; row < end; row++)
 				part += vload_part(rows + row * width + first, valid);
-			total += part;
+			vstore(sums, part);
+			for (int i = 0; i < LANES; i++)
+				total[i] += (double)sums[i];
 		}
-		vstore_part(out + first, total, valid);
+		for (int64_t i = 0; i < valid; i++)
+			out[first + i] = (float)total[i];
 	}
 }
 

@@ -181,7 +181,7 @@ struct cs_blocked {
 	 * an output is positive. `within` has `window` entries, and is readable for `lanes`. */
 	void (*collect_cells)(const float *gradient, const float *outputs, const cs_switch *switches, int64_t cells,
 		int64_t features, int64_t valid, const int32_t *columns, const int32_t *within, int64_t window,
-		int rows, int vectors, const float *map, int64_t row, float *sums, float *totals);
+		int rows, int vectors, const float *map, int64_t row, float *sums, double *totals);
 };
 
 #endif

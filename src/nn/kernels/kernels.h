@@ -46,7 +46,8 @@ struct cs_kernels {
 	 * at most and its gradient is chosen; where they do, gradients add, window by window in row-major order. */
 	void (*maxpool_back)(const struct cs_layer *pool, const float *d_out, const cs_switch *switches, float *d_in);
 
-	/* y[n] += x[n], y[n] += a * x[n], sum of columns: out[width] = sum over n rows. */
+	/* y[n] += x[n], y[n] += a * x[n], sum of columns: out[width] = sum over n rows, of which a few are summed in
+	 * float32 and all in double: gradients of biases cancel. */
 	void (*add)(int64_t n, const float *x, float *y);
 	void (*axpy)(int64_t n, float a, const float *x, float *y);
 	void (*column_sums)(int64_t n, int64_t width, const float *rows, float *out);

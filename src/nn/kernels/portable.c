@@ -252,11 +252,11 @@ void cs_portable_axpy(int64_t n, float a, const float *x, float *y)
 /* Rows of a block are summed first, then blocks: the error grows with the square root of n's, not with n. */
 void cs_portable_column_sums(int64_t n, int64_t width, const float *rows, float *out)
 {
-	enum { LANES = 64, BLOCK = 64 };
+	enum { LANES = 64, BLOCK = 32 };
 
 	for (int64_t first = 0; first < width; first += LANES) {
 		int64_t lanes = width - first < LANES ? width - first : LANES;
-		float total[LANES] = {0};
+		double total[LANES] = {0};
 
 		for (int64_t block = 0; block < n; block += BLOCK) {
 			int64_t end = block + BLOCK < n ? block + BLOCK : n;
@@ -264,9 +264,11 @@ void cs_portable_column_sums(int64_t n, int64_t width, const float *rows, float 
 
 			for (int64_t row = block; row < end; row++)
 				cs_portable_add(lanes, rows + row * width + first, part);
-			cs_portable_add(lanes, part, total);
+			for (int64_t i = 0; i < lanes; i++)
+				total[i] += (double)part[i];
 		}
-		memcpy(out + first, total, (size_t)lanes * sizeof *out);
+		for (int64_t i = 0; i < lanes; i++)
+			out[first + i] = (float)total[i];
 	}
 }
 

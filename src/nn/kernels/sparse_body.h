@@ -260,13 +260,14 @@ INLINE void cells_rows(const int lanes, int rows, const float *values, const int
 
 static void collect_cells(const float *gradient, const float *outputs, const cs_switch *switches, int64_t cells,
 	int64_t features, int64_t valid, const int32_t *columns, const int32_t *within, int64_t window, int rows,
-	int vectors, const float *map, int64_t row, float *sums, float *totals)
+	int vectors, const float *map, int64_t row, float *sums, double *totals)
 {
 	enum { AT_ONCE = 32 };
 	float values[AT_ONCE * LANES];
 	int32_t places[AT_ONCE * LANES];
 	int64_t tap_row = vectors * LANES, feature = rows * tap_row;
-	vec total = vload_part(totals, valid);
+	vec total = vset(0);
+	float all[LANES];
 
 	for (int64_t first = 0; first < cells; first += AT_ONCE) {
 		int64_t n = cells - first < AT_ONCE ? cells - first : AT_ONCE;
@@ -303,7 +304,9 @@ static void collect_cells(const float *gradient, const float *outputs, const cs_
 					sums + lane * feature + v * LANES, feature, tap_row);
 		}
 	}
-	vstore_part(totals, total, valid);
+	vstore(all, total);
+	for (int64_t i = 0; i < valid; i++)
+		totals[i] += (double)all[i];
 }
 
 #endif
