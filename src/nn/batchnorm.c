@@ -102,8 +102,7 @@ struct job {
 	int shards;
 	float *mean, *inverse, *variance, *factor, *offset; /* [channels] each, in aux */
 	double *sums; /* [shards,2,channels], then the totals [2,channels] */
-	float *mean_d,
-		*mean_product; /* backward, behind the totals: means of d_out and of d_out times the normal input */
+	float *slope, *constant; /* backward, behind the totals: what every cell gets, (x - mean) * slope + constant */
 	bool batch; /* the batch's own statistics are in use */
 };
 
@@ -128,8 +127,8 @@ static struct job job_of(const struct cs_layer *layer, struct cs_pass *pass)
 	job.offset = job.factor + job.channels;
 	if (pass->shared) {
 		job.sums = (double *)pass->shared;
-		job.mean_d = (float *)(job.sums + (job.shards + 1) * 2 * job.channels);
-		job.mean_product = job.mean_d + job.channels;
+		job.slope = (float *)(job.sums + (job.shards + 1) * 2 * job.channels);
+		job.constant = job.slope + job.channels;
 	}
 	job.batch = cs_batchnorm_uses_batch(layer, pass);
 	return job;
@@ -285,23 +284,16 @@ static void batchnorm_forward(const struct cs_layer *layer, struct cs_pass *pass
 	cs_workers_run(pass->workers, job.shards, normalise_shard, &job);
 }
 
-/* gamma * inverse * (d - mean(d) - normal * mean(d * normal)), the statistics being the batch's; in place as above. */
+/* gamma * inverse * (d - mean(d) - normal * mean(d * normal)), the statistics being the batch's: gamma * inverse * d and a cell's share;
+ * in place as above. */
 static void batch_gradient_shard(void *context, int shard, int worker)
 {
 	const struct job *job = context;
-	int64_t channels = job->channels;
-	const float *mean = job->mean, *inverse = job->inverse, *factor = job->factor;
-	const float *mean_d = job->mean_d, *mean_product = job->mean_product;
+	int64_t first = shard_begin(job, shard), at = first * job->channels;
 
 	(void)worker;
-	for (int64_t row = shard_begin(job, shard); row < shard_end(job, shard); row++) {
-		const float *x = job->pass->in + row * channels, *d_out = job->pass->d_out + row * channels;
-		float *d_in = job->pass->d_in + row * channels;
-
-#pragma GCC ivdep
-		for (int64_t c = 0; c < channels; c++)
-			d_in[c] = factor[c] * (d_out[c] - mean_d[c] - (x[c] - mean[c]) * inverse[c] * mean_product[c]);
-	}
+	job->kernels->normalise_back(job->mean, job->slope, job->constant, job->factor, job->pass->in + at,
+		job->pass->d_out + at, job->pass->d_in + at, shard_end(job, shard) - first, job->channels);
 }
 
 /* gamma * inverse * d, the statistics being constants. */
@@ -319,6 +311,17 @@ static void constant_gradient_shard(void *context, int shard, int worker)
 #pragma GCC ivdep
 		for (int64_t c = 0; c < channels; c++)
 			d_in[c] = factor[c] * d_out[c];
+	}
+}
+
+void cs_batchnorm_shares(
+	const struct cs_norm *norm, const double *sums, double cells, int64_t channels, float *slope, float *constant)
+{
+	for (int64_t c = 0; c < channels; c++) {
+		double factor = -(double)norm->factor[c] / cells;
+
+		slope[c] = (float)(factor * (double)norm->inverse[c] * sums[channels + c]);
+		constant[c] = (float)(factor * sums[c]);
 	}
 }
 
@@ -350,10 +353,8 @@ static void batchnorm_backward(const struct cs_layer *layer, struct cs_pass *pas
 
 		cs_workers_run(pass->workers, job.shards, sum_gradient_shard, &job);
 		total = add_shards(&job);
-		for (int64_t c = 0; c < job.channels; c++) {
-			job.mean_d[c] = (float)(total[c] / (double)job.rows);
-			job.mean_product[c] = (float)(total[job.channels + c] / (double)job.rows);
-		}
+		cs_batchnorm_shares(&(struct cs_norm){job.mean, job.inverse, job.factor, job.offset}, total,
+			(double)job.rows, job.channels, job.slope, job.constant);
 		cs_batchnorm_write_gradients(layer, pass, total);
 	}
 	if (pass->d_in)

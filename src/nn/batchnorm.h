@@ -31,6 +31,11 @@ bool cs_batchnorm_uses_batch(const struct cs_layer *norm, const struct cs_pass *
  * are wanted. */
 void cs_batchnorm_write_gradients(const struct cs_layer *norm, struct cs_pass *pass, const double *sums);
 
+/* What the batch's statistics send back to every cell, whatever its own gradient, from those sums over so many cells:
+ * (x - mean) * slope + constant, [channels] each. Rounded once, because a bias before the norm adds up what all cells lose. */
+void cs_batchnorm_shares(
+	const struct cs_norm *norm, const double *sums, double cells, int64_t channels, float *slope, float *constant);
+
 /* norm_pool.c: training through a batch norm, an activation that suits or none, and a max-pool, as one pass: pass->stages and
  * pass->next, as in struct cs_pass. What they take of aux beyond the batch norm's own, and of shared, in bytes. */
 bool cs_norm_pool_suits(enum cs_activation activation);

@@ -191,11 +191,6 @@ void cs_norm_pool_backward(const struct cs_layer *norm, struct cs_pass *pass)
 	if (!pass->d_in)
 		return;
 	job.spread = cs_batchnorm_uses_batch(norm, pass);
-	for (int64_t c = 0; c < job.c; c++) {
-		float factor = job.constants.factor[c];
-
-		job.slope[c] = -(float)(total[job.c + c] / rows) * job.constants.inverse[c] * factor;
-		job.constant[c] = -(float)(total[c] / rows) * factor;
-	}
+	cs_batchnorm_shares(&job.constants, total, rows, job.c, job.slope, job.constant);
 	cs_workers_run(pass->workers, pass->count, gradient_image, &job);
 }

@@ -26,6 +26,20 @@ static void normalise(const float *mean, const float *factor, const float *offse
 	}
 }
 
+static void normalise_back(const float *mean, const float *factor, const float *offset, const float *gain, const float *in,
+	const float *d_out, float *d_in, int64_t n, int64_t width)
+{
+	for (int64_t row = 0; row < n; row++, in += width, d_out += width, d_in += width) {
+		for (int64_t c = 0; c < width; c += LANES) {
+			int64_t valid = width - c < LANES ? width - c : LANES;
+			vec share = (vload_part(in + c, valid) - vload_part(mean + c, valid)) * vload_part(factor + c, valid) +
+				vload_part(offset + c, valid);
+
+			vstore_part(d_in + c, share + vload_part(gain + c, valid) * vload_part(d_out + c, valid), valid);
+		}
+	}
+}
+
 static void affine(const float *mean, const float *factor, const float *offset, int64_t valid, bool rectified,
 	float *cells, int64_t n)
 {

@@ -81,6 +81,7 @@ const struct cs_kernels cs_kernels_avx512 = {
 	.col2im = col2im,
 	.bias_activate = bias_activate,
 	.normalise = normalise,
+	.normalise_back = normalise_back,
 	.moments = moments,
 	.norm_maxpool = norm_maxpool,
 	.maxpool = maxpool,

@@ -31,6 +31,10 @@ struct cs_kernels {
 	void (*normalise)(const float *mean, const float *factor, const float *offset, const float *in, float *out,
 		int64_t n, int64_t width);
 
+	/* The way back: d_in[n,width] = normalise(in) + gain[width] * d_out; d_in may be d_out. */
+	void (*normalise_back)(const float *mean, const float *factor, const float *offset, const float *gain, const float *in,
+		const float *d_out, float *d_in, int64_t n, int64_t width);
+
 	/* sums[2,width] += the columns' sums and sums of squares over n rows, in double precision. */
 	void (*moments)(const float *rows, int64_t n, int64_t width, double *sums);
 

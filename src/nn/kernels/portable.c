@@ -192,6 +192,16 @@ void cs_portable_normalise(const float *mean, const float *factor, const float *
 	}
 }
 
+void cs_portable_normalise_back(const float *mean, const float *factor, const float *offset, const float *gain,
+	const float *in, const float *d_out, float *d_in, int64_t n, int64_t width)
+{
+	for (int64_t row = 0; row < n; row++, in += width, d_out += width, d_in += width) {
+#pragma GCC ivdep
+		for (int64_t c = 0; c < width; c++)
+			d_in[c] = (in[c] - mean[c]) * factor[c] + offset[c] + gain[c] * d_out[c];
+	}
+}
+
 void cs_portable_moments(const float *rows, int64_t n, int64_t width, double *sums)
 {
 	double *restrict sum = sums, *restrict squares = sums + width;
@@ -323,6 +333,7 @@ const struct cs_kernels cs_kernels_portable = {
 	.col2im = cs_portable_col2im,
 	.bias_activate = cs_portable_bias_activate,
 	.normalise = cs_portable_normalise,
+	.normalise_back = cs_portable_normalise_back,
 	.moments = cs_portable_moments,
 	.norm_maxpool = cs_portable_norm_maxpool,
 	.maxpool = cs_portable_maxpool,

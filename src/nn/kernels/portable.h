@@ -9,6 +9,8 @@ void cs_portable_im2col(const struct cs_layer *conv, const float *in, int64_t fi
 void cs_portable_col2im(const struct cs_layer *conv, const float *columns, int64_t first_row, int64_t rows, float *in);
 void cs_portable_bias_activate(
 	enum cs_activation activation, float alpha, const float *bias, float *rows, int64_t n, int64_t width);
+void cs_portable_normalise_back(const float *mean, const float *factor, const float *offset, const float *gain,
+	const float *in, const float *d_out, float *d_in, int64_t n, int64_t width);
 void cs_portable_normalise(const float *mean, const float *factor, const float *offset, const float *in, float *out,
 	int64_t n, int64_t width);
 void cs_portable_moments(const float *rows, int64_t n, int64_t width, double *sums);
