@@ -306,19 +306,14 @@ function exports.colour_order(result, layer, channel)
   if not result then return nil, message, code end
   local name, lost = column_of(result, "layer"), column_of(result, "without " .. channel)
   if not name or not lost then return nil, "this result has no table of features", "format" end
-  local values, order = {}, {}
+  local values, count = {}, 0
   for _, row in ipairs(result.rows) do
     if row[name] == layer then
-      values[#order] = row[lost] == row[lost] and row[lost] or nil
-      order[#order + 1] = #order
+      values[count] = row[lost] == row[lost] and row[lost] or nil
+      count = count + 1
     end
   end
-  table.sort(order, function(a, b)
-    local x, y = values[a] or -math.huge, values[b] or -math.huge
-    if x ~= y then return x > y end
-    return a < b
-  end)
-  return order
+  return require "convscope.order"(values, count)
 end
 
 local measures = {

@@ -1,5 +1,6 @@
 -- ranking.lua: a layer's features in an order, as the browser sorts them.
 local cs = require "convscope"
+local order = require "convscope.order"
 
 -- How much a feature fires for one class more than for the others, from its strongest activation on every image: Morcos et al. 2018, as
 -- the browser shows it. Classes of fewer than three images are no best one.
@@ -49,15 +50,7 @@ return function(net, images, layer, by)
     labels[i] = class
     if class then of[class] = (of[class] or 0) + 1 end
   end
-  local order, values = {}, {}
-  for feature = 0, exemplars.features - 1 do
-    order[#order + 1] = feature
-    values[feature] = way(exemplars, feature, labels, of)
-  end
-  table.sort(order, function(a, b)
-    local x, y = values[a] or -math.huge, values[b] or -math.huge
-    if x ~= y then return x > y end
-    return a < b
-  end)
-  return order, values
+  local values = {}
+  for feature = 0, exemplars.features - 1 do values[feature] = way(exemplars, feature, labels, of) end
+  return order(values, exemplars.features), values
 end

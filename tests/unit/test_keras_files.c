@@ -97,9 +97,30 @@ static char *read_text(const char *path)
 	return text;
 }
 
+/* A model file of `folder` (of weights alone, with the architecture beside it) and its reference, whose name is `name`, .ref.h5 from `end` on. */
+static struct cs_model *load_beside(
+	const char *folder, const char *name, const char *end, const char *path, bool weights, struct cs_h5 **reference)
+{
+	struct cs_model_options options = {0};
+	struct cs_model *model;
+	struct cs_error error;
+	char other[1100], *arch = NULL;
+
+	if (weights) {
+		snprintf(other, sizeof other, "%s/%.*s.arch.json", folder, (int)(end - name), name);
+		options.arch = arch = read_text(other);
+	}
+	if (cs_model_load(path, &options, &model, &error))
+		fail_msg("%s", error.message);
+	snprintf(other, sizeof other, "%s/%s", folder, name);
+	assert_int_equal(cs_h5_open(other, CS_H5_READ, reference, &error), CS_OK);
+	free(arch);
+	return model;
+}
+
 static void real_keras_models_answer_as_keras_says(void **state)
 {
-	char folder[512], path[1024], other[1100];
+	char folder[512], path[1024];
 	const struct dirent *entry;
 	int models = 0, layers = 0;
 	DIR *dir;
@@ -109,11 +130,9 @@ static void real_keras_models_answer_as_keras_says(void **state)
 	dir = opendir(folder);
 	assert_non_null(dir);
 	while ((entry = readdir(dir))) {
-		char *end = strstr(entry->d_name, ".ref.h5"), *arch = NULL;
-		struct cs_model_options options = {0};
+		char *end = strstr(entry->d_name, ".ref.h5");
 		struct cs_model *model;
 		struct cs_h5 *reference;
-		struct cs_error error;
 		int compared;
 
 		if (!end)
@@ -121,15 +140,7 @@ static void real_keras_models_answer_as_keras_says(void **state)
 		snprintf(path, sizeof path, "%s/%.*s.h5", folder, (int)(end - entry->d_name), entry->d_name);
 		if (access(path, R_OK)) /* a .keras zip alone */
 			snprintf(path, sizeof path, "%s/%.*s.keras", folder, (int)(end - entry->d_name), entry->d_name);
-		if (entry->d_name[0] == 'w') {
-			snprintf(other, sizeof other, "%s/%.*s.arch.json", folder, (int)(end - entry->d_name),
-				entry->d_name);
-			options.arch = arch = read_text(other);
-		}
-		if (cs_model_load(path, &options, &model, &error))
-			fail_msg("%s", error.message);
-		snprintf(other, sizeof other, "%s/%s", folder, entry->d_name);
-		assert_int_equal(cs_h5_open(other, CS_H5_READ, &reference, &error), CS_OK);
+		model = load_beside(folder, entry->d_name, end, path, entry->d_name[0] == 'w', &reference);
 		compared = compare_model(entry->d_name, model, reference, entry->d_name[0] == 'w');
 		/* The reference of channels_first names layers of a network that was made equal to it: only y can be compared. */
 		assert_true(compared > 0 || !strncmp(entry->d_name, "channels_first", 14));
@@ -137,7 +148,6 @@ static void real_keras_models_answer_as_keras_says(void **state)
 		models++;
 		cs_h5_close(reference, NULL);
 		cs_model_free(model);
-		free(arch);
 	}
 	closedir(dir);
 	print_message("%d models, %d layers compared\n", models, layers);
@@ -148,7 +158,7 @@ static void real_keras_models_answer_as_keras_says(void **state)
 static void zips_and_weights_alone_answer_alike(void **state)
 {
 	static const char *const forms[] = {".keras", ".weights.h5"};
-	char folder[512], path[1024], other[1100];
+	char folder[512], path[1024];
 	const struct dirent *entry;
 	int models = 0;
 	DIR *dir;
@@ -161,11 +171,9 @@ static void zips_and_weights_alone_answer_alike(void **state)
 		char *end = strstr(entry->d_name, ".ref.h5");
 
 		for (int form = 0; end && form < 2; form++) {
-			struct cs_model_options options = {0};
 			struct cs_model *model;
 			struct cs_h5 *reference;
 			struct cs_error error;
-			char *arch = NULL;
 
 			snprintf(path, sizeof path, "%s/%.*s%s", folder, (int)(end - entry->d_name), entry->d_name,
 				forms[form]);
@@ -174,19 +182,12 @@ static void zips_and_weights_alone_answer_alike(void **state)
 			if (form == 1) {
 				assert_int_not_equal(cs_model_load(path, NULL, &model, &error), CS_OK);
 				assert_non_null(strstr(error.message, "--arch"));
-				snprintf(other, sizeof other, "%s/%.*s.arch.json", folder, (int)(end - entry->d_name),
-					entry->d_name);
-				options.arch = arch = read_text(other);
 			}
-			if (cs_model_load(path, &options, &model, &error))
-				fail_msg("%s", error.message);
-			snprintf(other, sizeof other, "%s/%s", folder, entry->d_name);
-			assert_int_equal(cs_h5_open(other, CS_H5_READ, &reference, &error), CS_OK);
+			model = load_beside(folder, entry->d_name, end, path, form == 1, &reference);
 			compare_model(path, model, reference, false);
 			models++;
 			cs_h5_close(reference, NULL);
 			cs_model_free(model);
-			free(arch);
 		}
 	}
 	closedir(dir);
