@@ -20,12 +20,12 @@ static inline uint64_t mix(uint64_t sum, uint64_t number)
 	return (sum << 31 | sum >> 33) * p1;
 }
 
-/* A row's next FLOATS numbers. */
-static inline void mix_all(uint64_t sums[SUMS], const float *row)
+/* The next FLOATS numbers. */
+static inline void mix_all(uint64_t sums[SUMS], const float *from)
 {
 	uint64_t numbers[SUMS];
 
-	memcpy(numbers, row, sizeof numbers);
+	memcpy(numbers, from, sizeof numbers);
 #pragma GCC unroll 8
 	for (int i = 0; i < SUMS; i++)
 		sums[i] = mix(sums[i], numbers[i]);
