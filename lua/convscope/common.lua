@@ -109,6 +109,19 @@ local function remember(net, args, said)
   end
 end
 
+-- The network without its batch normalisations, said in a line.
+function common.fold(net)
+  local folded, went, stayed = net:fold()
+  if not folded then cli.fail("%s", went) end
+  if went + stayed == 0 then
+    cli.say "note: there is no batch normalisation to fold"
+  else
+    cli.say("%d batch normalisation%s folded into the layers beside%s", went, went == 1 and "" or "s",
+      stayed > 0 and ("; %d cannot be"):format(stayed) or "")
+  end
+  return folded
+end
+
 -- The network of args.model, with what its options say of it; what they say is remembered once the command has done its work (`at_once`: now). `quiet`: no
 -- word on pre-processing that nobody knows.
 function common.load_model(args, quiet, at_once)

@@ -6,8 +6,9 @@ local cs = require "convscope"
 
 local kernels, pools = { 5, 3, 3 }, { 3, 2, 2 }
 
--- options: classes, and of the family: widths, dropout (before the last convolution; 0: none), activation, padding, batchnorm,
--- strided (the pools' sizes as strides of the convolutions, no pools).
+-- options: classes, and of the family: widths, dropout (before the last convolution; 0: none), activation, padding, batchnorm (between convolution and
+-- activation), norms (batch normalisations behind the pools, which training is faster with and net:fold() takes out again), strided (the pools' sizes as
+-- strides of the convolutions, no pools).
 return function(options)
   local spec = { input = options.input }
   local function add(layer) spec[#spec + 1] = layer end
@@ -24,6 +25,7 @@ return function(options)
       add(cs.activation { options.activation or "relu" })
     end
     if not options.strided then add(cs.maxpool { pools[i] }) end
+    if options.norms then add(cs.batchnorm {}) end
   end
   add(cs.flatten {})
   add(cs.dense { options.classes, activation = "softmax", init = "normal", deviation = 0.001 })

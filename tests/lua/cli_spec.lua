@@ -447,6 +447,36 @@ describe("with a trained run", function()
     assert.matches("no preset 'nothing%-like%-this': there are", err)
   end)
 
+  it("takes batch normalisations out of a model, and trains on without them", function()
+    local work = helper.directory()
+    helper.write(work .. "/normed.lua", [[
+      local cs = require "convscope"
+      return function(options)
+        return { cs.conv { 4, 5, activation = "relu" }, cs.maxpool { 2 }, cs.batchnorm {}, cs.dropout { 0.2 }, cs.conv { 6, 3, activation = "relu" },
+          cs.global_avgpool {}, cs.dense { options.classes } }
+      end]])
+    local function said(...)
+      local code, out, err = run(...)
+      assert.equal(0, code, err)
+      return out .. err
+    end
+    said("train", "-m", work .. "/normed.lua", "-d", helper.spec, "--size", "24", "--epochs", "1", "-o", work .. "/run")
+    assert.matches("1 batch normalisation folded into the layers beside\n", said("convert", work .. "/run", work .. "/folded.h5", "--fold"))
+    local normed, folded = assert(cs.load(work .. "/run")), assert(cs.load(work .. "/folded.h5"))
+    assert.equal(#normed.layers - 1, #folded.layers)
+    local images = cs.dataset(helper.spec, { size = 24 }).test:images(0, 16)
+    assert.is_true((normed:predict(images) - folded:predict(images)):abs():max() < 1e-5)
+    said("train", "--from", work .. "/run", "--fold", "-d", helper.spec, "--epochs", "1", "--rate", "0.0000001", "-o", work .. "/on")
+    local on = assert(cs.load(work .. "/on"))
+    assert.equal(#folded.layers, #on.layers)
+    assert.is_true((on:predict(images) - folded:predict(images)):abs():max() < 1e-3)
+    assert.is_true(require("dkjson").decode(helper.read(work .. "/on/config.json")).about.fold)
+    assert.matches("there is no batch normalisation to fold", said("convert", work .. "/folded.h5", work .. "/again.h5", "--fold"))
+    local code, _, err = run("train", "--fold", "-d", helper.spec)
+    assert.equal(2, code)
+    assert.matches("%-%-from", err)
+  end)
+
   it("publish keeps a run under a name that every command takes", function()
     local data, work = helper.directory(), helper.directory()
     local before = ("cd %s && XDG_DATA_HOME=%s"):format(work, data)
@@ -500,6 +530,13 @@ describe("with a trained run", function()
     for _, name in ipairs { "config.json", "before-3-config.json", "log.txt" } do
       assert.is_nil(helper.read(data .. "/convscope/models/elsewhere/" .. name):find(work, 1, true), name)
     end
+    -- a run called as something else in its record is: only paths are left out
+    named("publish", "run", "plainly", "--no-test")
+    local plainly = require("dkjson").decode(helper.read(data .. "/convscope/models/plainly/config.json"))
+    os.execute(("mv %s/run %s/seed"):format(work, work))
+    named("publish", "seed", "plainly", "--no-test", "--force")
+    assert.same(plainly, require("dkjson").decode(helper.read(data .. "/convscope/models/plainly/config.json")))
+    os.execute(("mv %s/seed %s/run"):format(work, work))
     -- without its images it says so, and where to say where they are
     os.execute(("rm %s/secret-place.h5"):format(work))
     local code, _, err = helper.run_with(before, "eval", "small-demo")

@@ -56,6 +56,69 @@ describe("a network", function()
     assert.matches("layer 2 .*conv.*map", select(2, net:rebuild { list[#list - 1], list[3] }) or "")
   end)
 
+  it("does without its batch normalisations where the layers beside them can do their work", function()
+    local rng = cs.random(4)
+    local function trained(spec)
+      local net = assert(cs.network(spec))
+      for _, layer in ipairs(net.layers) do -- as if it had been trained: nothing is 0 or 1
+        for _, name in ipairs(layer.weights) do
+          local shape = net:weights(layer.index, name).shape
+          if name == "moving_variance" or name == "gamma" then
+            net:set_weights(layer.index, name, rng:uniform(0.2, 3, shape))
+          elseif name ~= "kernel" then
+            net:set_weights(layer.index, name, rng:uniform(-0.5, 0.5, shape))
+          end
+        end
+      end
+      return net
+    end
+    local x = rng:uniform(0, 1, { 3, 20, 16, 3 })
+    local out = { output = "output" }
+    local function folds(went, stayed, types, spec)
+      spec.input, spec.seed = { 20, 16, 3 }, 1
+      local net = trained(spec)
+      local folded, n, m = assert(net:fold())
+      assert.same({ went, stayed }, { n, m })
+      local found = {}
+      for i, layer in ipairs(folded.layers) do found[i] = layer.type end
+      assert.same(types, found)
+      local expected = net:predict(x, out)
+      assert.is_true((folded:predict(x, out) - expected):abs():max() < 2e-5 * math.max(1, expected:abs():max()))
+      return net, folded
+    end
+    -- behind a linear convolution, without a bias, two in a row; the activation becomes the convolution's
+    local net, folded = folds(3, 0, { "conv", "maxpool", "conv", "flatten", "dense" }, {
+      cs.conv { 6, 3, bias = false, padding = "same" }, cs.batchnorm { epsilon = 0.01 }, cs.activation { "leaky_relu", alpha = 0.2 }, cs.maxpool { 2 },
+      cs.conv { 4, 3 }, cs.batchnorm { centre = false }, cs.batchnorm { scale = false }, cs.flatten {}, cs.dense { 5 },
+    })
+    assert.equal("leaky_relu", folded:layer("conv1").spec.activation)
+    assert.is_true((net:predict(x, { layer = "pool1" }) - folded:predict(x, { layer = "pool1" })):abs():max() < 1e-5)
+    -- behind a pool, before what pads nothing; by position before a dense layer
+    folds(3, 0, { "conv", "maxpool", "dropout", "conv", "maxpool", "flatten", "dense", "dense" }, {
+      cs.conv { 6, { 3, 5 }, activation = "relu" }, cs.maxpool { 2 }, cs.batchnorm {}, cs.dropout { 0.5 }, cs.conv { 4, 3, activation = "tanh" },
+      cs.maxpool { 2 }, cs.batchnorm {}, cs.flatten {}, cs.dense { 7, bias = false, activation = "relu" }, cs.batchnorm {}, cs.dense { 5 },
+    })
+    -- on both sides of one; and those that stay: before padding, before a pool, at the end
+    folds(2, 3, { "batchnorm", "maxpool", "conv", "batchnorm", "conv", "flatten", "dense", "batchnorm" }, {
+      cs.batchnorm {}, cs.maxpool { 2 }, cs.batchnorm {}, cs.conv { 6, 3 }, cs.batchnorm {}, cs.activation { "relu" }, cs.batchnorm {},
+      cs.conv { 4, 3, padding = "same", activation = "relu" }, cs.flatten {}, cs.dense { 5, activation = "sigmoid" }, cs.batchnorm {},
+    })
+    -- the paper's network, trained with norms, is the paper's network; names and what is frozen stay
+    net = trained({ input = { 32, 32, 3 }, layers = {
+      cs.conv { 6, 5, activation = "relu" }, cs.maxpool { 3 }, cs.batchnorm {}, cs.conv { 5, 3, activation = "relu", name = "second" }, cs.flatten {}, cs.dense { 2 } } })
+    net:set_classes({ "cat", "dog" })
+    net:freeze("second")
+    folded = assert(net:fold())
+    assert.same({ "cat", "dog" }, folded.class_names)
+    assert.is_true(folded:layer("second").frozen)
+    local plain, normed = assert(cs.preset("seed", { size = 64 })), assert(cs.preset("seed", { size = 64, norms = true }))
+    local specs, kept = {}, {}
+    for i, layer in ipairs(plain.layers) do specs[i] = { layer.type, layer.output, layer.parameters, layer.spec.activation } end
+    for i, layer in ipairs(assert(normed:fold()).layers) do kept[i] = { layer.type, layer.output, layer.parameters, layer.spec.activation } end
+    assert.equal(#plain.layers + 3, #normed.layers)
+    assert.same(specs, kept)
+  end)
+
   it("becomes one for pictures of another size where no layer's parameters belong to the size", function()
     local function layers(pool) return { cs.conv { 4, 3, padding = "same", bias = false }, cs.batchnorm {}, cs.maxpool { 2 }, pool, cs.dense { 5 } } end
     local net = assert(cs.network { input = { 12, 12, 3 }, layers = layers(cs.global_avgpool {}), seed = 3 })

@@ -25,6 +25,7 @@ return {
   arguments = function(parser)
     common.model_arguments(parser)
     parser:argument("out", "The file to write: " .. endings() .. "."):argname "OUT"
+    parser:flag("--fold", "Without batch normalisations, as far as the layers beside them can do their work: the same predictions but for rounding.")
     parser:flag("--force", "Replace a file that is there already.")
     local lines = {}
     for _, format in ipairs(cs.model_formats()) do lines[#lines + 1] = ("  %-12s %s"):format(format.ending, format.what) end
@@ -36,6 +37,7 @@ return {
       cli.fail("'%s' is there already: name another file, or replace it with --force", args.out)
     end
     local net = common.load_model(args, true)
+    if args.fold then net = common.fold(net) end
     cli.check(net:save(args.out))
     cli.print(("wrote %s: %d layers, %s parameters"):format(args.out, #net.layers, common.grouped(net.parameters)))
   end,

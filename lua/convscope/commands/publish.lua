@@ -24,11 +24,12 @@ local function without_directory(spec)
   return spec:find "^shapes" and spec or last_part(spec)
 end
 
--- Plain replacement of every `from`, the longest first, so that a path goes before its parts.
+-- Plain replacement of every `from`, the longest first, so that a path goes before its parts. What has no directory in it is no path of a machine, and
+-- could be any word of the text ("seed").
 local function replaced(text, pairs_of)
   table.sort(pairs_of, function(a, b) return #a[1] > #b[1] end)
   for _, pair in ipairs(pairs_of) do
-    if pair[1] ~= "" and pair[1] ~= pair[2] then
+    if pair[1]:find "/" and pair[1] ~= pair[2] then
       text = text:gsub(pair[1]:gsub("%p", "%%%0"), (pair[2]:gsub("%%", "%%%%")))
     end
   end

@@ -236,7 +236,7 @@ end
 
 local function resume(args)
   if not args.output then cli.usage "--resume goes on with a run: name it with -o" end
-  for _, key in ipairs { "model", "from", "size", "rate", "optimizer", "schedule", "augment", "batch", "seed", "precision", "data" } do
+  for _, key in ipairs { "model", "from", "fold", "size", "rate", "optimizer", "schedule", "augment", "batch", "seed", "precision", "data" } do
     if args[key] then cli.usage("--resume goes on as the run was started; --%s cannot be changed", key) end
   end
   if #args.set > 0 then cli.usage "--resume goes on as the run was started; --set cannot change it" end
@@ -316,6 +316,7 @@ local function freeze(net, upto)
 end
 
 local function start(args)
+  if args.fold and not args.from then cli.usage "--fold takes batch normalisations out of a trained model: name it with --from" end
   local spec = args.data or "shapes"
   local settings = common.settings(args.set)
   local net, advice, data, size
@@ -323,6 +324,7 @@ local function start(args)
   if args.from then
     net = common.load_model { model = args.from, arch = args.arch, scale = args.scale, mean = args.mean, std = args.std, bgr = args.bgr }
     if args.size then net = cli.check(net:resize(args.size)) end
+    if args.fold then net = common.fold(net) end
     data = cli.check(cs.dataset(spec, common.data_settings(args, { height = net.input[1], width = net.input[2] })))
     if data.classes ~= net.classes then net = other_classes(net, data.classes, args) end
     freeze(net, settings.freeze)
@@ -357,7 +359,7 @@ local function start(args)
   end
   options.out = args.output or default_directory(name, spec)
   options.overwrite = args.force or nil
-  options.about = { preset = not args.from and name or nil, from = args.from, size = size, settings = next(settings) and settings or nil }
+  options.about = { preset = not args.from and name or nil, from = args.from, fold = args.fold, size = size, settings = next(settings) and settings or nil }
   local _ = advice
   go(net, data, options, args)
 end
@@ -384,6 +386,7 @@ return {
     parser:option("--size", "Input size of a preset, in pixels; with --from another one than the model's, where its layers allow that.", nil, common.integer(8, 4096)):argname "N"
     parser:option("--from", "Begin with the weights of a model instead of a preset; for another number of classes its last layer begins anew. "
       .. "The rate is then a tenth (0.001, with adam 0.0001), reached over the first epoch."):argname "MODEL"
+    parser:flag("--fold", "With --from: without the model's batch normalisations, as far as the layers beside them can do their work.")
     common.model_options(parser, { size = true, classes = true })
     parser:option("--rate", "Learning rate.", nil, common.number):argname "R"
     parser:option("--optimizer", "sgd or adam."):choices({ "sgd", "adam" }):argname "NAME"

@@ -2,7 +2,7 @@
 return {
   title = "the paper's network: 512-256-128, max-pools 3, 2, 2, dropout before the last convolution",
   paper = "table", -- the network of the paper's Table 1
-  options = { dropout = 0.5, activation = "relu" },
+  options = { dropout = 0.5, activation = "relu", norms = false }, -- norms: see pyramid.lua
   training = require("convscope.recipes").paper(),
   network = function(options)
     options.widths = { 512, 256, 128 }
