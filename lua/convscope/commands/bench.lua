@@ -55,6 +55,7 @@ end
 
 local order = { "network", "batch", "threads", "train_images_per_s", "infer_images_per_s", "projections_per_s", "fma_peak_gflops",
   "isa", "blas" }
+for i = 1, 16 do order[#order + 1] = "conv" .. i end
 
 local function row(found)
   local layers = {}
