@@ -1,4 +1,4 @@
-/* Data sets as others publish them: NumPy, MNIST's idx, CIFAR's binary files, tars; whatever holds the same images gives the same images. */
+/* Data sets as others publish them: MNIST's idx, CIFAR's binary files, tars; whatever holds the same images gives the same images. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,25 +6,11 @@
 
 #include <cmocka.h>
 
-#include "data_case.h"
+#include "sources_case.h"
 
 #include "io/h5.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <zlib.h>
-
-enum { N = 24, SIDE = 6, CLASSES = 3 };
-
-static void put(const char *name, const void *bytes, size_t size)
-{
-	FILE *file;
-
-	case_directory_of(name);
-	file = fopen(case_path(name), "wb");
-	if (!file || fwrite(bytes, 1, size, file) != size || fclose(file) != 0)
-		abort();
-}
 
 static void put_gzip(const char *name, const void *bytes, size_t size)
 {
@@ -35,239 +21,6 @@ static void put_gzip(const char *name, const void *bytes, size_t size)
 	if (!file || gzwrite(file, bytes, (unsigned)size) != (int)size || gzclose(file) != Z_OK)
 		abort();
 }
-
-/* The pixel of image i at (y, x) in channel k. */
-static uint8_t pixel(int i, int y, int x, int k)
-{
-	return (uint8_t)(i * 41 + y * 13 + x * 5 + k * 101);
-}
-
-/* Do all images hold those pixels, in order, with labels i % CLASSES? Grey ones have channel 0 everywhere. */
-static void assert_images(const struct cs_dataset *data, int count, bool grey)
-{
-	uint8_t rgb[SIDE * SIDE * 3];
-
-	assert_int_equal(data->width, SIDE);
-	assert_int_equal(data->height, SIDE);
-	assert_int_equal(data->count, count);
-	for (int i = 0; i < count; i++) {
-		assert_int_equal(cs_dataset_pixels(data, i, rgb, NULL), CS_OK);
-		assert_int_equal(cs_dataset_label(data, i), i % CLASSES);
-		for (int y = 0; y < SIDE; y++)
-			for (int x = 0; x < SIDE; x++)
-				for (int k = 0; k < 3; k++)
-					assert_int_equal(rgb[(y * SIDE + x) * 3 + k], pixel(i, y, x, grey ? 0 : k));
-	}
-}
-
-/* --- NumPy --- */
-
-static struct {
-	uint8_t bytes[1 << 18];
-	size_t size;
-} npy[4];
-
-static void begin_npy(int which, const char *type, bool fortran, const char *shape)
-{
-	uint8_t *out = npy[which].bytes;
-	int length = snprintf((char *)out + 10, 118, "{'descr': '%s', 'fortran_order': %s, 'shape': %s, }", type,
-		fortran ? "True" : "False", shape);
-
-	memcpy(out, "\x93NUMPY\1\0v\0", 10);
-	memset(out + 10 + length, ' ', (size_t)(117 - length));
-	out[127] = '\n';
-	npy[which].size = 128;
-}
-
-/* One number in a type of NumPy's. */
-static void add_number(int which, const char *type, double value)
-{
-	uint8_t *out = npy[which].bytes + npy[which].size, raw[8];
-	size_t size = (size_t)(type[2] - '0');
-
-	if (type[1] == 'f' && size == 4) {
-		float single = (float)value;
-
-		memcpy(raw, &single, 4);
-	} else if (type[1] == 'f') {
-		memcpy(raw, &value, 8);
-	} else {
-		int64_t whole = (int64_t)value;
-
-		memcpy(raw, &whole, 8);
-	}
-	for (size_t i = 0; i < size; i++)
-		out[i] = raw[type[0] == '>' ? size - 1 - i : i];
-	npy[which].size += size;
-}
-
-static void labels_npy(int which, const char *type)
-{
-	begin_npy(which, type, false, "(24,)");
-	for (int i = 0; i < N; i++)
-		add_number(which, type, i % CLASSES);
-}
-
-static void put_npz(const char *name, bool packed, const char *const *members)
-{
-	int code;
-	zip_t *zip = zip_open(case_path(name), ZIP_CREATE | ZIP_TRUNCATE, &code);
-
-	for (int i = 0; members[i]; i++) {
-		zip_int64_t entry = zip_file_add(
-			zip, members[i], zip_source_buffer(zip, npy[i].bytes, npy[i].size, 0), ZIP_FL_ENC_UTF_8);
-
-		if (entry < 0 ||
-			zip_set_file_compression(zip, (zip_uint64_t)entry, packed ? ZIP_CM_DEFLATE : ZIP_CM_STORE, 0))
-			abort();
-	}
-	if (!zip || zip_close(zip))
-		abort();
-}
-
-static const char *const xy[] = {"x.npy", "y.npy", NULL};
-
-/* Images in rows of the given order of indices: "nhwc" or "nchw", in C's or Fortran's order. */
-static void images_npy(const char *type, bool planes, bool fortran, double scale)
-{
-	int dims[4] = {N, planes ? 3 : SIDE, SIDE, planes ? SIDE : 3}, index[4] = {0};
-
-	begin_npy(0, type, fortran, planes ? "(24, 3, 6, 6)" : "(24, 6, 6, 3)");
-	for (int n = 0; n < N * SIDE * SIDE * 3; n++) {
-		int at = n;
-
-		for (int d = 0; d < 4; d++) { /* the fastest index first */
-			int which = fortran ? d : 3 - d;
-
-			index[which] = at % dims[which];
-			at /= dims[which];
-		}
-		add_number(0, type,
-			scale * pixel(index[0], planes ? index[2] : index[1], planes ? index[3] : index[2],
-					planes ? index[1] : index[3]));
-	}
-}
-
-static void arrays_of_any_type_and_order_give_the_same_images(void **state)
-{
-	static const struct {
-		const char *type;
-		double scale;
-	} types[] = {{"|u1", 1}, {"<i2", 1}, {">i4", 1}, {"<i8", 1}, {"<u2", 257}, {"<f4", 1}, {">f4", 1.0 / 255}, {"<f8", 1.0 / 255}};
-	int file = 0;
-
-	(void)state;
-	for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
-		for (int variant = 0; variant < 8; variant++) {
-			struct cs_dataset *data;
-			char name[32];
-
-			snprintf(name, sizeof name, "%d.npz", file++);
-			images_npy(types[t].type, variant & 1, variant & 2, types[t].scale);
-			labels_npy(1, variant & 1 ? "<f4" : ">i8");
-			put_npz(name, variant & 4, xy);
-			data = case_open(case_path(name), NULL);
-			assert_string_equal(data->ops->name, "npz");
-			assert_images(data, N, false);
-			assert_int_equal(data->split[CS_SPLIT_TRAIN].count, 18);
-			cs_dataset_close(data);
-		}
-	}
-}
-
-static void split_arrays_keep_their_splits_and_names(void **state)
-{
-	static const char *const members[] = {"x_train.npy", "y_train.npy", "x_test.npy", "y_test.npy", NULL};
-	struct cs_dataset *data;
-
-	(void)state;
-	begin_npy(0, "|u1", false, "(24, 6, 6)");
-	begin_npy(2, "|u1", false, "(24, 6, 6)");
-	for (int i = 0; i < N; i++)
-		for (int p = 0; p < SIDE * SIDE; p++) {
-			add_number(0, "|u1", pixel(i, p / SIDE, p % SIDE, 0));
-			add_number(2, "|u1", pixel(i + N, p / SIDE, p % SIDE, 0));
-		}
-	labels_npy(1, "|u1");
-	labels_npy(3, "|u1");
-	put_npz("mnist.npz", true, members);
-	data = case_open(case_path("mnist.npz"), NULL);
-	assert_images(data, 2 * N, true);
-	assert_int_equal(data->split[CS_SPLIT_TEST].count, N);
-	assert_int_equal(data->split[CS_SPLIT_TEST].images[0], N);
-	assert_int_equal(data->split[CS_SPLIT_TRAIN].count + data->split[CS_SPLIT_VAL].count, N);
-	cs_dataset_close(data);
-}
-
-static void rows_with_a_single_one_are_labels(void **state)
-{
-	struct cs_dataset *data;
-
-	(void)state;
-	images_npy("|u1", false, false, 1);
-	begin_npy(1, "<f8", false, "(24, 3)");
-	for (int i = 0; i < N * CLASSES; i++)
-		add_number(1, "<f8", i % CLASSES == i / CLASSES % CLASSES);
-	put_npz("hot.npz", false, xy);
-	data = case_open(case_path("hot.npz"), NULL);
-	assert_images(data, N, false);
-	cs_dataset_close(data);
-}
-
-static void pickles_are_never_loaded(void **state)
-{
-	(void)state;
-	begin_npy(0, "|O", false, "(24,)");
-	labels_npy(1, "|u1");
-	put_npz("objects.npz", false, xy);
-	assert_non_null(strstr(case_refused(case_path("objects.npz"), NULL), "pickled Python objects, which are never loaded"));
-}
-
-static void arrays_that_lie_are_refused(void **state)
-{
-	static const struct {
-		const char *type, *shape, *says;
-	} lies[] = {
-		{"|u1", "(24, 6, 6, 6)", "x is 24x6x6x6: expected images x height x width x 3"},
-		{"|u1", "(24, 6, 7, 3)", "is cut off"},
-		{"|u1", "(24, 6, 5, 3)", "unpacks to more than the limit"},
-		{"|u1", "(4000000000, 6, 6, 3)", "expected images x height"},
-		{"|u1", "(200000, 1, 1, 3)", "bytes of the file can hold"},
-		{"|u1", "(24, 25000, 25000, 3)", "expected images x height"},
-		{"|u1", "(24, 8000, 8000, 3)", "bytes of the file can hold"},
-		{"|u1", "(9223372036854775807, 9223372036854775807)", "more numbers than fit any memory"},
-		{"|u1", "(4, 3333333333333333333, 7, 0)", "more numbers than fit any memory"},
-		{"|u1", "(0, 6, 6, 3)", "expected images x height"},
-		{"|u1", "(-1, 6, 6, 3)", "its shape is not one of numbers"},
-		{"|u1", "(24, 2, 3, 2, 3, 3)", "more than 4 dimensions"},
-		{"<f9", "(24, 6, 6, 3)", "something that is not numbers"},
-		{"<c8", "(24, 6, 6, 3)", "something that is not numbers"},
-		{"<U4", "(24, 6, 6, 3)", "of text"},
-		{"<f4", "(24, 3, 3, 3)", "numbers from"},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
-		const char *message;
-
-		begin_npy(0, lies[i].type, false, lies[i].shape);
-		for (int n = 0; n < N * SIDE * SIDE * 3; n++)
-			add_number(0, "|u1", n * 7 % 256);
-		labels_npy(1, "|u1");
-		put_npz("lie.npz", false, xy);
-		message = case_refused(case_path("lie.npz"), NULL);
-		if (!strstr(message, lies[i].says))
-			fail_msg("%s %s: '%s' does not say '%s'", lies[i].type, lies[i].shape, message, lies[i].says);
-	}
-	images_npy("|u1", false, false, 1);
-	begin_npy(1, "<f4", false, "(24,)");
-	for (int i = 0; i < N; i++)
-		add_number(1, "<f4", i + 0.5);
-	put_npz("half.npz", false, xy);
-	assert_non_null(strstr(case_refused(case_path("half.npz"), NULL), "label 0.5 of image 0"));
-}
-
-/* --- idx --- */
 
 static size_t idx_images(uint8_t *out, int first, bool transposed)
 {
@@ -374,8 +127,6 @@ static void idx_files_that_lie_are_refused(void **state)
 	put("torn/train-labels-idx1-ubyte", labels, label_size);
 	assert_true(*case_refused(case_path("torn"), NULL));
 }
-
-/* --- CIFAR --- */
 
 enum { CIFAR_SIDE = 32, PLANE = CIFAR_SIDE * CIFAR_SIDE, CIFAR_N = 20 };
 
@@ -490,8 +241,6 @@ static void cifar_100_has_fine_and_coarse_labels(void **state)
 	cs_dataset_close(data);
 }
 
-/* --- what all share --- */
-
 static void a_tar_of_class_folders_is_what_it_was_packed_from(void **state)
 {
 	struct cs_dataset *folder, *tar;
@@ -518,7 +267,8 @@ static void a_tar_of_class_folders_is_what_it_was_packed_from(void **state)
 	assert_true(*case_refused(case_path("pets.tgz"), NULL));
 }
 
-static void add_to_tar(struct archive *tar, const char *name, unsigned kind, const char *target, const void *bytes, size_t size)
+static void add_to_tar(
+	struct archive *tar, const char *name, unsigned kind, const char *target, const void *bytes, size_t size)
 {
 	struct archive_entry *entry = archive_entry_new();
 
@@ -636,20 +386,15 @@ static void what_is_no_file_is_no_data_set(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(arrays_of_any_type_and_order_give_the_same_images, case_begin, case_end),
-		cmocka_unit_test_setup_teardown(split_arrays_keep_their_splits_and_names, case_begin, case_end),
-		cmocka_unit_test_setup_teardown(rows_with_a_single_one_are_labels, case_begin, case_end),
-		cmocka_unit_test_setup_teardown(pickles_are_never_loaded, case_begin, case_end),
-		cmocka_unit_test_setup_teardown(arrays_that_lie_are_refused, case_begin, case_end),
-		cmocka_unit_test_setup_teardown(mnist_opens_plain_or_packed_by_folder_or_file, case_begin, case_end),
-		cmocka_unit_test_setup_teardown(emnist_is_turned_and_named_and_chosen_by_file, case_begin, case_end),
-		cmocka_unit_test_setup_teardown(idx_files_that_lie_are_refused, case_begin, case_end),
-		cmocka_unit_test_setup_teardown(cifar_10_opens_as_folder_file_and_published_tar, case_begin, case_end),
-		cmocka_unit_test_setup_teardown(cifar_100_has_fine_and_coarse_labels, case_begin, case_end),
-		cmocka_unit_test_setup_teardown(a_tar_of_class_folders_is_what_it_was_packed_from, case_begin, case_end),
-		cmocka_unit_test_setup_teardown(nothing_in_a_tar_reaches_outside, case_begin, case_end),
-		cmocka_unit_test_setup_teardown(every_source_is_exported_and_read_back_bit_for_bit, case_begin, case_end),
-		cmocka_unit_test_setup_teardown(what_is_no_file_is_no_data_set, case_begin, case_end),
+		cmocka_unit_test(mnist_opens_plain_or_packed_by_folder_or_file),
+		cmocka_unit_test(emnist_is_turned_and_named_and_chosen_by_file),
+		cmocka_unit_test(idx_files_that_lie_are_refused),
+		cmocka_unit_test(cifar_10_opens_as_folder_file_and_published_tar),
+		cmocka_unit_test(cifar_100_has_fine_and_coarse_labels),
+		cmocka_unit_test(a_tar_of_class_folders_is_what_it_was_packed_from),
+		cmocka_unit_test(nothing_in_a_tar_reaches_outside),
+		cmocka_unit_test(every_source_is_exported_and_read_back_bit_for_bit),
+		cmocka_unit_test(what_is_no_file_is_no_data_set),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
