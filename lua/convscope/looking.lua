@@ -52,28 +52,53 @@ function looking.numbers(value, what, low, high)
   return out
 end
 
--- The layers where features are to be read: each convolution, after the batch norm and the activation that belong to it. `words`:
--- "all", or names with commas between.
+-- Where the features of the convolution layers[i] (from 1) are read: at the activation right behind it, with a batch norm between them or not, or else
+-- where they leave the convolution. An index into the list.
+function looking.block_end(layers, i)
+  local activation, behind = layers[i].spec.activation, i + 1
+  if activation and activation ~= "linear" then return i end
+  if layers[behind] and layers[behind].type == "batchnorm" then behind = behind + 1 end
+  return layers[behind] and layers[behind].type == "activation" and behind or i
+end
+
+-- The layers where features are to be read: each convolution with the batch norm and the activation that belong to it, its block. A block bears the name
+-- of its convolution; `index`, `output` and the rest are those of the layer at its end. `words`: "all", or names with commas between, a
+-- convolution's for its block.
 function looking.layers(net, words)
-  local layers, out, wanted = net.layers, {}, {}
-  for word in tostring(words or "all"):gmatch "[^,]+" do
-    local layer = looking.must(net:layer(word == "all" and 0 or word))
-    if word ~= "all" then wanted[#wanted + 1] = layer end
-  end
-  if #wanted > 0 then return wanted end
+  local layers, blocks, at, out = net.layers, {}, {}, {}
   for i, layer in ipairs(layers) do
     if layer.type == "conv" then
-      local last = i
-      while layers[last + 1] and (layers[last + 1].type == "batchnorm" or layers[last + 1].type == "activation") do last = last + 1 end
-      out[#out + 1] = layers[last]
+      local last = looking.block_end(layers, i)
+      local block = looking.must(net:layer(last - 1))
+      block.name, block.convolution = layer.name, layer.index
+      blocks[#blocks + 1], at[layer.index], at[block.index] = block, block, block
     end
   end
-  if #out == 0 then looking.fail("unsupported", "the network has no convolutions, and this analysis looks at their features") end
-  return out
+  for word in tostring(words or "all"):gmatch "[^,]+" do
+    local layer = looking.must(net:layer(word == "all" and 0 or word))
+    if word ~= "all" then out[#out + 1] = at[layer.index] or layer end
+  end
+  if #out > 0 then return out end
+  if #blocks == 0 then looking.fail("unsupported", "the network has no convolutions, and this analysis looks at their features") end
+  return blocks
+end
+
+-- What is to be said once of layers that are named after their convolutions but read behind them; nil where there are none.
+function looking.blocks(net)
+  local words, layers = {}, net.layers
+  for i, layer in ipairs(layers) do
+    local last = layer.type == "conv" and looking.block_end(layers, i) or i
+    if last > i then
+      for k = i + 1, last do words[#words + 1] = layers[k].description:gsub("^activation ", "") end
+      return ("layers are called after their convolutions; what is looked at is what leaves their %s (%s stands for %s)"):format(table.concat(words, " and "),
+        layer.name, layers[last].name)
+    end
+  end
 end
 
 -- The convolution whose features one of those layers holds.
 function looking.convolution(net, layer)
+  if layer.convolution then return net:layer(layer.convolution) end
   while layer.type ~= "conv" and layer.index > 0 do layer = net:layer(layer.index - 1) end
   return layer
 end

@@ -370,9 +370,14 @@ function result.analysis(name, net, data, options)
       return nil, ("option '%s' of %s is '%s'; expected %s"):format(key, name, tostring(value), expected), "argument"
     end
   end
-  local out, message, code = require("convscope.looking").guarded(analysis.run, result.job(), net, data, given)
+  local looking = require "convscope.looking"
+  local out, message, code = looking.guarded(analysis.run, result.job(), net, data, given)
   cs.progress()
   if out then
+    local blocks = looking.blocks(net)
+    for _, column in ipairs(blocks and out.columns or {}) do
+      if column == "layer" then out:note(blocks) end
+    end
     local lines = {}
     for _, key in ipairs(names) do
       local value = given[key]

@@ -4,24 +4,26 @@ local looking = require "convscope.looking"
 
 local retraining = {}
 
--- The specifications of the network's layers, with or without (`removed`) those from `first` to `last`, and which of them must begin anew.
-function retraining.layers(net, first, last, removed)
-  local list, fresh = {}, {}
-  for i, layer in ipairs(net.layers) do
-    if not (removed and i - 1 >= first and i - 1 <= last) then list[#list + 1] = layer.spec end
+-- The specifications of the network's layers with those from `first` to `last` and without them, and which must begin anew (by name, the same of both, so
+-- that one can be compared with the other): those left out, those whose parameters no longer fit, and batch norms right behind them. nil, message where
+-- the rest is no network.
+function retraining.layers(net, first, last)
+  local with, without, fresh, layers = {}, {}, {}, net.layers
+  for i, layer in ipairs(layers) do
+    with[i] = layer.spec
+    if i - 1 < first or i - 1 > last then without[#without + 1] = layer.spec else fresh[layer.name] = true end
   end
-  local next_shape = net.layers[last + 1].output[3] ~= net.layers[first + 1].input[3]
-  if not removed then
-    for i = first, last do fresh[net.layers[i + 1].name] = true end
-  end
-  for i = last + 1, #net.layers - 1 do
-    local layer = net.layers[i + 1]
-    if layer.type == "dense" or (next_shape and #layer.weights > 0) then
-      fresh[layer.name] = true
-      next_shape = next_shape and layer.type == "batchnorm"
+  local rest, message = cs.network { input = net.input, layers = without }
+  if not rest then return nil, message end
+  for i = last + 2, #layers do
+    local layer, before = layers[i], layers[i - 1]
+    for _, name in ipairs(layer.weights) do
+      local had, has = net:weights(layer.index, name), rest:weights(layer.name, name)
+      if table.concat(had.shape, "x") ~= table.concat(has.shape, "x") then fresh[layer.name] = true end
     end
+    if layer.type == "batchnorm" and fresh[before.name] then fresh[layer.name] = true end
   end
-  return list, fresh
+  return { control = with, without = without }, fresh
 end
 
 -- How many steps a retraining takes: the epochs, or `steps` where those are fewer (0: the epochs whatever they take).
@@ -30,15 +32,16 @@ function retraining.steps(data, opt)
   return opt.steps > 0 and math.min(opt.steps, whole) or whole, whole
 end
 
--- Those layers with the network's parameters, the fresh ones new, trained briefly and tested: 1 for each image that is known, else 0; nil, message. `opt`
--- has epochs, steps, rate and seed; `told(share)` hears how far it is. A retraining that is cut short keeps its rate, since a cosine would not come
+-- Those layers with the network's parameters, the fresh ones new and the first `kept` of the network as they are, trained briefly and tested: 1 for each
+-- image that is known, else 0; nil, message. `opt` has epochs, steps, rate and seed; `told(share)` hears how far it is. A retraining that is cut short keeps its rate, since a cosine would not come
 -- to its end.
-function retraining.tested(net, data, images, list, fresh, opt, told)
+function retraining.tested(net, data, images, list, fresh, kept, opt, told)
   local new, message = net:rebuild(list, { seed = opt.seed + 1 })
   if not new then return nil, message end
   local blank = looking.must(cs.network { input = net.input, layers = list, seed = opt.seed + 1 })
   for _, layer in ipairs(new.layers) do
     for _, name in ipairs(fresh[layer.name] and layer.weights or {}) do new:set_weights(layer.index, name, blank:weights(layer.index, name)) end
+    if layer.index < kept and #layer.weights > 0 then new:freeze(layer.index) end
   end
   local done, code
   local steps, whole = retraining.steps(data, opt)

@@ -62,8 +62,7 @@ struct cs_ranked *cs_panel_rank(struct cs_view *view, int layer, int64_t *count)
 {
 	const struct cs_image_state *state = view->state;
 	bool unit = state->what == CS_IMAGE_UNIT;
-	struct cs_tile_key key =
-		cs_lens_key(view->session, unit ? CS_TILE_UNIT : CS_TILE_MAXIMA, layer, state->image);
+	struct cs_tile_key key = cs_lens_key(view->session, unit ? CS_TILE_UNIT : CS_TILE_MAXIMA, layer, state->image);
 	const struct cs_tile *tile;
 	struct cs_ranked *list;
 
@@ -139,7 +138,7 @@ void cs_panel_ask(struct cs_view *view, const struct cs_panel *panel, struct cs_
 		if (!panel->known)
 			return;
 		key.feature = panel->feature;
-		key.at = state->what == CS_IMAGE_MAP  ? CS_AT_MAP
+		key.at = state->what == CS_IMAGE_MAP   ? CS_AT_MAP
 			: state->what == CS_IMAGE_UNIT ? CS_AT_POSITION
 						       : CS_AT_MAX;
 		if (state->what == CS_IMAGE_UNIT) {
@@ -163,7 +162,9 @@ static void draw_panel(struct cs_view *view, const struct cs_panel *panel, const
 	int row;
 
 	cs_screen_put(screen, area.row - 1, area.column, area.columns, selected ? CS_STYLE_SELECT : CS_STYLE_TITLE,
-		"%s%s", state->by_rule ? cs_rule_names[panel->rule] : layer->spec.name, selected ? " " : "");
+		"%s%s",
+		state->by_rule ? cs_rule_names[panel->rule] : cs_layer_name(cs_session_network(session), panel->layer),
+		selected ? " " : "");
 	covered = cs_lens_show(session, area, CS_ANCHOR_LEFT, exhibit);
 	row = exhibit->picture.rgb ? covered.row + covered.rows : area.row + area.rows;
 	if (state->what == CS_IMAGE_LAYER)

@@ -91,6 +91,22 @@ static int activated(const struct cs_network *network, int i)
 	return next < network->layer_count && is_kind(&network->layers[next], &cs_activation_layer) ? next : i;
 }
 
+int cs_layer_block(const struct cs_network *network, int layer)
+{
+	return is_kind(&network->layers[layer], &cs_conv_layer) || is_kind(&network->layers[layer], &cs_dense_layer)
+		? activated(network, layer)
+		: layer;
+}
+
+const char *cs_layer_name(const struct cs_network *network, int layer)
+{
+	for (int i = layer - 1; i >= 0 && i >= layer - 2; i--) {
+		if (cs_layer_block(network, i) == layer)
+			return network->layers[i].spec.name;
+	}
+	return network->layers[layer].spec.name;
+}
+
 static enum cs_status find_layers(struct cs_opened *opened, struct cs_error *error)
 {
 	const struct cs_network *network = opened->model->network;

@@ -87,18 +87,16 @@ int64_t cs_opened_position(const struct cs_opened *opened, int64_t image);
 
 /* Decode a picture file and number it as an image behind those of the data set (again the same number for the same path). From one
  * thread at a time. Errors: those of cs_picture_load(). */
-enum cs_status cs_opened_add_file(
-	struct cs_opened *opened, const char *path, int64_t *image, struct cs_error *error);
+enum cs_status cs_opened_add_file(struct cs_opened *opened, const char *path, int64_t *image, struct cs_error *error);
 /* The path of an image that is such a file; NULL for those of the data set. */
 const char *cs_opened_file(const struct cs_opened *opened, int64_t image);
 void cs_opened_close_files(struct cs_opened *opened);
 
 /* What cs_dataset_pixels(), cs_dataset_sample() and cs_loader_read() give, files included. */
-enum cs_status cs_opened_pixels(
-	const struct cs_opened *opened, int64_t image, uint8_t *rgb, struct cs_error *error);
+enum cs_status cs_opened_pixels(const struct cs_opened *opened, int64_t image, uint8_t *rgb, struct cs_error *error);
 void cs_opened_sample(const struct cs_opened *opened, int64_t image, struct cs_sample *out);
-enum cs_status cs_opened_read(struct cs_opened *opened, const int64_t *images, int count, struct cs_batch *batch,
-	struct cs_error *error);
+enum cs_status cs_opened_read(
+	struct cs_opened *opened, const int64_t *images, int count, struct cs_batch *batch, struct cs_error *error);
 
 /* Take a pass for at most `capacity` images through layer `depth`, a kept one where it fits, and give it back. */
 enum cs_status cs_opened_take(
@@ -116,5 +114,10 @@ void cs_pass_free(struct cs_pass_kept *pass);
 
 /* Features of a layer: its channels or units. */
 int64_t cs_layer_features(const struct cs_layer *layer);
+
+/* A layer with weights, the batch norm and the activation that belong to it are a block: the layer at its end, whose maps stand for it; any other layer is its
+ * own. And what people call a layer: the end of a block by the name of the layer with weights, as analyses do. */
+int cs_layer_block(const struct cs_network *network, int layer);
+const char *cs_layer_name(const struct cs_network *network, int layer);
 
 #endif

@@ -198,7 +198,12 @@ const int64_t *cs_rival_gained(const struct cs_rival *rival, int64_t *number)
 
 int cs_rival_layer(struct cs_rival *rival, int layer)
 {
+	const struct cs_network *second;
+	int found;
+
 	if (!rival->ready)
 		return -1;
-	return cs_network_find(rival->second->model->network, rival->first->model->network->layers[layer].spec.name);
+	second = rival->second->model->network;
+	found = cs_network_find(second, cs_layer_name(rival->first->model->network, layer));
+	return found < 0 ? found : cs_layer_block(second, found);
 }

@@ -21,7 +21,7 @@ static int64_t first_row(struct cs_session *session, int layer, int64_t features
 {
 	const struct cs_result *result = cs_tint_result(session);
 	const struct cs_result_column *names = cs_result_column(result, "layer");
-	const char *name = cs_session_network(session)->layers[layer].spec.name;
+	const char *name = cs_layer_name(cs_session_network(session), layer);
 
 	if (!names || !names->texts)
 		return -1;

@@ -262,8 +262,9 @@ static void draw_seen(struct cs_view *view, struct cs_area area)
 	feature = collect(view, image, exhibits);
 	cs_lens_draw_shared(exhibits, PICTURES);
 	cs_screen_put(screen, area.row, area.column, area.columns, state->pane == SEEN ? CS_STYLE_TITLE : CS_STYLE_DIM,
-		"image %" PRId64 " · %s %s %" PRId64 " · rule %s · one scale", image, layer->spec.name,
-		layer->out.rank == 1 ? "unit" : "feature", feature < 0 ? 0 : feature, cs_rule_names[session->rule]);
+		"image %" PRId64 " · %s %s %" PRId64 " · rule %s · one scale", image,
+		cs_layer_name(cs_session_network(session), layer->index), layer->out.rank == 1 ? "unit" : "feature",
+		feature < 0 ? 0 : feature, cs_rule_names[session->rule]);
 	for (int i = 0; i < across && rows > 0; i++) {
 		int which = across == 3 ? i : i + 1;
 		struct cs_area place = {area.row + 2, area.column + i * (wide + 2), rows, wide};

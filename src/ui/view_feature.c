@@ -153,7 +153,8 @@ static void draw_title(struct cs_view *view, int64_t seen)
 	int used;
 
 	used = 1 +
-		cs_screen_put(screen, 0, 1, -1, CS_STYLE_TITLE, "%s · %s %" PRId64, layer_of(view)->spec.name,
+		cs_screen_put(screen, 0, 1, -1, CS_STYLE_TITLE, "%s · %s %" PRId64,
+			cs_layer_name(cs_session_network(session), state->layer),
 			layer_of(view)->out.rank == 1 ? "unit" : "feature", state->feature);
 	if (layer_of(view)->out.rank == 1 && state->layer == cs_session_network(session)->layer_count - 1)
 		used += cs_screen_put(screen, 0, used, -1, CS_STYLE_TITLE, " · %s",
@@ -484,8 +485,8 @@ static void label_feature(struct cs_view *view, char *text, size_t size)
 {
 	const struct feature *state = view->state;
 
-	snprintf(text, size, "%s-feature%" PRId64 "-%s", layer_of(view)->spec.name, state->feature,
-		cs_rule_names[view->session->rule]);
+	snprintf(text, size, "%s-feature%" PRId64 "-%s", cs_layer_name(cs_session_network(view->session), state->layer),
+		state->feature, cs_rule_names[view->session->rule]);
 }
 
 static void close_feature(struct cs_view *view)

@@ -186,7 +186,9 @@ static void draw_title(struct cs_view *view)
 	int page = (int)(state->cursor / (state->across * state->down)), used;
 	int pages = (int)((state->features + state->across * state->down - 1) / (state->across * state->down));
 
-	used = 1 + cs_screen_put(screen, 0, 1, -1, CS_STYLE_TITLE, "%s", layer->spec.name);
+	used = 1 +
+		cs_screen_put(screen, 0, 1, -1, CS_STYLE_TITLE, "%s",
+			cs_layer_name(cs_session_network(session), state->layer));
 	if (layer->out.rank == 3)
 		snprintf(text, sizeof text,
 			"%" PRId64 " features · %" PRId64 "×%" PRId64 " · sees %" PRId64 "×%" PRId64 " pixels",
@@ -512,8 +514,8 @@ static void label_layer(struct cs_view *view, char *text, size_t size)
 {
 	const struct layer *state = view->state;
 
-	snprintf(text, size, "%s-%s-page%d", layer_of(view)->spec.name, kind_names[state->kind],
-		(int)(state->cursor / ((int64_t)state->across * state->down)) + 1);
+	snprintf(text, size, "%s-%s-page%d", cs_layer_name(cs_session_network(view->session), state->layer),
+		kind_names[state->kind], (int)(state->cursor / ((int64_t)state->across * state->down)) + 1);
 }
 
 static void close_layer(struct cs_view *view)

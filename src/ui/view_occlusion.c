@@ -180,8 +180,8 @@ static void draw_panel(struct cs_view *view, int which, const struct cs_exhibit 
 					  : cs_opened_class(session->opened, answer->class, name, sizeof name));
 	else
 		cs_screen_put(screen, area.row - 1, area.column, area.columns, CS_STYLE_TITLE, "%s %s%" PRId64,
-			cs_session_network(session)->layers[layer_of(view)].spec.name,
-			area.columns > 22 ? "feature " : "", answer->feature < 0 ? 0 : answer->feature);
+			cs_layer_name(cs_session_network(session), layer_of(view)), area.columns > 22 ? "feature " : "",
+			answer->feature < 0 ? 0 : answer->feature);
 	covered = cs_lens_show(session, area, CS_ANCHOR_LEFT, exhibit);
 	row = exhibit->picture.rgb ? covered.row + covered.rows : area.row + area.rows;
 	if (which == 0 || answer->stride == 0)

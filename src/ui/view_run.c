@@ -278,8 +278,8 @@ static void draw_layers(struct cs_view *view, int row)
 		int64_t silent = cs_scan_silent(scan, layer->index);
 
 		column += cs_screen_put(screen, row, column, -1, CS_STYLE_KEY, "%d ", i + 1);
-		column += cs_screen_put(screen, row, column, -1, CS_STYLE_TEXT, "%s %lld", layer->spec.name,
-			(long long)cs_layer_features(layer));
+		column += cs_screen_put(screen, row, column, -1, CS_STYLE_TEXT, "%s %lld",
+			cs_layer_name(cs_session_network(session), layer->index), (long long)cs_layer_features(layer));
 		if (silent > 0)
 			column += cs_screen_put(
 				screen, row, column, -1, CS_STYLE_WARN, " (%lld silent)", (long long)silent);

@@ -318,6 +318,57 @@ describe("analyses", function()
     for _, row in ipairs(rows(result, { what = "layer" })) do assert.is_true(row["accuracy lost"] < 0.3, row.layer) end
   end)
 
+  -- A network whose convolutions have batch norms and activations of their own behind them.
+  local function in_blocks()
+    local net = assert(cs.network { input = { 32, 32, 3 }, seed = 4, cs.conv { 8, 3, padding = "same", bias = false }, cs.batchnorm {}, cs.activation { "relu" },
+      cs.maxpool { 2 }, cs.conv { 8, 3, padding = "same", bias = false }, cs.batchnorm {}, cs.activation { "relu" }, cs.conv { 8, 3, activation = "relu" },
+      cs.batchnorm {}, cs.global_avgpool {}, cs.dense { 4, activation = "softmax" } })
+    return net, assert(cs.dataset("shapes:count=600,size=32,classes=4,cause=colour", { seed = 3 }))
+  end
+
+  it("layers bear the names of their convolutions, are read behind the norm and activation that belong to them, and that is said once", function()
+    local net, data = in_blocks()
+    local looking = require "convscope.looking"
+    local ends = {}
+    for i, layer in ipairs(looking.layers(net, "all")) do ends[i] = layer.name .. " at " .. net:layer(layer.index).name end
+    assert.same({ "conv1 at activation1", "conv2 at activation2", "conv3 at conv3" }, ends)
+    for asked, at in pairs { conv2 = "conv2 at activation2", activation2 = "conv2 at activation2", norm2 = "norm2 at norm2" } do
+      local layer = looking.layers(net, asked)[1]
+      assert.equal(at, layer.name .. " at " .. net:layer(layer.index).name)
+    end
+    local result = assert(cs.analysis("invariance", net, data, { images = 8, translation = "0,4", scale = "1", rotation = "0" }))
+    for _, row in ipairs(rows(result, { measure = "likeness" })) do assert.matches("^conv%d$", row.layer) end
+    local said = 0
+    for _, note in ipairs(result.notes) do
+      said = said + (note:find("what leaves their batch norm and relu (conv1 stands for activation1)", 1, true) and 1 or 0)
+    end
+    assert.equal(1, said)
+    local plain = network "colour"
+    assert.is_nil(looking.blocks(plain))
+  end)
+
+  it("ablation: a convolution goes with its norm and activation, the layers before it stay as they are, and what was sampled is said", function()
+    local net, data = in_blocks()
+    local result = assert(cs.analysis("ablation", net, data, { images = 40, features = 2, epochs = 1, steps = 3 }))
+    local names = {}
+    for k, row in ipairs(rows(result, { what = "layer" })) do names[k] = row.layer end
+    assert.same({ "conv1", "conv2", "conv3" }, names)
+    local text = table.concat(result.notes, "\n")
+    assert.matches("conv2: 2 of 8 features, chosen at random", text)
+    assert.matches("retrained for 3 steps, 96 of %d+ training images, and tested on 40 images", text)
+    assert.matches("of the features tried the network leans most on conv%d feature %d: [%d.-]+ points of accuracy %[[^]]+%] and [%d.-]+ of loss %[[^]]+%]", text)
+    for _, row in ipairs(rows(result, { what = "feature" })) do assert.is_true(row["loss low"] <= row["loss added"] and row["loss added"] <= row["loss high"]) end
+    -- taking out the second leaves the third its inputs; its own weights are drawn anew only in the control
+    local retraining = require "convscope.retraining"
+    local lists, fresh = retraining.layers(net, 4, 6)
+    assert.same({ conv2 = true, norm2 = true, activation2 = true }, fresh)
+    assert.equal(#net.layers, #lists.control)
+    assert.equal(#net.layers - 3, #lists.without)
+    -- of the first the second has other inputs then, and its norm belongs to it
+    lists, fresh = retraining.layers(net, 0, 2)
+    assert.same({ conv1 = true, norm1 = true, activation1 = true, conv2 = true, norm2 = true }, fresh)
+  end)
+
   it("correspondence: a part is answered to alike by features that see it, and noise by none", function()
     local net, data = network "shape"
     local result = assert(cs.analysis("correspondence", net, data, { images = 96, nulls = 2 }))

@@ -38,19 +38,22 @@ local function core(energy, infos)
   return cs.tensor(out)
 end
 
--- The layers up to the last convolution with the other padding, same kernels; nil and why where that cannot be.
-local function twin(net, last)
-  local list, was = {}, nil
-  for i = 0, last.index do
-    local spec = net.layers[i + 1].spec
-    if spec.type == "conv" then
-      was = was or spec.padding
-      spec.padding = spec.padding == "valid" and "same" or "valid"
+-- The layers with the other padding, same kernels, up to the last of these at which there is still something to see: the network, the padding they had,
+-- how many of the layers it holds; nil where it holds none.
+local function twin(net, layers)
+  for count = #layers, 1, -1 do
+    local list, was = {}, nil
+    for i = 0, layers[count].index do
+      local spec = net.layers[i + 1].spec
+      if spec.type == "conv" then
+        was = was or spec.padding
+        spec.padding = spec.padding == "valid" and "same" or "valid"
+      end
+      list[i + 1] = spec
     end
-    list[i + 1] = spec
+    local other = net:rebuild(list)
+    if other then return other, was, count end
   end
-  local other, message = net:rebuild(list)
-  return other, other and was or message
 end
 
 -- The plots: measure, title, what its numbers are.
@@ -66,8 +69,8 @@ return {
 
   run = function(job, net, data, opt)
     local images, layers = looking.test_images(data, opt.images, opt.seed), looking.layers(net, opt.layers)
-    local found, rules, shown, rows = looking.gathering(opt.seed), looking.words(opt.rules, "rules"), {}, {}
-    local other, padding = twin(net, layers[#layers])
+    local found, rules, shown = looking.gathering(opt.seed), looking.words(opt.rules, "rules"), {}
+    local other, padding, reach = twin(net, layers)
     looking.batches(images, 16, function(some, first)
       local trace <close> = looking.must(net:trace(some))
       local picture = cs.measure.standardise(net:unwhiten(trace:input()))
@@ -87,13 +90,14 @@ return {
           local one, infos = looking.must(cs.project(trace, layer.index, { targets = strongest, rule = rule }))
           found:add({ layer.name, rule, "core" }, core(cs.measure.energy(one), infos))
           if first == 0 then
-            shown[#shown + 1], rows[#rows + 1] = view:slice(0, math.min(6, some.count)), layer.name .. ", " .. rule
+            shown[rule] = shown[rule] or {}
+            shown[rule][i] = view:slice(0, math.min(6, some.count))
           end
         end
       end
       if not other then return end
       local padded <close> = looking.must(other:trace(some))
-      for _, layer in ipairs(layers) do
+      for _, layer in ipairs { table.unpack(layers, 1, reach) } do
         found:add({ layer.name, rules[1], "borders, other padding" }, borders(cs.measure.energy(looking.must(cs.project(padded, layer.index,
           { targets = looking.whole(some.count), rule = rules[1] })))))
       end
@@ -119,12 +123,14 @@ return {
     for _, layer in ipairs(layers) do
       result:note(("%s: %s, sees %d x %d pixels"):format(layer.name, looking.convolution(net, layer).description, layer.receptive_field[1], layer.receptive_field[2]))
     end
-    for _, layer in ipairs(other and layers or {}) do
+    for _, layer in ipairs { table.unpack(layers, 1, reach or 0) } do
       local pair = rim[layer.name]
       result:note(("%s: energy near the borders, of the whole's, %s with padding %s; the same kernels with %s: %s"):format(layer.name, pair[1], padding,
         padding == "valid" and "same" or "valid", pair[2]))
     end
-    if not other then result:note("the other padding cannot be tried: " .. padding) end
+    if reach ~= #layers then
+      result:note(("the other padding leaves nothing of the picture to see from %s on: there is no comparison of borders there"):format(layers[(reach or 0) + 1].name))
+    end
     for _, what in ipairs(shows) do
       if plots[what[1]] then
         result:plot(what[1], cs.plot { title = what[2], x_label = "convolution (from 1)", y_label = what[3], series = plots[what[1]][1], zero = true })
@@ -132,6 +138,9 @@ return {
     end
     local columns = math.min(6, images.count)
     result:picture("pictures", cs.mosaic(images:images(0, columns):pixels(), { columns = columns, photo = true, zoom = 2 }))
-    return result:mosaic("reconstructions", cs.concat(shown), columns, "reconstructions of the pictures, a row a layer and rule: " .. table.concat(rows, "; "))
+    for _, rule in ipairs(rules) do
+      result:mosaic("reconstructions, " .. rule, cs.concat(shown[rule]), columns, ("reconstructions of the pictures by %s, a row a layer: %s"):format(rule, looking.names(layers)))
+    end
+    return result
   end,
 }

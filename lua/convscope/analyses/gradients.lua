@@ -73,13 +73,18 @@ return {
       end
       result:add(table.unpack(row, 1, 9))
     end
-    local said = {}
+    local said, sharp, all = {}, 0, 0
     for i, layer in ipairs(layers) do
       said[i] = ("%s %.2f [%.2f, %.2f]"):format(layer.name, curve.y[i], curve.low[i], curve.high[i])
+      sharp, all = sharp + (share[layer.name] or 0), all + (count[layer.name] or 0)
       result:note(count[layer.name] and ("%s: %d of %d features fire where gradients are large (q < 0.05); median correlation %.2f"):format(layer.name, share[layer.name],
         count[layer.name], points[i]) or ("%s: no map could be correlated: its cells all see the same, or none fires"):format(layer.name))
     end
     result:verdict("the energy of reconstructions goes with the pictures' gradients, by layer: " .. table.concat(said, ", "))
+    if all > 0 then
+      result:verdict(("of %d features whose maps can be compared, %d (%.0f %%) fire where the pictures' gradients are large (FDR 5 %%; the paper: all do)"):format(all, sharp,
+        100 * sharp / all))
+    end
     result:plot("layers", cs.plot { title = "correlation with gradient magnitude, by layer (from 1)", x_label = "convolution", y_label = "correlation",
       series = { curve, { name = "features (median)", x = curve.x, y = points } } })
     if shown then

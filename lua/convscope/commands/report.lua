@@ -3,6 +3,7 @@ local cs = require "convscope"
 local cli = require "convscope.commandline"
 local common = require "convscope.common"
 local files = require "convscope.files"
+local looking = require "convscope.looking"
 local page = require "convscope.page"
 
 -- Learning curves of a run directory.
@@ -38,6 +39,8 @@ local function layers(out, net)
   end
   out:table({ "layer", "kind", "output", "parameters", "multiply-adds", "sees" }, rows)
   out:text(("%s parameters, %s multiply-adds an image."):format(common.grouped(net.parameters), common.grouped(net.macs)))
+  local named = looking.blocks(net)
+  if named then out:text("Below, " .. named .. ".", "note") end
 end
 
 local function accuracy(out, net, data, split, images, short)
@@ -74,7 +77,10 @@ local function analysis(out, name, title, net, data, options, short)
   if code == "cancelled" then cli.fail("%s", message) end
   if not result then return out:text("Not done: " .. message, "note") end
   for _, verdict in ipairs(result.verdicts) do short(name, verdict) end
-  for _, note in ipairs(result.notes) do out:text(note, "note") end
+  local said = looking.blocks(net) -- once, beside the table of layers
+  for _, note in ipairs(result.notes) do
+    if note ~= said then out:text(note, "note") end
+  end
   for _, entry in ipairs(result.plots) do out:plot(entry.name, entry.plot) end
   for _, entry in ipairs(result.pictures) do out:picture(entry.caption or entry.name, entry.picture) end
   out:details(("%d rows"):format(#result.rows), result.columns, result.rows, 400)
