@@ -137,6 +137,12 @@ describe("analyses", function()
     assert.are.equal("no", all["background decides"])
     assert.is_true(all["on the object"] > 2 * all["object covers"])
     assert.truthy(noted(result, "^the object decides"))
+    assert.truthy(noted(result, "more than would lie there if it were spread evenly"))
+    -- one or two pictures a class convict no class
+    result = assert(cs.analysis("occlusion", (network "background"), select(2, network "background"), { images = 6, hidden = 6 }))
+    assert.equal(0, #rows(result, { what = "class", ["background decides"] = "yes" }))
+    assert.truthy(noted(result, "have fewer than six pictures here: too few to be sure of"))
+    assert.truthy(noted(result, "^in none of %d classes the background is sure to decide"))
   end)
 
   it("occlusion: where there are no boxes it says so, and still draws", function()

@@ -5,7 +5,7 @@
 -- convolution loses, is the evidence there. On the object: the share of all losses that falls on it, against the share of the picture it covers
 -- (lift 1: evidence lies as if spread evenly). Then, in `hidden` pictures, object and background are hidden whole: the background decides where the
 -- probability without the object is higher than without the background; of a class, where a paired permutation test says so (q after Benjamini-Hochberg over
--- the classes), or with fewer than six pictures, where at least two have it on average. Objects are the masks of the data set, else its boxes.
+-- the classes), which fewer than six pictures cannot. Objects are the masks of the data set, else its boxes.
 local cs = require "convscope"
 local evidence = require "convscope.evidence"
 local looking = require "convscope.looking"
@@ -61,7 +61,7 @@ end
 
 return {
   title = "where the evidence lies: on the object or on the background, by class and picture",
-  options = { images = 64, hidden = 1000, size = 16, stride = 8, worst = 12, seed = 0 },
+  options = { images = 64, hidden = 4000, size = 16, stride = 8, worst = 12, seed = 0 },
 
   run = function(job, net, data, opt)
     local images, layers = labelled(data, opt), looking.layers(net, "all")
@@ -96,11 +96,11 @@ return {
     end
     local function add(what, name, members, columns, decides, q)
       result:add(what, name, #members, columns[1][1], columns[1][2], columns[1][3], columns[2][1], columns[3][1], columns[4][1], columns[5][1],
-        decides and "yes" or "no", q, 0 / 0)
+        decides, q, 0 / 0)
     end
     local all, difference, chance = summary(found, opt.seed)
-    local decides = difference > 0 and (#found < 6 or chance < 0.05)
-    add("network", "all classes", found, all, decides, chance)
+    local told = #found >= 6 and chance < 0.05
+    add("network", "all classes", found, all, told and difference > 0 and "yes" or "no", chance)
     for class = 0, data.classes - 1 do
       if classes[class] then
         local columns, more, p_class = summary(classes[class], opt.seed)
@@ -108,12 +108,13 @@ return {
         p[#p + 1] = p_class
       end
     end
-    local q, deciding = cs.statistics.fdr(p), {}
+    local q, deciding, on_average, few = cs.statistics.fdr(p), {}, {}, 0
     for k, group in ipairs(groups) do
       local n = #group.members
-      local background = group.more > 0 and (n >= 6 and q[k] < 0.05 or n >= 2 and n < 6)
-      add("class", group.name, group.members, group.columns, background, q[k])
-      if background then deciding[#deciding + 1] = group.name end
+      local sure = n >= 6 and q[k] < 0.05
+      add("class", group.name, group.members, group.columns, group.more > 0 and (sure and "yes" or "not sure") or "no", q[k])
+      if n < 6 then few = few + 1 end
+      if group.more > 0 then table.insert(sure and deciding or on_average, group.name) end
     end
     local worst = 0
     table.sort(found, function(a, b)
@@ -128,15 +129,21 @@ return {
           0 / 0, one.number)
       end
     end
-    result:verdict(("the %s decides: probability of the true class %.2f without the object, %.2f without the background, over %d pictures (p = %.2g)"):format(
-      decides and "background" or "object", all[4][1], all[5][1], #found, chance))
+    result:verdict(("%s decides: probability of the true class %.2f without the object, %.2f without the background, over %d pictures (p = %.2g)"):format(
+      not told and "nothing tells whether object or background" or difference > 0 and "the background" or "the object", all[4][1], all[5][1], #found, chance))
     if #seen > 0 then
       local maps = summary(seen, opt.seed)
-      result:verdict(("%.0f %% [%.0f, %.0f] of the evidence lies on objects that cover %.0f %% (%d maps), and %.0f %% of what the strongest feature answers to"):format(
-        100 * maps[1][1], 100 * maps[1][2], 100 * maps[1][3], 100 * maps[2][1], #seen, 100 * maps[3][1]))
+      local more, _, p_more = looking.must(cs.statistics.paired(maps[1].values - maps[2].values, { seed = opt.seed }))
+      result:verdict(("%.0f %% [%.0f, %.0f] of the evidence lies on objects that cover %.0f %% (%d maps; %s if it were spread evenly, p = %.2g), and %.0f %% of what the strongest feature answers to"):format(
+        100 * maps[1][1], 100 * maps[1][2], 100 * maps[1][3], 100 * maps[2][1], #seen, p_more >= 0.05 and "not told apart from what lay there" or more > 0
+        and "more than would lie there" or "less than would lie there", p_more, 100 * maps[3][1]))
     end
     result:note(("in %d of %d pictures the background is worth more than the object"):format(worst, #found))
-    return result:note(#deciding > 0 and ("in %d of %d classes the background decides: %s"):format(#deciding, #groups, table.concat(deciding, ", "))
-      or ("in none of %d classes the background decides"):format(#groups))
+    if #on_average > 0 then
+      result:note(("without the background less is lost than without the object, on average but not for sure, in %d more classes: %s"):format(#on_average, table.concat(on_average, ", ")))
+    end
+    if few > 0 then result:note(("%d of %d classes have fewer than six pictures here: too few to be sure of"):format(few, #groups)) end
+    return result:note(#deciding > 0 and ("in %d of %d classes the background decides (FDR 5 %%): %s"):format(#deciding, #groups, table.concat(deciding, ", "))
+      or ("in none of %d classes the background is sure to decide (FDR 5 %%)"):format(#groups))
   end,
 }
