@@ -67,10 +67,11 @@ end
 -- high, p). Options: scanned, natural, rule, seed.
 function quality.compare(job, net, data, layers, opt, result)
   local images = looking.test_images(data, opt.scanned, opt.seed)
-  local groups, pictures, views, clean = quality.by_nature(job, images, opt.natural), {}, {}, nil
+  local groups, pictures, views, edges, clean = quality.by_nature(job, images, opt.natural), {}, {}, {}, nil
   if #groups[1][2] < 8 then return result:note(("noisy and blurred pictures: too few among %d images"):format(images.count)) end
   for _, group in ipairs(groups) do
     local name, some = group[1], images:choose(group[2])
+    local called = name == "noisy" and "noisy or finely textured" or name
     job:progress(nil, ("pictures that are %s by nature"):format(name))
     local found, shown = come_back(net, some, layers, opt.rule)
     clean = clean or found
@@ -80,12 +81,14 @@ function quality.compare(job, net, data, layers, opt, result)
       local mean, low, high = looking.must(cs.statistics.bootstrap(one[3], { seed = opt.seed }))
       local p = name ~= "clean" and looking.must(cs.statistics.mann_whitney(one[3], clean[k][3])) or 0 / 0
       result:add("by nature: " .. name, 0, one[1], one[2], mean, low, high, p)
+      if k == #found - 1 then edges[#edges + 1] = ("%.2f [%.2f, %.2f] of %s ones%s"):format(mean, low, high, called, p == p and (" (p = %.2g)"):format(p) or "") end
       said[k] = p == p and ("%.3f [%.3f, %.3f] against %.3f of clean ones (p = %.2g)"):format(mean, low, high, clean[k][3]:mean(), p)
         or ("%.3f [%.3f, %.3f]"):format(mean, low, high)
     end
     result:note(("%d pictures %s by nature (noise level %.1f of 255, sharpness %.3f, medians): accuracy of %s pictures %s; edges that %s keeps of them %s"):format(
-      #group[2], name, group[3], group[4], name, said[1], layers[#layers].name, said[#found - 1]))
+      #group[2], called, group[3], group[4], name, said[1], layers[#layers].name, said[#found - 1]))
   end
+  result:verdict(("edges that %s keeps of pictures as they are by nature: %s (the paper: noise degrades what comes back)"):format(layers[#layers].name, table.concat(edges, ", ")))
   result:picture("natural pictures", cs.mosaic(cs.concat(pictures), { columns = 4, photo = true, zoom = 2 }), "pictures that are clean, noisy and blurred by nature, a row each")
   result:mosaic("natural reconstructions", cs.concat(views), 4, ("those pictures' reconstructions from %s"):format(layers[#layers].name))
 end

@@ -105,6 +105,22 @@ return {
       100 * test.high, test.p))
     result:note(("%d pictures gained, %d lost, %d known to both, %d to neither; %d classes better and %d worse (FDR 5 %%)"):format(test.second, test.first, test.both,
       test.neither, better, worse))
+    local function most(words, sign)
+      local order, said = {}, {}
+      for k, row in ipairs(rows) do order[k] = row end
+      table.sort(order, function(a, b)
+        local x, y = sign * (a[5] - a[6]), sign * (b[5] - b[6])
+        if x ~= y then return x > y end
+        return a[1] < b[1]
+      end)
+      for k = 1, math.min(5, #order) do
+        local row = order[k]
+        if sign * (row[5] - row[6]) > 0 then said[#said + 1] = ("%s %+d of %d (q = %.2g)"):format(row[1], math.tointeger(row[5] - row[6]), row[2], row[8]) end
+      end
+      if #said > 0 then result:note(words .. table.concat(said, ", ")) end
+    end
+    most("classes that gained most pictures: ", 1)
+    most("classes that lost most pictures: ", -1)
     local listed = { gained = only(right[2], right[1]), lost = only(right[1], right[2]) }
     for _, what in ipairs { "gained", "lost" } do
       local positions = table.move(listed[what], 1, math.min(6, #listed[what]), 1, {})
@@ -121,8 +137,11 @@ return {
           result:tensor(("%s, seen by %s"):format(what, k == 1 and "first" or "second"), parts[k])
         end
         if common.shape(parts[1].shape) == common.shape(parts[2].shape) then
+          local most = { parts[1]:abs():max(), parts[2]:abs():max() }
+          for k in ipairs(parts) do parts[k] = most[k] > 0 and parts[k] / most[k] or parts[k] end
           result:picture(what .. " projections", cs.mosaic(cs.concat(parts), { columns = #positions, shared = true, zoom = 2 }),
-            ("pictures that were %s: above, %s of the first; below, %s of the second"):format(what, shown[1], shown[2]))
+            ("pictures that were %s: above, %s of the first, from -%.3g to %.3g; below, %s of the second, from -%.3g to %.3g: each network on its own scale"):format(
+              what, shown[1], most[1], most[1], shown[2], most[2], most[2]))
         end
       end
     end
