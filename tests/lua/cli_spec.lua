@@ -471,6 +471,15 @@ describe("with a trained run", function()
     assert.equal(#folded.layers, #on.layers)
     assert.is_true((on:predict(images) - folded:predict(images)):abs():max() < 1e-3)
     assert.is_true(require("dkjson").decode(helper.read(work .. "/on/config.json")).about.fold)
+    -- and with another rate of dropout, which is on record
+    said("train", "--from", work .. "/run", "--set", "dropout=0.125", "-d", helper.spec, "--epochs", "1", "-o", work .. "/less")
+    assert.equal(0.125, assert(cs.load(work .. "/less")):layer("dropout1").spec.rate)
+    assert.equal(0.125, require("dkjson").decode(helper.read(work .. "/less/config.json")).about.settings.dropout)
+    for _, wrong in ipairs { "1", "-0.1", "half" } do
+      local failed, _, why = run("train", "--from", work .. "/run", "--set", "dropout=" .. wrong, "-d", helper.spec)
+      assert.equal(2, failed)
+      assert.matches("dropout is [^\n]*; expected the share[^\n]+\n$", why)
+    end
     assert.matches("there is no batch normalisation to fold", said("convert", work .. "/folded.h5", work .. "/again.h5", "--fold"))
     local code, _, err = run("train", "--fold", "-d", helper.spec)
     assert.equal(2, code)

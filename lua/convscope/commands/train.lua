@@ -315,16 +315,34 @@ local function freeze(net, upto)
   cli.say("%d of the layers with parameters are frozen", count)
 end
 
+-- The setting dropout: the rate of all dropout layers, whatever the model had.
+local function drop(net, rate)
+  if rate == nil then return net end
+  if type(rate) ~= "number" or rate < 0 or rate >= 1 then cli.usage("dropout is %s; expected the share of numbers to drop, from 0 to below 1", rate) end
+  local list, count = {}, 0
+  for i, layer in ipairs(net.layers) do
+    list[i] = layer.spec
+    if layer.type == "dropout" then
+      list[i].rate = rate
+      count = count + 1
+    end
+  end
+  if count == 0 then cli.fail("there is no dropout layer whose rate could be %g", rate) end
+  return cli.check(net:rebuild(list))
+end
+
 local function start(args)
   if args.fold and not args.from then cli.usage "--fold takes batch normalisations out of a trained model: name it with --from" end
   local spec = args.data or "shapes"
-  local settings = common.settings(args.set)
+  local settings, said = common.settings(args.set), common.settings(args.set)
   local net, advice, data, size
   local name = args.model or "demo"
   if args.from then
     net = common.load_model { model = args.from, arch = args.arch, scale = args.scale, mean = args.mean, std = args.std, bgr = args.bgr }
     if args.size then net = cli.check(net:resize(args.size)) end
     if args.fold then net = common.fold(net) end
+    net = drop(net, settings.dropout)
+    settings.dropout = nil
     data = cli.check(cs.dataset(spec, common.data_settings(args, { height = net.input[1], width = net.input[2] })))
     if data.classes ~= net.classes then net = other_classes(net, data.classes, args) end
     freeze(net, settings.freeze)
@@ -359,7 +377,7 @@ local function start(args)
   end
   options.out = args.output or default_directory(name, spec)
   options.overwrite = args.force or nil
-  options.about = { preset = not args.from and name or nil, from = args.from, fold = args.fold, size = size, settings = next(settings) and settings or nil }
+  options.about = { preset = not args.from and name or nil, from = args.from, fold = args.fold, size = size, settings = next(said) and said or nil }
   local _ = advice
   go(net, data, options, args)
 end
@@ -393,7 +411,7 @@ return {
     parser:option("--schedule", "constant, step, cosine or one-cycle."):choices({ "constant", "step", "cosine", "one-cycle" }):argname "NAME"
     parser:option("--augment", augment_help .. "."):argname "LIST"
     common.precision(parser)
-    common.set_option(parser, "Any other setting: " .. setting_names() .. "; with --from freeze=LAYER|all|none (up to that layer nothing is trained), and what the preset can be told.")
+    common.set_option(parser, "Any other setting: " .. setting_names() .. "; with --from freeze=LAYER|all|none (up to that layer nothing is trained) and dropout=R (the rate of its dropout layers), and what the preset can be told.")
     common.json(parser)
     common.threads(parser)
     parser:epilog(preset_list())
