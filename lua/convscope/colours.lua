@@ -43,6 +43,15 @@ function colours.edges(net, probe)
   return cs.images(cs.concat(parts))
 end
 
+-- The ink of layer i of n: from violet at the picture to yellow.
+function colours.of_depth(i, n)
+  local stops = { { 68, 1, 84 }, { 33, 145, 140 }, { 240, 180, 30 } }
+  local at, out = n > 1 and 2 * (i - 1) / (n - 1) or 0, {}
+  local k = math.min(1, math.floor(at))
+  for c = 1, 3 do out[c] = math.floor(stops[k + 1][c] + (at - k) * (stops[k + 2][c] - stops[k + 1][c]) + 0.5) end
+  return out
+end
+
 -- Each column less its mean, over its deviation.
 function colours.standard(responses)
   return (responses - responses:mean(0)) / responses:std(0)
@@ -107,8 +116,10 @@ function colours.channels(layers, base, without, result, options)
   words = {}
   for k in ipairs(names) do told(k, network[k]) end
   local more, effect, p = looking.must(cs.statistics.paired((network[2] + network[3]) / 2 - network[1], options))
-  result:verdict(("all layers: of their size, responses move by %s; %s sensitive to green and blue than to red: %+.3f, effect %.2f, p = %.2g (the paper: more)"):format(table.concat(words, ", "),
-    p >= 0.05 and "neither more nor less" or more > 0 and "more" or "less", more, effect, p))
+  local order = { 1, 2, 3 }
+  table.sort(order, function(a, b) return network[a]:mean() > network[b]:mean() end)
+  result:verdict(("all layers: of their size, responses move by %s: most without %s, least without %s; %s sensitive to green and blue (their mean) than to red: %+.3f, effect %.2f, p = %.2g (the paper: more to green and blue)"):format(
+    table.concat(words, ", "), names[order[1]], names[order[3]], p >= 0.05 and "neither more nor less" or more > 0 and "more" or "less", more, effect, p))
   result:plot("channels", cs.plot { title = "how far responses move without a channel", x_label = "convolution (from 1)", y_label = "of their size", series = series,
     zero = true })
   return result:tensor("channels", cs.tensor(numbers))

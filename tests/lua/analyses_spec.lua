@@ -115,7 +115,7 @@ describe("analyses", function()
       end
     end
     assert.is_true(known >= 8)
-    assert.matches("%[.-%] without red, .-%[.-%] without green, .-%[.-%] without blue; .* sensitive to green and blue than to red", noted(result, "^all layers"))
+    assert.matches("%[.-%] without red, .-%[.-%] without green, .-%[.-%] without blue: most without %a+, least without %a+; .* sensitive to green and blue %(their mean%) than to red", noted(result, "^all layers"))
   end)
 
   it("occlusion: a set that the background causes is said to be decided by the background, another is not", function()

@@ -59,6 +59,10 @@ describe("studies", function()
     assert.same(found.rows, json("evolution", "-m", "demo", "-d", "shapes:count=200", "--epochs", "2", "-l", "conv1,conv2", "-f", "0-2", "--images", "8", "-o", out,
       "--json").rows)
     assert.equal(log, helper.read(out .. "/log.txt"))
+    -- of another size, another question
+    local small, _, other = run("evolution", "-m", "demo", "-d", "shapes:count=200", "--size", "24", "--epochs", "2", "-l", "conv1,conv2", "-f", "0-2", "--images", "8", "-o", out)
+    assert.equal(1, small)
+    assert.matches("begun with .* not with .*, size 24", other)
     local refused, _, why = run("evolution", "-m", "demo", "-d", "shapes:count=200", "--epochs", "2", "-f", "0-3", "--images", "8", "-o", out)
     assert.equal(1, refused)
     assert.matches("was begun with model demo.*begin anew with %-%-force", why)

@@ -96,7 +96,7 @@ return {
         for k, list in ipairs(ends) do row[21 + k] = list[f] end
         rows[#rows + 1], p[#p + 1] = row, chance_of
       end
-      kept_plot[i] = { name = layer.name, kind = "points", x = c, y = s }
+      kept_plot[i] = { name = layer.name, kind = "points", x = c, y = s, colour = colours.of_depth(i, #layers) }
     end
     local q, q_present, counts = cs.statistics.fdr(p), cs.statistics.fdr(p_present), {}
     for k, row in ipairs(rows) do
@@ -109,7 +109,7 @@ return {
     end
     for _, layer in ipairs(layers) do
       local c = counts[layer.name]
-      result:note(("%s: %d features go by colour, %d by shape, %d by both; %d carry no evidence of the class, %d are silent"):format(layer.name,
+      result:note(("%s: %d features go by colour, %d by shape, %d by both (no difference is told); %d carry no evidence of the class, %d are silent"):format(layer.name,
         c.colour or 0, c.shape or 0, c.both or 0, c.neither or 0, c.silent or 0))
     end
     colours.channels(layers, base, { seen["without red"], seen["without green"], seen["without blue"] }, result, options)

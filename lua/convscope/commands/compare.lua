@@ -123,8 +123,8 @@ return {
     most("classes that lost most pictures: ", -1)
     local listed = { gained = only(right[2], right[1]), lost = only(right[1], right[2]) }
     for _, what in ipairs { "gained", "lost" } do
-      local positions = table.move(listed[what], 1, math.min(6, #listed[what]), 1, {})
-      local numbers = {}
+      local positions, numbers, count = {}, {}, math.min(6, #listed[what]) -- images stand class by class: from all of them
+      for k = 1, count do positions[k] = listed[what][1 + (k - 1) * #listed[what] // count] end
       for _, i in ipairs(listed[what]) do numbers[#numbers + 1] = sets[1]:number(i) end
       if #positions > 0 then
         result:tensor(what, cs.tensor(numbers))

@@ -5,6 +5,7 @@
 local cs = require "convscope"
 local cli = require "convscope.commandline"
 local common = require "convscope.common"
+local colours = require "convscope.colours"
 local looking = require "convscope.looking"
 local system = cs.engine.system
 local trials = require "convscope.trials"
@@ -99,7 +100,11 @@ local function converge(result, layer, one, features, point)
     point(layer.name, epoch, mean, low, high)
     if not settled and mean > 0.9 then settled = epoch end
   end
-  result:note(("%s: its projections are like the last ones (mean correlation above 0.9) from epoch %d on"):format(layer.name, settled))
+  if settled == one.epochs[#one.epochs] then
+    result:note(("%s: its projections change to the end (their correlation with the last ones is above 0.9 at no epoch before)"):format(layer.name))
+  else
+    result:note(("%s: its projections are like the last ones (mean correlation above 0.9) from epoch %d of %d on"):format(layer.name, settled, one.epochs[#one.epochs]))
+  end
 end
 
 return {
@@ -113,6 +118,7 @@ return {
     parser:option("-o --output", "The run's directory (runs/evolution)."):argname "DIR"
     parser:flag("--force", "Replace a run that is there already.")
     parser:option("--epochs", "Passes over the training images (the preset's).", nil, common.integer(1)):argname "N"
+    parser:option("--size", "Input size of the preset, in pixels.", nil, common.integer(8, 4096)):argname "N"
     parser:option("--at", "Epochs to look after, as in 0,1,2,4-8 (all)."):argname "LIST"
     parser:option("-l --layers", "Layers, with commas between (every convolution)."):argname "LAYERS"
     parser:option("-f --features", "Features of each, as in 0,1,4-7 (the first eight)."):argname "LIST"
@@ -123,8 +129,8 @@ return {
   end,
   run = function(args)
     local name, spec = args.model or "demo", args.data or "shapes"
-    local _, probe = cli.check(cs.preset(name))
-    local size = probe.size or 64
+    local _, probe = cli.check(cs.preset(name, { size = args.size }))
+    local size = args.size or probe.size or 64
     local data = cli.check(cs.dataset(spec, common.data_settings(args, { size = size })))
     local net, preset = cli.check(cs.preset(name, { classes = data.classes, size = size, seed = args.seed }))
     local directory = args.output or "runs/evolution"
@@ -143,7 +149,8 @@ return {
     local images = cli.check(looking.guarded(looking.test_images, data, args.images, args.seed))
     local place, names = directory .. "/analyses/evolution", {}
     for i, layer in ipairs(layers) do names[i] = layer.name .. "(" .. table.concat(features[i], " ") .. ")" end
-    local asked = ("model %s, data %s, %s, %d images, %d epochs, seed %d"):format(name, spec, table.concat(names, " "), args.images, total, args.seed)
+    local asked = ("model %s, data %s, %s, %d images, %d epochs, seed %d%s"):format(name, spec, table.concat(names, " "), args.images, total, args.seed,
+      args.size and (", size %d"):format(size) or "")
     local going_on, state = begun(directory, place, asked, args.force)
     local records = recorder(place, images, layers, features, function(epoch) return not args.at or epochs[epoch] or epoch == total - 1 end)
     cli.check(system.make_directories(place))
@@ -170,9 +177,11 @@ return {
       for f in ipairs(features[i]) do
         for k in ipairs(one.epochs) do tiles[#tiles + 1] = one.seen[k]:slice(f - 1, 1) end
       end
-      result:mosaic(layer.name, cs.concat(tiles), #one.epochs)
+      result:mosaic(layer.name, cs.concat(tiles), #one.epochs, ("the strongest of features %s of %s, a row each; epochs %s from left to right (-1: before training)"):format(
+        table.concat(features[i], ", "), layer.name, table.concat(one.epochs, ", ")))
     end
     result:note(("training ended with %.1f %% validation accuracy after %d epochs"):format(100 * (run.accuracy or 0 / 0), run.epochs))
+    for i, curve in ipairs(series) do curve.colour = colours.of_depth(i, #series) end
     result:plot("convergence", cs.plot { title = "how soon projections become what they end as", x_label = "epoch (-1: before training)",
       y_label = "correlation with the last", series = series })
     local paths = cli.check(result:save(directory .. "/analyses", "evolution"))

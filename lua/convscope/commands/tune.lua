@@ -265,7 +265,17 @@ return {
       end
     end
     local best = candidates[1]
-    result:note(("best: candidate %d (%s), %.2f %% of the validation images after %d epochs"):format(best.number, best.name, 100 * best.mean, best.reached))
+    result:note(("best: candidate %d (%s), %.2f %%%s of %d validation images after %d epochs; those it was chosen by: other images tell its worth"):format(best.number,
+      best.name, 100 * best.mean, #best.scores > 1 and (" [%.2f, %.2f] (%d seeds)"):format(100 * best.low, 100 * best.high, #best.scores) or "",
+      data.val.count, best.reached))
+    local names, bars = {}, { kind = "bars", y = {}, low = {}, high = {} }
+    for k, one in ipairs(candidates) do
+      local known = #one.scores > 1
+      names[k] = ("%d (%d)"):format(one.number, one.reached)
+      bars.y[k], bars.low[k], bars.high[k] = one.mean, known and one.low or 0 / 0, known and one.high or 0 / 0
+    end
+    result:plot("accuracy", cs.plot { title = "candidates, and epochs that each was trained for", y_label = "validation accuracy", categories = names, series = { bars },
+      zero = true })
     local paths = cli.check(result:save(directory, "tune"))
     if args.json then
       local document = result:data()
