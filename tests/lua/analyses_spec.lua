@@ -396,6 +396,39 @@ describe("analyses", function()
     assert.equal(2, #rows(result, { way = "class model" }))
   end)
 
+  it("inverses: of a tanh layer the exact inverse gives back more than the transposed kernel; saliency and class models are measured", function()
+    local net = assert(cs.network { input = { 16, 16, 3 }, seed = 2, cs.conv { 48, 3, activation = "tanh" }, cs.dense { 2, activation = "softmax" } })
+    local data = assert(cs.dataset("shapes:count=600,size=16,classes=2,cause=colour", { seed = 3 }))
+    assert(cs.train(net, data, { epochs = 2, batch = 32, seed = 1, optimizer = cs.adam { rate = 0.002 }, patience = 0 }))
+    local result = assert(cs.analysis("inverses", net, data, { images = 6, ways = "least-squares,transposed", classes = 2, ascent = 30 }))
+    local exact = rows(result, { way = "least-squares", measure = "correlation" })[1]
+    assert.is_true(exact.mean > 0.95 and exact.low > rows(result, { way = "transposed", measure = "correlation" })[1].mean)
+    local saliency = rows(result, { way = "saliency" })[1]
+    assert.is_true(saliency.low <= saliency.mean and saliency.mean <= saliency.high)
+    for _, row in ipairs(rows(result, { way = "class model" })) do assert.is_true(row.mean > 0.9, row.measure) end
+  end)
+
+  it("depth: the other padding is compared as far as it leaves something to see", function()
+    local list = { input = { 24, 24, 3 }, seed = 4 }
+    for _ = 1, 3 do
+      list[#list + 1] = cs.conv { 6, 3, activation = "relu", padding = "same" }
+      list[#list + 1] = cs.maxpool { 2 }
+    end
+    list[#list + 1] = cs.conv { 6, 3, activation = "relu", padding = "same" }
+    list[#list + 1] = cs.dense { 4, activation = "softmax" }
+    local net, data = assert(cs.network(list)), assert(cs.dataset("shapes:count=100,size=24,classes=4", { seed = 3 }))
+    local result = assert(cs.analysis("depth", net, data, { images = 8 }))
+    local compared = {}
+    for k, row in ipairs(rows(result, { measure = "borders, other padding" })) do compared[k] = row.layer end
+    assert.same({ "conv1", "conv2", "conv3" }, compared)
+    assert.truthy(noted(result, "the other padding leaves nothing of the picture to see from conv4 on"))
+    for _, rule in ipairs { "deconvnet", "gradient", "guided" } do
+      local found
+      for _, entry in ipairs(result.pictures) do found = found or entry.name == "reconstructions, " .. rule end
+      assert.is_true(found)
+    end
+  end)
+
   it("every analysis writes its numbers and pictures, and the same ones each time", function()
     local net, data = network "colour"
     for name, options in pairs {

@@ -111,7 +111,8 @@ return {
     end
     local own, low, high = looking.must(cs.statistics.bootstrap(looking.correct(net:predict(tested), truth), { seed = opt.seed }))
     if net.classes == data.classes then result:add("network", net.parameters, 0 / 0, own, low, high, 0 / 0, 0 / 0) end
-    result:note("accuracy of linear probes: " .. table.concat(list, ", ") .. (net.classes == data.classes and (", the network itself %.3f"):format(own) or ""))
+    result:note(("accuracy of linear probes (fitted on %d training images of %d classes, tested on %d others): "):format(fitted.count, data.classes, tested.count)
+      .. table.concat(list, ", ") .. (net.classes == data.classes and (", the network itself %.3f"):format(own) or ""))
     result:verdict(enough == #names and ("deep enough: none before %s, the last, which is better than all of them (%d images)"):format(names[enough], tested.count)
       or ("deep enough: %s; no later layer is told apart from it by these %d images"):format(names[enough], tested.count))
     return result:plot("accuracy", cs.plot { title = "linear probes: accuracy by layer", x_label = "layer (0: the pixels)", y_label = "accuracy", series = series })
