@@ -5,7 +5,8 @@ local looking = require "convscope.looking"
 local retraining = {}
 
 -- The specifications of the network's layers with those from `first` to `last` and without them, and which must begin anew (by name, the same of both, so
--- that one can be compared with the other): those left out, those whose parameters no longer fit, and batch norms right behind them. nil, message where
+-- that one can be compared with the other): those left out, those whose parameters no longer fit, batch norms right behind them, and dense layers (kept, they would
+-- tell a layer that begins anew what it has to become, and so the control alone). nil, message where
 -- the rest is no network.
 function retraining.layers(net, first, last)
   local with, without, fresh, layers = {}, {}, {}, net.layers
@@ -21,7 +22,7 @@ function retraining.layers(net, first, last)
       local had, has = net:weights(layer.index, name), rest:weights(layer.name, name)
       if table.concat(had.shape, "x") ~= table.concat(has.shape, "x") then fresh[layer.name] = true end
     end
-    if layer.type == "batchnorm" and fresh[before.name] then fresh[layer.name] = true end
+    if layer.type == "dense" or layer.type == "batchnorm" and fresh[before.name] then fresh[layer.name] = true end
   end
   return { control = with, without = without }, fresh
 end

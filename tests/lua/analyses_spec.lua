@@ -367,12 +367,12 @@ describe("analyses", function()
     -- taking out the second leaves the third its inputs; its own weights are drawn anew only in the control
     local retraining = require "convscope.retraining"
     local lists, fresh = retraining.layers(net, 4, 6)
-    assert.same({ conv2 = true, norm2 = true, activation2 = true }, fresh)
+    assert.same({ conv2 = true, norm2 = true, activation2 = true, dense1 = true }, fresh)
     assert.equal(#net.layers, #lists.control)
     assert.equal(#net.layers - 3, #lists.without)
     -- of the first the second has other inputs then, and its norm belongs to it
     lists, fresh = retraining.layers(net, 0, 2)
-    assert.same({ conv1 = true, norm1 = true, activation1 = true, conv2 = true, norm2 = true }, fresh)
+    assert.same({ conv1 = true, norm1 = true, activation1 = true, conv2 = true, norm2 = true, dense1 = true }, fresh)
   end)
 
   it("correspondence: a part is answered to alike by features that see it, and noise by none", function()

@@ -150,6 +150,8 @@ describe("studies", function()
     end
     assert.is_true(pictures >= 5)
     assert.falsy(page:find "https?://")
+    assert.falsy(page:find(models().good:match "^.*/", 1, true)) -- nor does it tell where things lay here
+    assert.matches("%d %% %[[%d.]+, [%d.]+%] of %d+ images", page)
     local code, _, err = run("report", models().good, "-d", spec, "-o", path)
     assert.equal(1, code)
     assert.matches("is there already; %-%-force replaces it", err)

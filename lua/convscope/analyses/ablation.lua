@@ -48,7 +48,8 @@ local function features(job, net, images, labels, layers, opt, result)
     table.sort(rows, function(a, b) return a[5] > b[5] end)
     local series, point = looking.series()
     for k, row in ipairs(rows) do point("loss added", k, row[5], row[6], row[7]) end
-    result:note(("%s: without %d of %d features the loss on %d images rises (FDR 5 %%); each of the others can go alone"):format(layer.name, needed, #list, images.count))
+    result:note(("%s: without %d of %d features the loss on %d images rises (FDR 5 %%)%s"):format(layer.name, needed, #list, images.count,
+      needed < #list and "; of the others these images show no need" or ""))
     result:plot("features of " .. layer.name, cs.plot { title = layer.name .. ": loss added without each feature, largest first", x_label = "features, by rank",
       y_label = "loss added", zero = true, series = series })
   end
@@ -103,7 +104,7 @@ end
 
 return {
   title = "what is lost without each feature, and without each layer (retrained briefly)",
-  options = { images = 300, layers = "all", features = 32, fill = "zero", epochs = 2, steps = 100, rate = 0.001, seed = 0 },
+  options = { images = 300, layers = "all", features = 32, fill = "zero", epochs = 2, steps = 150, rate = 0.001, seed = 0 },
   least = { features = 0, epochs = 0, steps = 0 },
 
   run = function(job, net, data, opt)

@@ -54,14 +54,19 @@ return {
           add(motion[1], amount, layer.name, "likeness", alike)
           local mean, low, high = add(motion[1], amount, layer.name, "invariance", (alike - mean_null) / (1 - mean_null))
           point(layer.name, amount, mean, low, high)
-          if amount ~= motion[4] then worst[i] = math.min(worst[i] or 1, mean) end
+          if amount ~= motion[4] and (not worst[i] or mean < worst[i][1]) then worst[i] = { mean, low, high, amount } end
         end
         strip[#strip + 1] = motion[3](images:images(0, 1), amount):pixels()
         done = done + 1
       end
       local words = {}
-      for i, layer in ipairs(layers) do words[i] = ("%s %.2f"):format(layer.name, worst[i] or 1) end
-      result[motion[1] == "translation" and "verdict" or "note"](result, ("%s: least invariance %s"):format(motion[1], table.concat(words, ", ")))
+      for i, layer in ipairs(layers) do
+        words[i] = worst[i] and ("%s %.2f [%.2f, %.2f] at %g"):format(layer.name, worst[i][1], worst[i][2], worst[i][3], worst[i][4])
+      end
+      if #words > 0 then
+        result[motion[1] == "translation" and "verdict" or "note"](result, ("%s (%s): least invariant (1: as if nothing had changed, 0: as another picture) is %s"):format(motion[1],
+          motion[2], table.concat(words, ", ")))
+      end
       result:plot(motion[1], cs.plot { title = "invariance to " .. motion[1], x_label = motion[2], y_label = "invariance (0: as another picture)", series = series })
     end
     return result:picture("motions", cs.mosaic(cs.concat(strip), { columns = 11, photo = true }), "a picture moved, magnified and turned, as measured")

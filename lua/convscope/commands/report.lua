@@ -46,7 +46,9 @@ end
 local function accuracy(out, net, data, split, images, short)
   local result = cli.check(net:evaluate(images))
   local heading = "Accuracy on the " .. split .. " images"
-  local text = ("%s of %d images; top 5 %s; loss %.4f."):format(common.percent(result.accuracy), result.images, common.percent(result.top5_accuracy), result.loss)
+  local n, p = result.images, result.accuracy -- Wilson's interval
+  local middle, half = (p + 1.92 / n) / (1 + 3.84 / n), 1.96 * math.sqrt(p * (1 - p) / n + 0.96 / n ^ 2) / (1 + 3.84 / n)
+  local text = ("%s [%.1f, %.1f] of %d images; top 5 %s; loss %.4f."):format(common.percent(p), 100 * (middle - half), 100 * (middle + half), n, common.percent(result.top5_accuracy), result.loss)
   out:heading(heading)
   out:text(text)
   short(heading, text)
@@ -122,7 +124,9 @@ return {
       settings[name] = settings[name] or {}
       settings[name][option] = value
     end
-    local out = page.new(("%s on %s"):format(net.name ~= "" and net.name or args.model, data.spec))
+    local called, kind = args.model:gsub("/+$", ""):match "[^/]*$", net.name
+    if kind ~= "" and kind ~= called then called = ("%s (%s)"):format(called, kind) end
+    local out = page.new(("%s on %s"):format(called, (data.spec:gsub("^[^:]*/", "")))) -- no paths of this machine on a page that is passed on
     out:text(("convscope %s, %s; %d training, %d validation and %d test images of %d classes."):format(cs.version, os.date "%Y-%m-%d", data.train.count,
       data.val.count, data.test.count, data.classes))
     out:heading "In short"
