@@ -152,6 +152,14 @@ describe("studies", function()
     assert.falsy(page:find "https?://")
     assert.falsy(page:find(models().good:match "^.*/", 1, true)) -- nor does it tell where things lay here
     assert.matches("%d %% %[[%d.]+, [%d.]+%] of %d+ images", page)
+    -- a published run's curves begin with the trainings before it
+    local copy = helper.directory() .. "/kept"
+    os.execute(("cp -r '%s' '%s'"):format(models().good, copy))
+    local file <close> = assert(io.open(copy .. "/before-1-history.csv", "w"))
+    file:write "epoch,train_loss,train_accuracy,val_loss,val_accuracy\n0,2.5,0.2,2.4,0.25\n1,2.1,0.3,,\n"
+    file:close()
+    ok("report", copy, "-d", spec, "-o", path .. "2", "--analyses", "spectrum", "--set", "spectrum.images=4")
+    assert.truthy(helper.read(path .. "2"):find("The curves begin with 2 epochs of a training before it.", 1, true))
     local code, _, err = run("report", models().good, "-d", spec, "-o", path)
     assert.equal(1, code)
     assert.matches("is there already; %-%-force replaces it", err)

@@ -6,19 +6,44 @@ local files = require "convscope.files"
 local looking = require "convscope.looking"
 local page = require "convscope.page"
 
+-- The epochs of the trainings that a published run went on from, first to last, as those of cs.history(); and how many trainings that were.
+local function before(directory)
+  local epochs, stage = {}, 1
+  while true do
+    local text = cs.engine.system.read(("%s/before-%d-history.csv"):format(directory, stage))
+    if not text then return epochs, stage - 1 end
+    local names
+    for line in text:gmatch "[^\r\n]+" do
+      local row, k = {}, 0
+      for word in (line .. ","):gmatch "([^,]*)," do
+        k = k + 1
+        if names then row[names[k] or k] = tonumber(word) else row[k] = word end
+      end
+      if names then
+        epochs[#epochs + 1] = { train = { accuracy = row.train_accuracy, loss = row.train_loss }, val = { accuracy = row.val_accuracy, loss = row.val_loss } }
+      end
+      names = names or row
+    end
+    stage = stage + 1
+  end
+end
+
 -- Learning curves of a run directory.
 local function curves(out, directory)
   directory = cs.find_run(directory)
   local history = directory and cs.history(directory)
   if not history or #history.epochs == 0 then return end
   out:heading "Learning curves"
+  local all, trainings = before(directory)
+  local earlier = #all
+  for _, epoch in ipairs(history.epochs) do all[#all + 1] = epoch end
   for _, what in ipairs { "accuracy", "loss" } do
     local series = {}
     for _, split in ipairs { "train", "val" } do
       local x, y = {}, {}
-      for _, epoch in ipairs(history.epochs) do
+      for k, epoch in ipairs(all) do
         local value = epoch[split][what]
-        if value then x[#x + 1], y[#y + 1] = epoch.number, value end
+        if value then x[#x + 1], y[#y + 1] = earlier > 0 and k - 1 or epoch.number, value end
       end
       if #x > 0 then series[#series + 1] = { name = split == "val" and "validation" or "training", x = x, y = y } end
     end
@@ -28,6 +53,7 @@ local function curves(out, directory)
   out:text(("%d of %d epochs; best validation accuracy %s in epoch %s; last rate %.3g, %.0f images a second."):format(#history.epochs, state and state.epochs or 0,
     state and state.best_val_accuracy and common.percent(state.best_val_accuracy) or "unknown", tostring(state and state.best_epoch or "?"), last.rate or 0,
     last.images_per_second or 0))
+  if earlier > 0 then out:text(("The curves begin with %d epochs of %s before it."):format(earlier, trainings == 1 and "a training" or trainings .. " trainings")) end
 end
 
 local function layers(out, net)
