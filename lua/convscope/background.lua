@@ -57,9 +57,11 @@ end
 function background.analyze(request)
   cs.threads(request.threads)
   cs.on_progress(request.progress)
+  request.progress(nil, "opening the model")
   local net, message, code = cs.load(request.model)
   if not net then return nil, message, code end
   local size = #net.input == 3 and { height = net.input[1], width = net.input[2] } or {}
+  request.progress(nil, "opening the images")
   local data
   data, message, code = cs.dataset(request.dataset, size)
   if not data then return nil, message, code end

@@ -106,7 +106,7 @@ local function progress_reporter()
       cli.show_line(fraction and ("%s %3.0f %%  %s%s"):format(cli.bar(fraction, 20), 100 * fraction, text, eta) or text)
     elseif now - told >= 60 then
       told = now
-      cli.say("%s%s", text, eta)
+      cli.say("%s%s%s", fraction and ("%.0f %%  "):format(100 * fraction) or "", text, eta)
     end
   end
 end

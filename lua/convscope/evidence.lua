@@ -37,7 +37,7 @@ end
 -- probability, and of the response of the layer's feature that fires most in the picture.
 function evidence.maps(job, net, images, layer, size, stride)
   local n, h, w, labels = images.count, images.height, images.width, images:labels()
-  job:progress(0, "the pictures as they are")
+  job:progress(0, "the pictures as they are", 0.01)
   local whole, fires = evidence.scores(net, images, layer, labels)
   local feature, base, steps = fires:argmax(1):tolist(), {}, {}
   for i, f in ipairs(feature) do base[i] = fires[{ i - 1, math.tointeger(f) }] end
@@ -46,7 +46,7 @@ function evidence.maps(job, net, images, layer, size, stride)
     for left = -size // 2, w - size // 2, stride do steps[#steps + 1] = { top, left } end
   end
   for k, at in ipairs(steps) do
-    job:progress(k / #steps, ("square at row %d, column %d"):format(at[1], at[2]))
+    job:progress((k - 1) / #steps, ("square at row %d, column %d"):format(at[1], at[2]), k / #steps)
     local hidden, responses = evidence.scores(net, cs.perturb.occlude(images, at[1], at[2], size), layer, labels)
     -- a plane of ones on the square
     local square = cs.perturb.occlude(cs.tensor({ 1, h, w, 3 }, 0), at[1], at[2], size, { 1, 1, 1 }):slice(0, 1, 3):reshape { 1, h * w }

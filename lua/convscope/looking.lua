@@ -1,5 +1,6 @@
 -- looking.lua: what several analyses share: which layers hold features, their responses over many images, lists as options, intervals.
 local cs = require "convscope"
+local progress = require "convscope.progress"
 
 local looking = {}
 
@@ -110,11 +111,15 @@ function looking.names(layers)
   return table.concat(words, ", ")
 end
 
--- The images in batches: f(images, first) for each.
+-- The images in batches: f(images, first) for each. The step of the analysis that is told moves with them, where it says where it ends.
 function looking.batches(images, size, f)
+  local at = progress.batches()
   for first = 0, images.count - 1, size do
-    f(images:images(first, math.min(size, images.count - first)), first)
+    local count = math.min(size, images.count - first)
+    progress.batch(at, first, count, images.count)
+    f(images:images(first, count), first)
   end
+  progress.batch(at)
 end
 
 -- Each feature's response to each image, its "mean" activation over the map or the strongest ("max"): a tensor
@@ -235,7 +240,7 @@ function looking.probe(job, net, layers, probes, make, result, options)
   local bars, lows, highs, names, last = {}, {}, {}, {}, layers[#layers]
   local strongest = {}
   for k, probe in ipairs(probes) do
-    job:progress(nil, "probe: " .. probe[1])
+    job:progress((k - 1) / #probes, "probe: " .. probe[1], k / #probes)
     local trace <close> = looking.must(net:trace(make(net, probe)))
     local map = trace:output(last.index)
     if #last.output == 3 then map = map:max(1):max(1) end

@@ -9,8 +9,8 @@ local quality = {}
 -- noise is below the median.
 function quality.by_nature(job, images, natural)
   local noise, sharp, order = {}, {}, {}
-  looking.batches(images, 64, function(some, first)
-    job:progress(first / images.count, "how noisy and sharp the pictures are")
+  job:progress(0, "how noisy and sharp the pictures are", 0.5)
+  looking.batches(images, 64, function(some)
     local planes = cs.measure.luminance(some:pixels())
     noise[#noise + 1], sharp[#sharp + 1] = cs.measure.noise_level(planes), cs.measure.sharpness(planes)
   end)
@@ -69,10 +69,10 @@ function quality.compare(job, net, data, layers, opt, result)
   local images = looking.test_images(data, opt.scanned, opt.seed)
   local groups, pictures, views, edges, clean = quality.by_nature(job, images, opt.natural), {}, {}, {}, nil
   if #groups[1][2] < 8 then return result:note(("noisy and blurred pictures: too few among %d images"):format(images.count)) end
-  for _, group in ipairs(groups) do
+  for number, group in ipairs(groups) do
     local name, some = group[1], images:choose(group[2])
     local called = name == "noisy" and "noisy or finely textured" or name
-    job:progress(nil, ("pictures that are %s by nature"):format(name))
+    job:progress(0.5 + (number - 1) / (2 * #groups), ("pictures that are %s by nature"):format(name), 0.5 + number / (2 * #groups))
     local found, shown = come_back(net, some, layers, opt.rule)
     clean = clean or found
     pictures[#pictures + 1], views[#views + 1] = some:images(0, 4):pixels(), shown

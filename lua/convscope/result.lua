@@ -310,9 +310,14 @@ function methods:save(directory, name)
 end
 
 --- cs.job()
--- What an analysis is given to report with: `job:progress(fraction, text)`.
+-- What an analysis is given to report with. `job:progress(fraction, text[, to])`: a step begins at that fraction of the whole; with `to`, where it
+-- ends, long calls in it move the bar from one to the other. `job:part(from, to)`: the fractions that follow are of this share of the whole.
 function result.job()
-  return { progress = function(_, fraction, text) cs.progress(fraction, text) end }
+  local part = { 0, 1 }
+  return {
+    part = function(_, from, to) part = { from, to } end,
+    progress = function(_, fraction, text) cs.progress(fraction and part[1] + (part[2] - part[1]) * fraction, text) end,
+  }
 end
 
 -- What an option is given, as its default is written: a number, a whole one (of at least `least`, else 1 where the default is not 0), a word or list
@@ -371,8 +376,11 @@ function result.analysis(name, net, data, options)
     end
   end
   local looking = require "convscope.looking"
-  local out, message, code = looking.guarded(analysis.run, result.job(), net, data, given)
-  cs.progress()
+  local function run()
+    local job <close> = require("convscope.progress").open()
+    return analysis.run(job, net, data, given)
+  end
+  local out, message, code = looking.guarded(run)
   if out then
     local blocks = looking.blocks(net)
     for _, column in ipairs(blocks and out.columns or {}) do

@@ -25,7 +25,7 @@
 
 /* Waiting: four seconds, and one more for each 4 MB, for slow disks. Memory: what a small model unpacks to, and eight times
  * the file. The window begins with room for all the text a model can have; its pages are taken when they are written. */
-enum { TICK_MS = 100, TICKS = 40, TICKS_EACH = 10 };
+enum { TICK_MS = 100, TICKS = 40, TICKS_EACH = 10, PATIENCE = 15 };
 #define FILE_EACH ((int64_t)4 << 20)
 #define MEMORY ((int64_t)256 << 20)
 #define MEMORY_RATIO 8
@@ -70,6 +70,19 @@ enum cs_status cs_guard_lose(struct cs_guard *guard, enum cs_guard_end end, stru
 
 /* --- one question, one answer --- */
 
+/* A helper for which no processor is free is not slow: of a background analysis it has the lowest priority, and may wait for long. That time
+ * is given back, to the limit of PATIENCE times what it has. */
+static void give_back(struct cs_guard *guard)
+{
+	int64_t waited = guard->pid ? cs_guard_process_starved(guard->pid) : 0, most = PATIENCE * 1000 * guard->seconds;
+
+	waited = waited < most ? waited : most;
+	if (waited - guard->starved >= TICK_MS) {
+		guard->ticks += (waited - guard->starved) / TICK_MS;
+		guard->starved = waited;
+	}
+}
+
 static bool wait_for_reply(struct cs_guard *guard)
 {
 	struct pollfd poll_socket = {.fd = guard->socket, .events = POLLIN};
@@ -81,7 +94,8 @@ static bool wait_for_reply(struct cs_guard *guard)
 			return true;
 		if (got < 0 && errno != EINTR)
 			return false;
-		guard->ticks--;
+		if (--guard->ticks == 0)
+			give_back(guard);
 	}
 	return false;
 }

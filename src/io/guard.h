@@ -31,7 +31,8 @@ struct cs_guard;
 /* Open the file and start a helper on it. Errors: CS_ERR_NOT_FOUND (file or helper), CS_ERR_FORMAT, CS_ERR_IO. */
 enum cs_status cs_guard_open(const char *path, struct cs_guard **out, struct cs_error *error);
 /* The same for an open file, of which it keeps a descriptor of its own. */
-enum cs_status cs_guard_open_descriptor(int descriptor, const char *name, struct cs_guard **out, struct cs_error *error);
+enum cs_status cs_guard_open_descriptor(
+	int descriptor, const char *name, struct cs_guard **out, struct cs_error *error);
 void cs_guard_close(struct cs_guard *guard);
 
 /* CS_OK while the helper lives, else the error of its end. After a question that cannot fail (cs_guard_truth) ask this before

@@ -16,6 +16,7 @@ struct cs_guard {
 	uint64_t room; /* bytes in the window */
 	const char *front; /* the first of them, mapped */
 	int64_t ticks, seconds; /* left to wait; given in all */
+	int64_t starved; /* milliseconds given back because no processor was free for the helper */
 	struct cs_error lost; /* status CS_OK while the helper lives */
 };
 

@@ -153,6 +153,22 @@ enum cs_status cs_guard_process_start(
 	return status;
 }
 
+int64_t cs_guard_process_starved(pid_t pid)
+{
+	char path[64];
+	long long ran, waited = 0;
+	FILE *file;
+
+	snprintf(path, sizeof path, "/proc/%lld/schedstat", (long long)pid);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	if (fscanf(file, "%lld %lld", &ran, &waited) != 2)
+		waited = 0;
+	fclose(file);
+	return waited / 1000000;
+}
+
 int cs_guard_process_end(pid_t pid)
 {
 	int ended = -1;

@@ -14,6 +14,9 @@
 enum cs_status cs_guard_process_start(const char *name, int64_t memory, int64_t seconds, const int descriptors[3],
 	pid_t *pid, struct cs_error *error);
 
+/* Milliseconds for which it could have run and no processor was free for it; 0 where the system does not tell. */
+int64_t cs_guard_process_starved(pid_t pid);
+
 /* Kill it, if it still runs, and wait; its status as waitpid() has it, -1 where somebody else waited for it. */
 int cs_guard_process_end(pid_t pid);
 

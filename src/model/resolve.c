@@ -41,8 +41,11 @@ static void find_places(char *places[PLACES])
 		if (strrchr(program, '/'))
 			*strrchr(program, '/') = '\0';
 		library = cs_format("%s/../lua/convscope/init.lua", program);
-		if (library && cs_file_exists(library))
-			places[1] = cs_format("%s/../models", program);
+		if (library && cs_file_exists(library)) {
+			if (strrchr(program, '/')) /* its parent: the path is shown */
+				*strrchr(program, '/') = '\0';
+			places[1] = cs_format("%s/models", program);
+		}
 		cs_free(library);
 	}
 	places[2] = cs_file_join(CS_DATADIR, "models");
@@ -147,7 +150,8 @@ static enum cs_status in_run(const char *directory, char **path, struct cs_error
 	cs_free(saved);
 	if (tensorflow)
 		return cs_fail(error, CS_ERR_UNSUPPORTED,
-			"the directory '%s' is a TensorFlow SavedModel, which convscope cannot read: save it from Keras with "
+			"the directory '%s' is a TensorFlow SavedModel, which convscope cannot read: save it from "
+			"Keras with "
 			"model.save(\"model.keras\") or model.save(\"model.h5\")",
 			directory);
 	return cs_fail(error, CS_ERR_NOT_FOUND,
@@ -193,7 +197,8 @@ enum cs_status cs_model_resolve(const char *name, char **path, struct cs_error *
 	if (!*path) {
 		names = installed_names(places);
 		status = cs_fail(error, CS_ERR_NOT_FOUND,
-			"no model '%.200s': expected a model file (.h5, .keras, .onnx), a run directory or an installed model "
+			"no model '%.200s': expected a model file (.h5, .keras, .onnx), a run directory or an "
+			"installed model "
 			"(%s)",
 			name, names && *names ? names : "none is installed");
 		cs_free(names);

@@ -153,7 +153,8 @@ static int l_read(lua_State *L)
 	char *bytes;
 	size_t size;
 
-	if ((lua_toboolean(L, 2) ? cs_file_read : cs_file_read_regular)(luaL_checkstring(L, 1), 64 << 20, &bytes, &size, &error))
+	if ((lua_toboolean(L, 2) ? cs_file_read : cs_file_read_regular)(
+		    luaL_checkstring(L, 1), 64 << 20, &bytes, &size, &error))
 		return cs_value_fail(L, &error);
 	lua_pushlstring(L, bytes, size);
 	cs_free(bytes);
@@ -188,14 +189,16 @@ static int l_modified(lua_State *L)
 	return 1;
 }
 
-/* system.progress(f | nil): who is told how far long calls are, f(fraction or nil, text); f() when one is over. */
+/* system.progress(f | nil): who is told how far long calls are, f(fraction or nil, text); f() when one is over. Returns who was told before. */
 static int l_progress(lua_State *L)
 {
 	if (!lua_isnoneornil(L, 1))
 		luaL_checktype(L, 1, LUA_TFUNCTION);
 	lua_settop(L, 1);
+	cs_longcall_get_progress(L);
+	lua_insert(L, 1);
 	cs_longcall_set_progress(L);
-	return 0;
+	return 1;
 }
 
 /* system.report(fraction | nil, text): tell it from Lua; does nothing when nobody listens. */

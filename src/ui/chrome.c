@@ -55,7 +55,8 @@ static bool make_hint(const struct cs_session *session, const struct cs_binding 
 	if (!(at->contexts & context) || !at->hint || !hint->first)
 		return false;
 	snprintf(hint->key, sizeof hint->key, "[%s]",
-		at->action == CS_ACTION_LAYER && hint->first == '1' ? "1-9" : cs_key_name(hint->first, name, sizeof name));
+		at->action == CS_ACTION_LAYER && hint->first == '1' ? "1-9"
+								    : cs_key_name(hint->first, name, sizeof name));
 	hint->width = cs_screen_width(&session->screen, hint->key) + 1 + cs_screen_width(&session->screen, hint->text);
 	return true;
 }
@@ -64,6 +65,18 @@ static bool make_hint(const struct cs_session *session, const struct cs_binding 
 static bool is_always_shown(const struct cs_binding *at)
 {
 	return at->action == CS_ACTION_ENTER || at->action == CS_ACTION_HELP;
+}
+
+/* What comes first: on the screens where one starts what there is to be seen, on those of an analysis what is done about it. */
+static bool is_a_way(const struct cs_session *session, const struct cs_binding *at)
+{
+	unsigned context = session->top->ops->context;
+
+	if (context & (CS_ON_RUN | CS_ON_NETWORK))
+		return at->action == CS_ACTION_LAYER || at->action == CS_ACTION_IMAGES ||
+			at->action == CS_ACTION_ANALYSES || at->action == CS_ACTION_COLOUR;
+	return (context & (CS_ON_COLOUR | CS_ON_NOISE | CS_ON_OCCLUSION)) &&
+		(at->action == CS_ACTION_SORT || at->action == CS_ACTION_START || at->action == CS_ACTION_TABLE);
 }
 
 static bool is_everywhere(const struct cs_binding *at)
@@ -85,7 +98,8 @@ static bool draw_hint(struct cs_session *session, int row, int *column, int end,
 	return true;
 }
 
-/* "[b] rule  [s] signal ...": the screen's own keys first, as many as fit, then those that are always shown, then the others. */
+/* "[b] rule  [s] signal ...": what comes first; the screen's other keys, as many as fit, then those that are always shown, then
+ * the others. */
 static void draw_hints(struct cs_session *session, int row)
 {
 	int column = 1, end = session->screen.columns - 1, kept = 0;
@@ -95,14 +109,14 @@ static void draw_hints(struct cs_session *session, int row)
 		if (is_always_shown(at) && make_hint(session, at, &hint))
 			kept += hint.width + 2;
 	}
-	for (int pass = 0; pass < 3; pass++) {
+	for (int pass = 0; pass < 4; pass++) {
 		bool room = true;
 
 		for (const struct cs_binding *at = cs_bindings(); at->action && room; at++) {
-			int place = is_always_shown(at) ? 1 : is_everywhere(at) ? 2 : 0;
+			int place = is_a_way(session, at) ? 0 : is_always_shown(at) ? 2 : is_everywhere(at) ? 3 : 1;
 
 			if (place == pass && make_hint(session, at, &hint))
-				room = draw_hint(session, row, &column, pass == 0 ? end - kept : end, &hint);
+				room = draw_hint(session, row, &column, pass < 2 ? end - kept : end, &hint);
 		}
 	}
 }

@@ -344,3 +344,35 @@ void cs_screen_cell(struct cs_screen *screen, int row, int column, uint32_t char
 		ground ? cs_screen_colour(screen, *ground) : -1);
 	put_character(row, column, cs_screen_character(screen, character), bold ? A_BOLD : A_NORMAL, pair);
 }
+
+int cs_screen_put_lines(
+	struct cs_screen *screen, int row, int end, int column, int width, enum cs_style style, const char *text)
+{
+	int from = row;
+
+	while (*text && row < end) {
+		size_t length = strlen(text), cut = 0;
+		char line[512];
+		const char *at = text;
+		int columns = 0;
+
+		while (*at && columns < width) {
+			const char *before = at;
+
+			if (*before == ' ')
+				cut = (size_t)(before - text);
+			cs_utf8_next(&at);
+			columns++;
+		}
+		if (!*at)
+			cut = length;
+		else if (cut == 0)
+			cut = (size_t)(at - text);
+		snprintf(line, sizeof line, "%.*s", (int)(cut < sizeof line ? cut : sizeof line - 1), text);
+		cs_screen_put(screen, row++, column, width, style, "%s", line);
+		text += cut;
+		while (*text == ' ')
+			text++;
+	}
+	return row - from;
+}

@@ -48,6 +48,10 @@ int cs_screen_put(struct cs_screen *screen, int row, int column, int width, enum
 void cs_screen_put_right(struct cs_screen *screen, int row, int column, enum cs_style style, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
 
+/* A sentence in lines of `width` columns, broken between words, from `row` to before `end`. Returns the rows used. */
+int cs_screen_put_lines(
+	struct cs_screen *screen, int row, int end, int column, int width, enum cs_style style, const char *text);
+
 /* Columns a text takes. */
 int cs_screen_width(const struct cs_screen *screen, const char *text);
 

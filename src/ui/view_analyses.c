@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { HEAD = 3, WAKE_MS = 1000, WIDE = 100, SIDE = 44, BELOW = 9, MOST = 256 };
+enum { HEAD = 3, WAKE_MS = 1000, WIDE = 100, SIDE = 44, BELOW = 9, MOST = 256, TITLE = 16 };
 
 /* Looking which results there are. */
 struct errand {
@@ -152,14 +152,14 @@ static void draw_row(struct cs_view *view, int row, int i, int width, bool selec
 	struct analyses *state = view->state;
 	struct cs_session *session = view->session;
 	struct cs_screen *screen = &session->screen;
-	int count, title = 15, result = width - 18;
+	int count, title = TITLE, result = width - 18;
 	struct cs_analysis *analysis = &cs_analyses_all(session, &count)[i];
 	struct cs_analysis_run *run = cs_analyses_run(session, analysis->name);
 	char text[240], age[48];
 
 	if (result < title + 12)
 		result = width - 9;
-	cs_screen_put(screen, row, 1, 13, CS_STYLE_TITLE, "%s", analysis->name);
+	cs_screen_put(screen, row, 1, TITLE - 2, CS_STYLE_TITLE, "%s", analysis->name);
 	if (run && run->work) {
 		double done = cs_analyses_progress(run, text, sizeof text);
 
@@ -196,6 +196,10 @@ static void draw_options(struct cs_view *view, struct cs_area area)
 
 	if (!analysis)
 		return;
+	if (area.rows > 2 * BELOW) /* what the table has no room for */
+		row += 1 +
+			cs_screen_put_lines(
+				screen, row, row + 4, area.column, area.columns, CS_STYLE_TEXT, analysis->title);
 	cs_screen_put(screen, row++, area.column, area.columns, CS_STYLE_DIM, "options of %s%s", analysis->name,
 		analysis->option_count ? "" : ": none");
 	if (run && (run->work || run->error.status)) {
@@ -252,7 +256,7 @@ static void draw_analyses(struct cs_view *view)
 	if (page < 1)
 		return;
 	cs_screen_put(screen, HEAD - 1, 1, 13, CS_STYLE_DIM, "analysis");
-	cs_screen_put(screen, HEAD - 1, 15, width - 36, CS_STYLE_DIM, "what it asks");
+	cs_screen_put(screen, HEAD - 1, TITLE, width - 21 - TITLE, CS_STYLE_DIM, "what it asks");
 	cs_screen_put(screen, HEAD - 1, width - 18 < 27 ? width - 9 : width - 18, -1, CS_STYLE_DIM, "result");
 	follow_list(view);
 	cs_table_settle(&state->table, page);
@@ -264,7 +268,8 @@ static void draw_analyses(struct cs_view *view)
 		draw_options(view, (struct cs_area){session->body_rows - below + 1, 1, below - 1, screen->columns - 2});
 	path = current(view) ? cs_analyses_path(session, current(view)->name) : NULL;
 	if (wide && path)
-		cs_screen_put(screen, session->body_rows - 1, width + 1, SIDE, CS_STYLE_DIM, "%s", path);
+		cs_screen_put(screen, session->body_rows - 1, width + 1, SIDE, CS_STYLE_DIM, "%s",
+			cs_words_path_end(path, SIDE));
 	cs_free(path);
 }
 

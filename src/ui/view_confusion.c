@@ -207,7 +207,7 @@ static void draw_list(struct cs_view *view, struct cs_area area)
 		cs_screen_put(screen, row, area.column, 5, CS_STYLE_TEXT, "%4" PRId64, pair->count);
 		cs_screen_put(screen, row, area.column + 5, half, CS_STYLE_TEXT, "%s",
 			name_of(view, pair->truth, a, sizeof a));
-		cs_screen_put(screen, row, area.column + 6 + half, -1, CS_STYLE_BAD, "→ %.*s", half,
+		cs_screen_put(screen, row, area.column + 6 + half, half + 2, CS_STYLE_BAD, "→ %s",
 			name_of(view, pair->said, b, sizeof b));
 		cs_spots_add(&view->session->spots, (struct cs_area){row, area.column, 1, area.columns}, CS_SPOT_ITEM,
 			state->list.top + i);
@@ -277,7 +277,7 @@ static void draw_confusion(struct cs_view *view)
 {
 	struct cs_confusion_state *state = view->state;
 	struct cs_session *session = view->session;
-	int columns = session->screen.columns, side = columns >= SIDE_FROM ? SIDE : 0, used;
+	int columns = session->screen.columns, side = columns < SIDE_FROM ? 0 : columns >= 110 ? SIDE + 10 : SIDE, used;
 	struct cs_area area = {HEAD - 1, 1, session->body_rows - HEAD + 1 - FOOT, columns - 2 - side};
 	double top = top_share(state);
 
@@ -297,7 +297,7 @@ static void draw_confusion(struct cs_view *view)
 	used = cs_legend_show(session, area.row + area.rows, 1, 32, cs_colormap_find("heat"), 0, top);
 	if (used)
 		cs_screen_put(&session->screen, area.row + area.rows, 2 + used, columns - side - used - 4, CS_STYLE_DIM,
-			"of a class' images");
+			"of the class");
 	if (side)
 		draw_list(view, (struct cs_area){area.row, columns - side + 1, area.rows + 1, side - 2});
 }

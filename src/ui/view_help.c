@@ -5,11 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A text that scrolls; help makes its own from the table. */
+/* A text that scrolls; help makes its own from the table, for the width of the screen. */
 struct text {
 	char *title;
 	char **lines;
 	int count, room, top;
+	enum cs_context of; /* help: the screen it is asked on */
+	int columns; /* for which it was made */
 };
 
 static bool add_line(struct text *text, char *line)
@@ -31,13 +33,20 @@ static bool add_line(struct text *text, char *line)
 	return true;
 }
 
+static void drop_lines(struct text *text)
+{
+	for (int i = 0; i < text->count; i++)
+		cs_free(text->lines[i]);
+	cs_free(text->lines);
+	text->lines = NULL;
+	text->count = text->room = 0;
+}
+
 static void close_text(struct cs_view *view)
 {
 	struct text *text = view->state;
 
-	for (int i = 0; i < text->count; i++)
-		cs_free(text->lines[i]);
-	cs_free(text->lines);
+	drop_lines(text);
 	cs_free(text->title);
 }
 
@@ -46,6 +55,16 @@ static int page(const struct cs_view *view)
 	int rows = view->session->body_rows - 2;
 
 	return rows < 1 ? 1 : rows;
+}
+
+/* No further than the last line at the bottom. */
+static void settle_text(struct cs_view *view)
+{
+	struct text *text = view->state;
+	int last = text->count - page(view);
+
+	text->top = text->top > last ? last : text->top;
+	text->top = text->top < 0 ? 0 : text->top;
 }
 
 static bool scroll_text(struct cs_view *view, enum cs_action action, int argument)
@@ -76,8 +95,7 @@ static bool scroll_text(struct cs_view *view, enum cs_action action, int argumen
 	default:
 		return false;
 	}
-	text->top = text->top > last ? last : text->top;
-	text->top = text->top < 0 ? 0 : text->top;
+	settle_text(view);
 	return true;
 }
 
@@ -170,6 +188,32 @@ static void keys_text(const struct cs_binding *binding, char *text, size_t size)
 	}
 }
 
+/* Where the columns of help stand: keys, the action's name where there is room, what it does. */
+enum { NAME = 22, SHORT = 22, LONG = 37, WITH_NAMES = 100 };
+
+/* A row of help, and those under it that hold what does not fit beside the keys. */
+static bool add_row(struct text *text, const char *keys, const char *name, const char *help)
+{
+	int width = text->columns - 1 - (text->columns >= WITH_NAMES ? LONG : SHORT);
+	bool good = true;
+
+	width = width < 8 ? 8 : width;
+	do {
+		size_t length = strlen(help), cut = length;
+
+		if (cut > (size_t)width) {
+			for (cut = (size_t)width; cut > 0 && help[cut] != ' '; cut--) {}
+			cut = cut ? cut : (size_t)width;
+		}
+		good = add_line(text, cs_format("%s\t%s\t%.*s", keys, name, (int)cut, help));
+		help += cut;
+		while (*help == ' ')
+			help++;
+		keys = name = "";
+	} while (good && *help);
+	return good;
+}
+
 static bool add_bindings(struct text *text, enum cs_context context, bool own)
 {
 	for (const struct cs_binding *at = cs_bindings(); at->action; at++) {
@@ -179,40 +223,118 @@ static bool add_bindings(struct text *text, enum cs_context context, bool own)
 		if (everywhere == own || (own && !(at->contexts & context)))
 			continue;
 		keys_text(at, keys, sizeof keys);
-		if (!add_line(text, cs_format("%s\t%s\t%s", keys, at->name, at->help)))
+		if (!add_row(text, keys, at->name, at->help))
 			return false;
 	}
 	return true;
+}
+
+/* What a person comes with, and where the answer is: keys of the screens of a model. */
+static const struct {
+	enum cs_action actions[3];
+	const char *question;
+} ways[] = {
+	{{CS_ACTION_COLOUR, CS_ACTION_START, CS_ACTION_ENTER},
+		"Which feature reacts to red? Measure it once; then the features of a layer, by what they lose without "
+		"red."},
+	{{CS_ACTION_LAYER, CS_ACTION_ENTER, CS_ACTION_IMAGES},
+		"What does a feature look for? Its layer, the feature, an image."},
+	{{CS_ACTION_CONFUSION, CS_ACTION_ENTER, CS_ACTION_NONE},
+		"What is taken for what? The matrix, and the images of a cell."},
+	{{CS_ACTION_OCCLUSION, CS_ACTION_NONE, CS_ACTION_NONE}, "Where in the image does it look?"},
+};
+
+/* The keys of `actions`, one after the other: "C r Enter". */
+static void way_text(const enum cs_action actions[3], char *text, size_t size)
+{
+	static const enum cs_context where[3] = {CS_ON_NETWORK, CS_ON_COLOUR, CS_ON_FEATURE};
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (int i = 0; i < 3 && actions[i] != CS_ACTION_NONE && used < size; i++) {
+		char name[16];
+		const char *key = actions[i] == CS_ACTION_LAYER
+			? "1-9"
+			: cs_key_of_action(actions[i], where[i], name, sizeof name);
+
+		used += (size_t)snprintf(text + used, size - used, "%s%s", used ? " " : "", key);
+	}
+}
+
+static bool add_ways(struct text *text)
+{
+	bool good = true;
+
+	for (size_t i = 0; good && i < sizeof ways / sizeof *ways; i++) {
+		char keys[48];
+
+		way_text(ways[i].actions, keys, sizeof keys);
+		good = add_row(text, keys, "", ways[i].question);
+	}
+	return good;
+}
+
+static bool add_paragraph(struct text *text, const char *words)
+{
+	int width = text->columns - 2 < 76 ? text->columns - 2 : 76;
+	bool good = add_line(text, cs_strdup(""));
+
+	width = width < 8 ? 8 : width;
+	while (good && *words) {
+		size_t cut = strlen(words);
+
+		if (cut > (size_t)width) {
+			for (cut = (size_t)width; cut > 0 && words[cut] != ' '; cut--) {}
+			cut = cut ? cut : (size_t)width;
+		}
+		good = add_line(text, cs_strndup(words, cut));
+		words += cut;
+		while (*words == ' ')
+			words++;
+	}
+	return good;
+}
+
+static bool make_help(struct text *text, int columns)
+{
+	bool opened = !(text->of & (CS_ON_TEXT | CS_ON_RUNS | CS_ON_ANALYSES)); /* a model */
+	bool first = text->of & (CS_ON_RUN | CS_ON_NETWORK); /* where one starts */
+
+	drop_lines(text);
+	text->columns = columns;
+	return (!first || (add_ways(text) && add_line(text, cs_strdup("")))) && add_bindings(text, text->of, true) &&
+		add_line(text, cs_strdup("")) && add_bindings(text, text->of, false) &&
+		(first || !opened || (add_line(text, cs_strdup("")) && add_ways(text))) &&
+		add_paragraph(text,
+			"Numbers count from 0. Pictures of projections: mid-grey is 0, and the numbers below a picture "
+			"are the "
+			"limit of its scale. Keys can be changed in ~/.config/convscope/keys: a line is an action's "
+			"name (on wide "
+			"screens between keys and help) and its keys. CONVSCOPE_GRAPHICS=sixel, symbols or ascii "
+			"overrides what the "
+			"terminal says of itself.");
 }
 
 static enum cs_status open_help(struct cs_view *view, const void *argument, struct cs_error *error)
 {
 	const struct cs_help_argument *from = argument;
 	struct text *text = view->state;
-	bool good;
 
+	text->of = from->context;
 	text->title = cs_format("help · keys of the %s screen, and of all screens", from->screen);
-	good = text->title && add_bindings(text, from->context, true) && add_line(text, cs_strdup("")) &&
-		add_bindings(text, from->context, false) && add_line(text, cs_strdup("")) &&
-		add_line(text,
-			cs_strdup("Numbers count from 0. Pictures of projections: mid-grey is 0, and the numbers below "
-				  "a picture")) &&
-		add_line(text,
-			cs_strdup("are the limit of its scale. Keys can be changed in ~/.config/convscope/keys: a line "
-				  "is an")) &&
-		add_line(text,
-			cs_strdup("action's name (in the middle above) and its keys. CONVSCOPE_GRAPHICS=sixel, symbols "
-				  "or ascii")) &&
-		add_line(text, cs_strdup("overrides what the terminal says of itself."));
-	return good ? CS_OK : cs_fail_memory(error, "the help");
+	return text->title && make_help(text, view->session->screen.columns) ? CS_OK
+									     : cs_fail_memory(error, "the help");
 }
 
 static void draw_help(struct cs_view *view)
 {
-	const struct text *text = view->state;
+	struct text *text = view->state;
 	struct cs_screen *screen = &view->session->screen;
-	bool wide = screen->columns >= 100;
+	bool wide = screen->columns >= WITH_NAMES;
 
+	if (text->columns != screen->columns && !make_help(text, screen->columns))
+		return;
+	settle_text(view);
 	draw_frame(view);
 	for (int i = 0; i < page(view) && text->top + i < text->count; i++) {
 		const char *line = text->lines[text->top + i], *name = strchr(line, '\t'), *help = strrchr(line, '\t');
@@ -221,9 +343,11 @@ static void draw_help(struct cs_view *view)
 			cs_screen_put(screen, 2 + i, 1, -1, CS_STYLE_DIM, "%s", line);
 			continue;
 		}
-		cs_screen_put(screen, 2 + i, 1, 20, CS_STYLE_KEY, "%.*s", (int)(name - line), line);
-		cs_screen_put(screen, 2 + i, 22, 14, CS_STYLE_DIM, "%.*s", (int)(help - name - 1), name + 1);
-		cs_screen_put(screen, 2 + i, wide ? 40 : 38, -1, CS_STYLE_TEXT, "%s", help + 1);
+		cs_screen_put(screen, 2 + i, 1, NAME - 2, CS_STYLE_KEY, "%.*s", (int)(name - line), line);
+		if (wide)
+			cs_screen_put(screen, 2 + i, NAME, LONG - NAME - 1, CS_STYLE_DIM, "%.*s",
+				(int)(help - name - 1), name + 1);
+		cs_screen_put(screen, 2 + i, wide ? LONG : SHORT, -1, CS_STYLE_TEXT, "%s", help + 1);
 	}
 }
 

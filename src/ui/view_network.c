@@ -91,7 +91,7 @@ struct columns {
 	int type, shape, params, macs, field, silent; /* right edges but for type; 0: no room */
 };
 
-enum { LEAST_NAME = 10, MOST_NAME = 24, WIDE_FROM = 90 /* columns that have room for longer names */ };
+enum { LEAST_NAME = 11, MOST_NAME = 24, WIDE_FROM = 90 /* columns that have room for longer names */ };
 
 static struct columns lay_out(const struct cs_screen *screen, const struct cs_network *network)
 {

@@ -126,38 +126,6 @@ static void draw_title(struct cs_view *view)
 			screen, 0, screen->columns - 1, CS_STYLE_DIM, "%.30s %d/%d", what, state->part + 1, count);
 }
 
-/* Lines of a sentence, broken between words. Returns rows. */
-static int draw_wrapped(struct cs_screen *screen, int row, int end, int column, int width, const char *text)
-{
-	int from = row;
-
-	while (*text && row < end) {
-		size_t length = strlen(text), cut = 0;
-		char line[512];
-		const char *at = text;
-		int columns = 0;
-
-		while (*at && columns < width) {
-			const char *before = at;
-
-			if (*before == ' ')
-				cut = (size_t)(before - text);
-			cs_utf8_next(&at);
-			columns++;
-		}
-		if (!*at)
-			cut = length;
-		else if (cut == 0)
-			cut = (size_t)(at - text);
-		snprintf(line, sizeof line, "%.*s", (int)(cut < sizeof line ? cut : sizeof line - 1), text);
-		cs_screen_put(screen, row++, column, width, CS_STYLE_TEXT, "%s", line);
-		text += cut;
-		while (*text == ' ')
-			text++;
-	}
-	return row - from;
-}
-
 static void draw_notes(struct cs_view *view, struct cs_area area)
 {
 	struct result *state = view->state;
@@ -171,8 +139,8 @@ static void draw_notes(struct cs_view *view, struct cs_area area)
 	for (int i = state->scroll; i < result->note_count && row < area.row + area.rows; i++) {
 		cs_screen_put(&view->session->screen, row, area.column, -1, CS_STYLE_DIM,
 			view->session->screen.utf8 ? "·" : "-");
-		row += draw_wrapped(&view->session->screen, row, area.row + area.rows, area.column + 2,
-			area.columns - 3 < 500 ? area.columns - 3 : 500, result->notes[i]);
+		row += cs_screen_put_lines(&view->session->screen, row, area.row + area.rows, area.column + 2,
+			area.columns - 3 < 500 ? area.columns - 3 : 500, CS_STYLE_TEXT, result->notes[i]);
 	}
 	if (state->scroll > 0)
 		cs_screen_put_right(&view->session->screen, area.row, area.column + area.columns, CS_STYLE_DIM, "^");

@@ -146,6 +146,7 @@ static void draw_title(struct cs_view *view, const struct cs_followed *latest)
 	struct cs_screen *screen = &view->session->screen;
 	const struct cs_run_state *state = &latest->state;
 	char eta[40], text[160];
+	int room;
 	enum cs_style style = CS_STYLE_TEXT;
 
 	if (run->count > 1) {
@@ -153,7 +154,6 @@ static void draw_title(struct cs_view *view, const struct cs_followed *latest)
 			run->count, run->names[0], run->names[1], run->count > 2 ? ", ..." : "");
 		return;
 	}
-	cs_screen_put(screen, 0, 1, screen->columns / 2, CS_STYLE_TITLE, "convscope  %s", run->directories[0]);
 	if (!latest->there) {
 		style = CS_STYLE_BAD;
 		snprintf(text, sizeof text, "this run was removed");
@@ -173,9 +173,11 @@ static void draw_title(struct cs_view *view, const struct cs_followed *latest)
 	if (latest->there && latest->before.epoch_count > 0) {
 		size_t used = strlen(text);
 
-		snprintf(text + used, sizeof text - used, " after %lld of trainings before",
-			(long long)latest->before.epoch_count);
+		snprintf(text + used, sizeof text - used, " after %lld before", (long long)latest->before.epoch_count);
 	}
+	room = screen->columns - 2 - cs_screen_width(screen, "convscope  ") - cs_screen_width(screen, text) - 2;
+	cs_screen_put(screen, 0, 1, -1, CS_STYLE_TITLE, "convscope");
+	cs_screen_put(screen, 0, 12, room, CS_STYLE_TITLE, "%s", cs_words_path_end(run->directories[0], room));
 	cs_screen_put_right(screen, 0, screen->columns - 1, style, "%s", text);
 }
 
@@ -252,13 +254,14 @@ static void draw_numbers(struct cs_view *view, const struct cs_followed *latest,
 	if (!isnan(rate) && used < sizeof text)
 		used += (size_t)snprintf(text + used, sizeof text - used, "%srate %s", used ? " · " : "",
 			cs_words_value(rate, number, sizeof number));
-	if (state->best_epoch >= 0 && curves->epoch_count && used < sizeof text)
-		snprintf(text + used, sizeof text - used, " · %lld epoch%s since", (long long)since,
+	if (state->best_epoch >= 0 && since > 0 && used < sizeof text)
+		snprintf(text + used, sizeof text - used, " · %lld epoch%s since the best", (long long)since,
 			since == 1 ? "" : "s");
 	cs_screen_put(screen, row, 1, -1, CS_STYLE_TEXT, "%s", text);
 }
 
-static void draw_layers(struct cs_view *view, int row)
+/* On two rows where one is too short, as far as there are `rows`. */
+static void draw_layers(struct cs_view *view, int row, int rows)
 {
 	struct cs_session *session = view->session;
 	struct cs_screen *screen = &session->screen;
@@ -272,14 +275,26 @@ static void draw_layers(struct cs_view *view, int row)
 			screen, row, column, -1, CS_STYLE_DIM, "%s", session->opened ? why : "no model is saved yet");
 		return;
 	}
-	for (int i = 0; i < session->opened->layer_count && column < screen->columns - 8; i++) {
+	for (int i = 0; i < session->opened->layer_count; i++) {
 		const struct cs_layer *layer = &cs_session_network(session)->layers[session->opened->layers[i]];
 		struct cs_scan *scan = session->scan_count ? session->scans[0] : NULL;
 		int64_t silent = cs_scan_silent(scan, layer->index);
+		char text[100];
+		int wide = 2 +
+			snprintf(text, sizeof text, "%s %lld", cs_layer_name(cs_session_network(session), layer->index),
+				(long long)cs_layer_features(layer));
 
+		wide += silent > 0 ? 14 : 0;
+		if (column > 9 && column + wide + (rows > 1 ? 0 : 4) > screen->columns - 1) {
+			if (rows-- <= 1) {
+				cs_screen_put(screen, row, column, -1, CS_STYLE_DIM, "…");
+				return;
+			}
+			row++;
+			column = 9;
+		}
 		column += cs_screen_put(screen, row, column, -1, CS_STYLE_KEY, "%d ", i + 1);
-		column += cs_screen_put(screen, row, column, -1, CS_STYLE_TEXT, "%s %lld",
-			cs_layer_name(cs_session_network(session), layer->index), (long long)cs_layer_features(layer));
+		column += cs_screen_put(screen, row, column, -1, CS_STYLE_TEXT, "%s", text);
 		if (silent > 0)
 			column += cs_screen_put(
 				screen, row, column, -1, CS_STYLE_WARN, " (%lld silent)", (long long)silent);
@@ -347,7 +362,7 @@ static void draw_run(struct cs_view *view)
 		draw_reading(view, rows - below);
 	else
 		draw_numbers(view, latest, rows - below);
-	draw_layers(view, rows - below + 1);
+	draw_layers(view, rows - below + 1, log_rows ? 2 : 1);
 	draw_log(view, latest, rows - log_rows, log_rows);
 }
 

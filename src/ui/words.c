@@ -81,3 +81,15 @@ const char *cs_words_value(double value, char *text, size_t size)
 		snprintf(text, size, "%.3f", value);
 	return text;
 }
+
+const char *cs_words_path_end(const char *path, int room)
+{
+	while ((int)strlen(path) > room) {
+		const char *slash = strchr(path + (*path == '/'), '/');
+
+		if (!slash || !slash[1])
+			break;
+		path = slash + 1;
+	}
+	return path;
+}

@@ -14,6 +14,7 @@ local function features(job, net, images, labels, layers, opt, result)
   local random, worst = cs.random(opt.seed), {}
   for number, layer in ipairs(layers) do
     local maps, tail = {}, looking.must(net:part(layer.index + 1, "last"))
+    job:progress((number - 1) / #layers, layer.name .. ": its maps", (number - 0.9) / #layers)
     looking.batches(images, 32, function(some) maps[#maps + 1] = net:predict(some, { layer = layer.index }) end)
     maps = cs.concat(maps)
     local whole = tail:predict(maps, { output = "scores" })
@@ -27,7 +28,7 @@ local function features(job, net, images, labels, layers, opt, result)
     local mean, rows, p = maps, {}, {}
     while mean.rank > 1 do mean = mean:mean(0) end
     for k, f in ipairs(list) do
-      job:progress((number - 1 + k / #list) / #layers, ("%s without feature %d"):format(layer.name, f))
+      job:progress((number - 0.9 + 0.9 * (k - 1) / #list) / #layers, ("%s without feature %d"):format(layer.name, f))
       local keep = cs.tensor({ layer.features }, 1)
       keep[f] = 0
       local changed = maps * keep
@@ -111,10 +112,12 @@ return {
     if opt.fill ~= "zero" and opt.fill ~= "mean" then looking.fail("argument", "option 'fill' is '%s'; expected zero or mean", opt.fill) end
     local images, layers = looking.test_images(data, opt.images, opt.seed), looking.layers(net, opt.layers)
     local result = cs.result { "what", "layer", "feature", "accuracy lost", "low", "high", "loss added", "loss low", "loss high", "q" }
+    if opt.epochs > 0 then job:part(0, 0.4) end
     features(job, net, images, images:labels(), layers, opt, result)
     if opt.epochs > 0 then
       if net.classes ~= data.classes then looking.fail("shape", "%s tells %d classes apart and the network %d: it cannot be retrained on it", data.spec,
         data.classes, net.classes) end
+      job:part(0.4, 1)
       layers_out(job, net, data, images, layers, opt, result)
     end
     return result

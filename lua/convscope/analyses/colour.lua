@@ -21,36 +21,40 @@ return {
   run = function(job, net, data, opt)
     local images, layers = looking.test_images(data, opt.images, opt.seed), looking.layers(net, opt.layers)
     local labels, options = images:labels(), { seed = opt.seed }
-    job:progress(0, "responses")
-    local base, scores = looking.responses(net, images, layers, opt.response)
+    local others = data.train.count > 0 and data.train:sample(math.max(2 * opt.images, opt.learnt * data.classes), opt.seed) or images
+    -- a step takes as long as it has images
+    local total, done = others.count + images.count * (1 + #colours.changes + 2 * 3 + opt.hues), 0
+    local function responses(some, what)
+      job:progress(done / total, what, (done + some.count) / total)
+      done = done + some.count
+      return looking.responses(net, some, layers, opt.response)
+    end
+    job:part(0, 0.9)
+    local base, scores = responses(images, "as they are")
     local right, seen = looking.correct(scores, labels), {}
     local result = cs.result { "layer", "feature", "response", "without red", "without green", "without blue", "darker", "hue", "evidence",
       "without colour", "colour low", "colour high", "without shape", "shape low", "shape high", "effect", "q", "goes by",
       "gain red", "gain green", "gain blue", "red low", "red high", "green low", "green high", "blue low", "blue high" }
-    local others = data.train.count > 0 and data.train:sample(math.max(2 * opt.images, opt.learnt * data.classes), opt.seed) or images
-    local learnt, known = looking.responses(net, others, layers, opt.response), others:labels()
+    local learnt, known = responses(others, "evidence learnt"), others:labels()
     local function accuracy(name, found)
       local mean, low, high = looking.must(cs.statistics.bootstrap(found, options))
       local lost, effect, p = looking.must(cs.statistics.paired(right - found, options))
       result:note(("accuracy %s: %.3f [%.3f, %.3f], lost %.3f, effect %.2f, p = %.2g"):format(name, mean, low, high, lost, effect, p))
     end
     accuracy("as they are", right)
-    for c, change in ipairs(colours.changes) do
-      job:progress(c / (#colours.changes + opt.hues + 1), change[1])
-      local changed, moved = looking.responses(net, change[2](images, opt), layers, opt.response)
+    for _, change in ipairs(colours.changes) do
+      local changed, moved = responses(change[2](images, opt), change[1])
       seen[change[1]] = changed
       accuracy(change[1], looking.correct(moved, labels))
     end
     local gains = {}
     for channel, name in ipairs { "red", "green", "blue" } do
-      job:progress(#colours.changes / (#colours.changes + opt.hues + 1), "gain of " .. name)
-      gains[channel] = colours.gains(images, base, channel, function(some) return (looking.responses(net, some, layers, opt.response)) end)
+      gains[channel] = colours.gains(images, base, channel, function(some) return (responses(some, "gain of " .. name)) end)
     end
     local hues, curve = {}, {}
     for k = 0, opt.hues - 1 do
       local degrees = 360 * k / opt.hues
-      job:progress((#colours.changes + k) / (#colours.changes + opt.hues + 1), ("hue %+.0f"):format(degrees))
-      local changed, moved = looking.responses(net, cs.perturb.hue(images, degrees), layers, opt.response)
+      local changed, moved = responses(cs.perturb.hue(images, degrees), ("hue %+.0f"):format(degrees))
       for i in ipairs(layers) do
         hues[i] = hues[i] or {}
         table.insert(hues[i], changed[i]:reshape { 1, images.count, -1 })
@@ -59,8 +63,9 @@ return {
     end
 
     local tuned = {}
+    job:part(0.9, 0.93)
     for k = 0, opt.hues - 1 do
-      job:progress(nil, ("edges of hue %.0f"):format(360 * k / opt.hues))
+      job:progress(k / opt.hues, ("edges of hue %.0f"):format(360 * k / opt.hues), (k + 1) / opt.hues)
       local trace <close> = looking.must(net:trace(colours.edges(net, colours.pure(360 * k / opt.hues))))
       for i, layer in ipairs(layers) do
         tuned[i] = tuned[i] or {}
@@ -69,7 +74,9 @@ return {
     end
 
     local p, p_present, rows, kept_plot = {}, {}, {}, {}
+    job:part(0.93, 0.98)
     for i, layer in ipairs(layers) do
+      job:progress((i - 1) / #layers, "what features of " .. layer.name .. " go by", i / #layers)
       local mean, typical = base[i]:mean(0), colours.standard(colours.expected(learnt[i], known, labels))
       local function relative(name) return ((base[i] - seen[name][i]):mean(0) / mean):tolist() end
       -- responses that became one constant carry no evidence; a feature silent from the start has none to lose
@@ -112,6 +119,7 @@ return {
       result:note(("%s: %d features go by colour, %d by shape, %d by both (no difference is told); %d carry no evidence of the class, %d are silent"):format(layer.name,
         c.colour or 0, c.shape or 0, c.both or 0, c.neither or 0, c.silent or 0))
     end
+    job:part(0.98, 1)
     colours.channels(layers, base, { seen["without red"], seen["without green"], seen["without blue"] }, result, options)
     looking.probe(job, net, layers, colours.probes, colours.edges, result, options)
     local angles, means, lows, highs = {}, {}, {}, {}

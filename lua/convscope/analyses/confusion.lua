@@ -7,7 +7,7 @@ return {
 
   run = function(job, net, data, opt)
     local images = data.test:sample(opt.images, opt.seed)
-    job:progress(nil, "evaluating")
+    job:progress(0, "evaluating", 1)
     local found, message, code = net:evaluate(images)
     if not found then return nil, message, code end
     local counts, pairs_found = found.confusion:tolist(), {}

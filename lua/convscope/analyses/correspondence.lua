@@ -88,8 +88,10 @@ return {
 
   run = function(job, net, data, opt)
     if not (opt.share > 0 and opt.share <= 1) then looking.fail("argument", "option 'share' is %g; expected a share of the box from 0 to 1", opt.share) end
+    job:progress(0, "looking for boxes")
     local layers, images, boxes, groups = looking.layers(net, opt.layers), grouped(data, opt)
-    local pixels = images:pixels()
+    local pixels, steps = images:pixels(), 1 + opt.nulls + #parts
+    job:progress(0, "as they are", 1 / steps)
     local base = looking.responses(net, images, layers, opt.response)
     local function measured(place)
       local found, out = looking.responses(net, images:with(hidden(pixels, boxes, opt.share, place)), layers, opt.response), {}
@@ -98,7 +100,7 @@ return {
     end
     local null = {}
     for k = 1, opt.nulls do
-      job:progress((k - 1) / (opt.nulls + #parts), "random regions")
+      job:progress(k / steps, "random regions", (k + 1) / steps)
       local random = cs.random(opt.seed, k)
       local found = measured(function() return random:uniform(0.17, 0.83), random:uniform(0.17, 0.83) end)
       for i in ipairs(layers) do
@@ -109,7 +111,7 @@ return {
     for i in ipairs(layers) do null[i] = null[i] / opt.nulls end
     local rows, p = {}, {}
     for k, part in ipairs(parts) do
-      job:progress((opt.nulls + k - 1) / (opt.nulls + #parts), part[1] .. " hidden")
+      job:progress((opt.nulls + k) / steps, part[1] .. " hidden", (opt.nulls + k + 1) / steps)
       local found = measured(function() return part[2], part[3] end)
       for i, layer in ipairs(layers) do
         local values = cs.tensor(found[i])

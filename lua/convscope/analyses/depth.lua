@@ -75,7 +75,7 @@ return {
       local trace <close> = looking.must(net:trace(some))
       local picture = cs.measure.standardise(net:unwhiten(trace:input()))
       for i, layer in ipairs(layers) do
-        job:progress((first + some.count * (i - 1) / #layers) / images.count, layer.name)
+        job:progress((first + some.count * (i - 1) / #layers) / images.count, layer.name, (first + some.count * i / #layers) / images.count)
         local strongest = {} -- in each image the feature that fires most
         local map = trace:output(layer.index)
         for _ = 1, #layer.output - 1 do map = map:max(1) end

@@ -20,13 +20,14 @@ return {
     local images, layers = looking.test_images(data, opt.images, opt.seed), looking.layers(net, opt.layers)
     if images.count < 2 then looking.fail("argument", "gradients needs at least two images, to compare with those of another") end
     local own, other, energy, energy_other, shown = {}, {}, {}, {}, nil
+    job:part(0, 0.9)
     -- the last batch has at least two pictures
     looking.batches(images, images.count % 16 == 1 and 15 or 16, function(some, first)
       if some.count < 2 then return end
       local trace <close> = looking.must(net:trace(some))
       local magnitude = cs.measure.sobel(some:pixels())
       for i, layer in ipairs(layers) do
-        job:progress((first + some.count * (i - 1) / #layers) / images.count, layer.name)
+        job:progress((first + some.count * (i - 1) / #layers) / images.count, layer.name, (first + some.count * i / #layers) / images.count)
         local seen, map = cs.measure.windows(magnitude, layer), trace:output(layer.index)
         local view = looking.must(cs.project(trace, layer.index, { targets = looking.whole(some.count), rule = opt.rule }))
         local strength = cs.measure.energy(view):sqrt()
@@ -53,8 +54,10 @@ return {
       p[#p + 1] = chance_p
       return mean, low, high
     end
+    job:part(0.9, 1)
     local curve = { x = {}, y = {}, low = {}, high = {}, name = "reconstructions" }
     for i, layer in ipairs(layers) do
+      job:progress((i - 1) / #layers, "intervals and tests: " .. layer.name, i / #layers)
       local values, chance = cs.concat(own[i]), cs.concat(other[i])
       curve.x[i] = i
       curve.y[i], curve.low[i], curve.high[i] = add(layer.name, "reconstruction", cs.concat(energy[i]), cs.concat(energy_other[i]))

@@ -26,6 +26,9 @@ return {
     local images, layers = looking.test_images(data, opt.images, opt.seed), looking.layers(net, opt.layers)
     if images.count < 2 then looking.fail("argument", "invariance needs at least two images, to compare with another picture") end
     local labels, options = images:labels(), { seed = opt.seed }
+    local total, done, strip = 1, 1, {}
+    for _, motion in ipairs(motions) do total = total + #looking.numbers(opt[motion[1]], motion[1], motion.low, motion.high) end
+    job:progress(0, "as they are", done / total)
     local base, scores = looking.responses(net, images, layers, opt.response)
     local null = {}
     for i in ipairs(layers) do
@@ -39,13 +42,11 @@ return {
       return mean, low, high
     end
     add("none", 0, "network", "accuracy", looking.correct(scores, labels))
-    local total, done, strip = 0, 0, {}
-    for _, motion in ipairs(motions) do total = total + #looking.numbers(opt[motion[1]], motion[1], motion.low, motion.high) end
     for _, motion in ipairs(motions) do
       local series, point = looking.series()
       local worst = {}
       for _, amount in ipairs(looking.numbers(opt[motion[1]], motion[1])) do
-        job:progress(done / total, ("%s %g %s"):format(motion[1], amount, motion[2]))
+        job:progress(done / total, ("%s %g %s"):format(motion[1], amount, motion[2]), (done + 1) / total)
         local moved = motion[3](images, amount)
         local responses, found = looking.responses(net, moved, layers, opt.response)
         point("accuracy", amount, add(motion[1], amount, "network", "accuracy", looking.correct(found, labels)))

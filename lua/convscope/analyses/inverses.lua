@@ -49,7 +49,7 @@ local function class_models(job, net, classes, opt)
   local x, targets = cs.tensor({ #classes, table.unpack(net.input) }, 0), {}
   for k, class in ipairs(classes) do targets[k] = { image = k - 1, feature = class, at = "max" } end
   for step = 1, opt.ascent do
-    job:progress(nil, ("class models: step %d of %d"):format(step, opt.ascent))
+    job:progress((step - 1) / opt.ascent, ("class models: step %d of %d"):format(step, opt.ascent), step / opt.ascent)
     local trace <close> = looking.must(net:trace(x))
     local gradient = looking.must(cs.project(trace, last.index, { targets = targets, rule = "gradient", signal = "one", whitened = true }))
     for k = 0, #classes - 1 do
@@ -77,12 +77,13 @@ return {
     local images, layers = looking.test_images(data, opt.images, opt.seed), looking.layers(net, opt.layers)
     local words = opt.ways == "all" and table.concat(cs.rules, ",") .. ",least-squares,damped,transposed" or opt.ways
     local ways, found, random, shown = looking.words(words, "ways"), looking.gathering(opt.seed), untrained(net, opt.seed), {}
+    job:part(0, 0.9)
     local pictures = cs.measure.standardise(net:unwhiten(net:trace(images):input()))
     for i, layer in ipairs(layers) do
       local trace <close> = looking.must(net:trace(images))
       local null <close> = looking.must(random:trace(trace:input()))
       for k, way in ipairs(ways) do
-        job:progress((i - 1 + (k - 1) / #ways) / #layers, layer.name .. ", " .. way)
+        job:progress((i - 1 + (k - 1) / #ways) / #layers, layer.name .. ", " .. way, (i - 1 + k / #ways) / #layers)
         local view = reconstruct(trace, layer.index, way, images.count, opt)
         local learnt, redrawn = likeness(view, pictures), likeness(reconstruct(null, layer.index, way, images.count, opt), pictures)
         for _, name in ipairs(measures) do
@@ -92,6 +93,7 @@ return {
         if i == #layers then shown[#shown + 1] = view:slice(0, math.min(6, images.count)) end
       end
     end
+    job:part(0.9, 1)
     local result, best = cs.result { "layer", "way", "measure", "mean", "low", "high" }, {}
     local bars = {}
     found:each(function(key, mean, low, high)

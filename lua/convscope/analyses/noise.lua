@@ -64,13 +64,14 @@ return {
       for _, level in ipairs(looking.numbers(opt[kind[1]], kind[1], kind.low, kind.high)) do conditions[#conditions + 1] = { kind[1], level, kind[2] } end
     end
     local shown = {}
+    job:part(0, 0.8)
     looking.batches(images, 16, function(some, first)
       local clean <close> = looking.must(net:trace(some))
       local project = first < opt.projected
       local ideal = {}
       for c, condition in ipairs(conditions) do
         local kind, level = condition[1], condition[2]
-        job:progress((first + some.count * (c - 1) / #conditions) / images.count, ("%s %g"):format(kind, level))
+        job:progress((first + some.count * (c - 1) / #conditions) / images.count, ("%s %g"):format(kind, level), (first + some.count * c / #conditions) / images.count)
         local spoiled = condition[3](some, level, opt.seed)
         local trace <close> = looking.must(net:trace(spoiled))
         local right = looking.correct(trace:scores(), some:labels())
@@ -102,6 +103,7 @@ return {
       result:mosaic("gaussian reconstructions", cs.concat(shown), shown[1].shape[1],
         ("reconstructions from %s under Gaussian noise, a row a level: 0, %s"):format(layers[#layers].name, tostring(opt.gaussian):gsub(",", ", ")))
     end
+    job:part(0.8, 1)
     quality.compare(job, net, data, layers, opt, result)
     return result
   end,

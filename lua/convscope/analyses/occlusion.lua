@@ -25,8 +25,8 @@ end
 -- without the background.
 local function without(job, net, data, images, layer)
   local out = {}
+  job:progress(0, "objects and backgrounds hidden", 1)
   looking.batches(images, 32, function(some, first)
-    job:progress(first / images.count, "objects and backgrounds hidden")
     local chosen, objects, found = {}, {}, {}
     for i = 0, some.count - 1 do
       local object = evidence.object(data, some:number(i))
@@ -66,6 +66,7 @@ return {
   run = function(job, net, data, opt)
     local images, layers = labelled(data, opt), looking.layers(net, "all")
     local layer, mapped = layers[#layers], images:images(0, math.min(opt.images, images.count))
+    job:part(0, 0.7)
     local loss, response_loss = evidence.maps(job, net, mapped, layer, opt.size, opt.stride)
     local result = cs.result { "what", "name", "images", "on the object", "low", "high", "object covers", "feature on the object", "without the object",
       "without the background", "background decides", "q", "image" }
@@ -75,11 +76,13 @@ return {
       ("what is lost where the square lies: above, of the probability of the true class; below, of the strongest feature of %s"):format(layer.name))
     result:tensor("lost probability", loss)
 
+    job:part(0.7, 0.97)
     local found = without(job, net, data, images, layer)
     if #found == 0 then
       return result:note(("no box and no mask on any of %d images: there are maps, but nobody can say what lies on the object; shapes and Tiny "
         .. "ImageNet's validation images have boxes"):format(images.count))
     end
+    job:progress(1, "intervals and tests")
     local function share(map, one)
       local positive = map[one.place]:clamp(0, math.huge)
       local all = positive:sum()

@@ -19,8 +19,8 @@ local function features(job, net, layers, images, grid, text)
     parts[k] = parts[k] or {}
     table.insert(parts[k], map:copy())
   end
-  looking.batches(images, 32, function(some, first)
-    job:progress(nil, ("%s: image %d of %d"):format(text, first, images.count))
+  job:progress(0, text, 1)
+  looking.batches(images, 32, function(some)
     local trace <close> = looking.must(net:trace(some))
     pooled(1, trace:input(), net.input)
     for i, layer in ipairs(layers) do pooled(i + 1, trace:output(layer.index), layer.output) end
@@ -76,7 +76,11 @@ return {
     if data.train.count < 10 then looking.fail("not_found", "the data set %s has no training images to fit probes on", data.spec) end
     local fitted, tested = data.train:sample(opt.images, opt.seed), looking.test_images(data, opt.test, opt.seed)
     local labels, truth = fitted:labels(), tested:labels()
-    local train, test = features(job, net, layers, fitted, opt.grid, "training images"), features(job, net, layers, tested, opt.grid, "test images")
+    job:part(0, 0.3)
+    local train = features(job, net, layers, fitted, opt.grid, "training images")
+    job:part(0.3, 0.5)
+    local test = features(job, net, layers, tested, opt.grid, "test images")
+    job:part(0.5, 1)
     local result = cs.result { "layer", "numbers", "fitted", "accuracy", "low", "high", "decay", "below the best, p" }
     local scores, names, fits = {}, { "pixels" }, {}
     for i, layer in ipairs(layers) do names[i + 1] = layer.name end

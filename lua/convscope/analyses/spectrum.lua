@@ -22,7 +22,7 @@ local function gather(job, net, images, layers, rule)
     local trace <close> = looking.must(net:trace(some))
     pictures[#pictures + 1] = cs.measure.radial(cs.measure.power(net:unwhiten(trace:input())), BINS)
     for i, layer in ipairs(layers) do
-      job:progress((first + some.count * (i - 1) / #layers) / images.count, layer.name)
+      job:progress((first + some.count * (i - 1) / #layers) / images.count, layer.name, (first + some.count * i / #layers) / images.count)
       local view, one = looking.must(cs.project(trace, layer.index, { targets = looking.whole(some.count), rule = rule })), seen[i]
       local power = cs.measure.power(view)
       table.insert(one.grid, cs.measure.grid(power, layer.receptive_step[1]))
@@ -43,6 +43,7 @@ return {
 
   run = function(job, net, data, opt)
     local images, layers = looking.test_images(data, opt.images, opt.seed), looking.layers(net, opt.layers)
+    job:part(0, 0.95)
     local seen, scene = gather(job, net, images, layers, opt.rule)
     local result, faults = cs.result { "layer", "step", "grid", "low", "high", "dead", "double", "features", "folded" }, {}
     local series, point = looking.series()
@@ -56,7 +57,9 @@ return {
       return list
     end
     local light, folded, inherited, shown = curve("pictures", scene), 0 / 0, false, {}
+    job:part(0.95, 1)
     for i, layer in ipairs(layers) do
+      job:progress((i - 1) / #layers, "the filters of " .. layer.name, i / #layers)
       local one, convolution = seen[i], looking.convolution(net, layer)
       local kernel, stride = looking.must(net:weights(convolution.index)), filters.stride(convolution)
       local function advise(change, value, why, of) result:advise { layer = (of or convolution).name, change = change, value = value, why = why } end
