@@ -299,17 +299,18 @@ function exports.colour(result, stem)
 end
 
 --- cs.exports.colour_order(result, layer, channel)
--- The features of a layer as a list, those that lose most without a channel ("red", "green" or "blue") first, as the colour analysis found them.
+-- The features of a layer as a list, those that lose most without a channel ("red", "green" or "blue") first, as the colour analysis found them: the
+-- share of the response that goes, times the response.
 function exports.colour_order(result, layer, channel)
   local message, code
   result, message, code = opened(result)
   if not result then return nil, message, code end
-  local name, lost = column_of(result, "layer"), column_of(result, "without " .. channel)
+  local name, lost, response = column_of(result, "layer"), column_of(result, "without " .. channel), column_of(result, "response")
   if not name or not lost then return nil, "this result has no table of features", "format" end
   local values, count = {}, 0
   for _, row in ipairs(result.rows) do
     if row[name] == layer then
-      values[count] = row[lost] == row[lost] and row[lost] or nil
+      values[count] = row[lost] == row[lost] and row[lost] * (response and row[response] or 1) or nil
       count = count + 1
     end
   end

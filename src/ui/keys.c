@@ -35,7 +35,9 @@ static struct cs_binding bindings[] = {
 		{K(KEY_NPAGE), 'F' & CTRL, ' ', '>'}, 0},
 	{CS_ACTION_HOME, "home", CS_ON_ALL, NULL, "to the first", {K(KEY_HOME), 'g'}, 0},
 	{CS_ACTION_END, "end", CS_ON_ALL, NULL, "to the last", {K(KEY_END), 'G'}, 0},
-	{CS_ACTION_NEXT_PANE, "next-pane", CS_ON_NETWORK | CS_ON_IMAGE | CS_ON_RUN | CS_ON_RESULTS | CS_ON_CONFUSION | CS_ON_COMPARE,
+	{CS_ACTION_NEXT_PANE, "next-pane",
+		CS_ON_NETWORK | CS_ON_IMAGE | CS_ON_RUN | (CS_ON_RESULTS & ~CS_ON_COLOUR) | CS_ON_CONFUSION |
+			CS_ON_COMPARE,
 		"next", "the next layer beside the image; the next plot, figure or part of the screen",
 		{'\t', K(KEY_BTAB)}, 0},
 	{CS_ACTION_LAYER, "layer", CS_ON_ALL & ~(CS_ON_TEXT | CS_ON_RUNS), "layer",

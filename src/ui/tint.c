@@ -49,8 +49,18 @@ bool cs_tint_feature(struct cs_session *session, int layer, int64_t feature, flo
 	return true;
 }
 
+double cs_tint_lost(const struct cs_result *result, int64_t row, int channel)
+{
+	const struct cs_result_column *share = cs_result_column(result, columns[channel]);
+	const struct cs_result_column *response = cs_result_column(result, "response");
+
+	if (!share || !share->numbers)
+		return NAN;
+	return (double)share->numbers[row] * (response && response->numbers ? (double)response->numbers[row] : 1);
+}
+
 struct ranked {
-	float value;
+	double value;
 	int64_t feature;
 };
 
@@ -67,7 +77,8 @@ static int by_value(const void *a, const void *b)
 
 bool cs_tint_sort(struct cs_session *session, int layer, int channel, int64_t features, int64_t *order)
 {
-	const struct cs_result_column *column = cs_result_column(cs_tint_result(session), columns[channel]);
+	const struct cs_result *result = cs_tint_result(session);
+	const struct cs_result_column *column = cs_result_column(result, columns[channel]);
 	int64_t row = first_row(session, layer, features);
 	struct ranked *list = cs_alloc((size_t)features * sizeof *list);
 	bool known = list && row >= 0 && column && column->numbers;
@@ -76,7 +87,7 @@ bool cs_tint_sort(struct cs_session *session, int layer, int channel, int64_t fe
 		order[f] = f;
 	if (known) {
 		for (int64_t f = 0; f < features; f++)
-			list[f] = (struct ranked){column->numbers[row + f], f};
+			list[f] = (struct ranked){cs_tint_lost(result, row + f, channel), f};
 		qsort(list, (size_t)features, sizeof *list, by_value);
 		for (int64_t f = 0; f < features; f++)
 			order[f] = list[f].feature;

@@ -13,7 +13,11 @@ const struct cs_result *cs_tint_result(struct cs_session *session);
  * ("colour", "shape", "both", "neither", "silent"; valid until the next tick). False when the result does not hold the feature. */
 bool cs_tint_feature(struct cs_session *session, int layer, int64_t feature, float lost[3], const char **by);
 
-/* order[features]: by what they lose without channel 0, 1 or 2, most first; by number where nothing is known. False when nothing is. */
+/* What the feature of a row of the table loses without channel 0, 1 or 2, as it fires: the share that goes times its response, so that one that hardly
+ * fires is not first because it loses all of nothing. NaN where it could not be measured. */
+double cs_tint_lost(const struct cs_result *result, int64_t row, int channel);
+
+/* order[features]: by what they lose (cs_tint_lost), most first; by number where nothing is known. False when nothing is. */
 bool cs_tint_sort(struct cs_session *session, int layer, int channel, int64_t features, int64_t *order);
 
 #endif

@@ -8,6 +8,7 @@
 #include "ui/record.h"
 #include "ui/spark.h"
 #include "ui/table.h"
+#include "ui/tint.h"
 #include "ui/view.h"
 #include "ui/words.h"
 
@@ -181,7 +182,7 @@ static void draw_head(struct cs_view *view)
 }
 
 struct ranked {
-	float value;
+	double value;
 	int64_t feature;
 };
 
@@ -196,7 +197,7 @@ static int by_value(const void *a, const void *b)
 	return x->feature < y->feature ? -1 : x->feature > y->feature;
 }
 
-/* The features of the layer under the cursor that lose most without the channel. */
+/* The features of the layer under the cursor that lose most without the channel, and what share of their response that is. */
 static void draw_features(struct cs_view *view, const struct cs_result *result, int at)
 {
 	struct colour *state = view->state;
@@ -210,15 +211,15 @@ static void draw_features(struct cs_view *view, const struct cs_result *result, 
 		cs_screen_put(
 			screen, at, 1, -1, CS_STYLE_DIM, "%s, most lost %s: ", row->name, columns[state->channel]);
 	for (int64_t f = 0; list && lost && lost->numbers && f < row->count; f++)
-		list[f] = (struct ranked){lost->numbers[row->first + f], f};
+		list[f] = (struct ranked){cs_tint_lost(result, row->first + f, state->channel), f};
 	if (list && lost && lost->numbers) {
 		qsort(list, (size_t)row->count, sizeof *list, by_value);
 		for (int i = 0; i < TOP && i < row->count && used < screen->columns - 12; i++) {
 			if (isnan(list[i].value))
 				break;
 			used += cs_screen_put(screen, at, used, -1, CS_STYLE_TEXT, " %" PRId64, list[i].feature);
-			used += cs_screen_put(
-				screen, at, used, -1, CS_STYLE_DIM, " %.0f %%", 100 * (double)list[i].value);
+			used += cs_screen_put(screen, at, used, -1, CS_STYLE_DIM, " %.0f %%",
+				100 * (double)lost->numbers[row->first + list[i].feature]);
 		}
 	}
 	cs_free(list);
@@ -228,11 +229,14 @@ static void draw_counts(struct cs_view *view, int at)
 {
 	struct colour *state = view->state;
 	const struct row *row = &state->rows[state->table.cursor];
+	char of[64];
 
+	snprintf(of, sizeof of,
+		view->session->screen.columns >= 100 ? " of %" PRId64 " features (FDR 5 %%)" : " of %" PRId64,
+		row->count);
 	cs_screen_put(&view->session->screen, at, 1, -1, CS_STYLE_TEXT,
-		"colour or shape?  %s: %d colour, %d shape, %d both, %d neither, %d silent of %" PRId64
-		" features (FDR 5 %%)",
-		row->name, row->colour, row->shape, row->both, row->neither, row->silent, row->count);
+		"colour or shape?  %s: %d colour, %d shape, %d both, %d neither, %d silent%s", row->name, row->colour,
+		row->shape, row->both, row->neither, row->silent, of);
 }
 
 /* "probes  turquoise car 0.63  yellow banana 0.73 ..." as bars where there is room. Returns rows. */
@@ -278,7 +282,8 @@ static void draw_colour(struct cs_view *view)
 	float largest = 0, mean, half;
 
 	cs_screen_put(screen, 0, 1, -1, CS_STYLE_TITLE, "colour");
-	cs_screen_put(screen, 0, 9, -1, CS_STYLE_TEXT, "how far responses move without a channel, 95 %% intervals");
+	cs_screen_put(
+		screen, 0, 9, -1, CS_STYLE_TEXT, "how far responses move without red, green, blue; 95 %% intervals");
 	if (!result) {
 		cs_analyses_invite(session, "colour", state->reading, 2);
 		return;

@@ -186,12 +186,12 @@ static void draw_numbers(
 
 	cs_dataset_sample(session->opened->data, top->image, &sample);
 	cs_screen_put(screen, row, 1, -1, CS_STYLE_TEXT,
-		"fires on %.1f %% · mean %s · number %d: image %" PRId64 ", %s, at row %" PRId64 ", column %" PRId64
-		" · activation %s · scale ±%s",
+		"fires on %.1f %% · mean %s · here %s, scale ±%s: image %" PRId64 ", %s, row %" PRId64
+		", column %" PRId64,
 		100.0 * (double)numbers->fired / (double)(seen ? seen : 1), cs_words_value(numbers->mean, a, sizeof a),
-		state->cursor, top->image, cs_opened_label(session->opened, sample.label, name, sizeof name), top->row,
-		top->column, cs_words_value((double)top->value, b, sizeof b),
-		cs_words_value((double)exhibits[EACH * state->cursor + 1].limit, c, sizeof c));
+		cs_words_value((double)top->value, b, sizeof b),
+		cs_words_value((double)exhibits[EACH * state->cursor + 1].limit, c, sizeof c), top->image,
+		cs_opened_label(session->opened, sample.label, name, sizeof name), top->row, top->column);
 }
 
 /* The habits of the feature: how strongly it fires how often, for which class. */

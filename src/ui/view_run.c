@@ -285,7 +285,9 @@ static void draw_layers(struct cs_view *view, int row, int rows)
 				(long long)cs_layer_features(layer));
 
 		wide += silent > 0 ? 14 : 0;
-		if (column > 9 && column + wide + (rows > 1 ? 0 : 4) > screen->columns - 1) {
+		if (column > 9 &&
+			column + wide + (rows > 1 || i + 1 == session->opened->layer_count ? 0 : 4) >
+				screen->columns - 1) {
 			if (rows-- <= 1) {
 				cs_screen_put(screen, row, column, -1, CS_STYLE_DIM, "…");
 				return;

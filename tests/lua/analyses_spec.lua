@@ -451,6 +451,70 @@ describe("analyses", function()
     end
   end)
 
+  it("every analysis tells how far it is from its first moment to its last, and never less than before", function()
+    local net, data = network "colour"
+    for name, options in pairs {
+      noise = { images = 32, projected = 8, scanned = 200, gaussian = "0.1", salt_pepper = "0.1", blur = "1", jpeg = "20" }, colour = { images = 16, hues = 2 },
+      gradients = { images = 32 }, depth = { images = 64 }, spectrum = { images = 64 }, occlusion = { images = 8, hidden = 64 },
+      invariance = { images = 8, translation = "0,4", scale = "1,1.2", rotation = "0,90" },
+      probes = { images = 60, test = 40, steps = 10 }, ablation = { images = 20, features = 3, epochs = 1, steps = 2 },
+      correspondence = { images = 24, nulls = 1 }, inverses = { images = 2, ways = "gradient,damped", classes = 1, ascent = 2 }, confusion = {},
+    } do
+      local told, last, over = {}, -1, 0
+      cs.on_progress(function(fraction, text)
+        if fraction == nil and text == nil then
+          over = over + 1
+          return
+        end
+        assert.are.equal(0, over, name .. " goes on after it said that it was over")
+        assert(fraction, name .. " does not tell how far it is with: " .. tostring(text))
+        assert(fraction >= last and fraction <= 1, ("%s goes from %g to %g (%s)"):format(name, last, fraction, text))
+        if fraction > last then told[#told + 1] = fraction end
+        last = fraction
+      end)
+      local result, message = cs.analysis(name, net, data, options)
+      cs.on_progress(nil)
+      assert(result, message)
+      assert.are.equal(0, told[1], name)
+      assert.are.equal(1, over, name)
+      if name ~= "confusion" then -- one call of the engine, over before it tells anything
+        assert.is_true(#told >= 6, ("%s tells of %d steps"):format(name, #told))
+        assert.is_true(last >= 0.8, ("%s ends at %g"):format(name, last))
+        for k = 2, #told do
+          assert(told[k] - told[k - 1] <= 0.5, ("%s stands still between %g and %g"):format(name, told[k - 1], told[k]))
+        end
+      end
+    end
+  end)
+
+  it("a feature that hardly fires is not the first to lose a channel because it loses all of nothing", function()
+    local directory, result = helper.directory(), cs.result { "layer", "feature", "response", "without red" }
+    result:add("conv1", 0, 0.01, 1)
+    result:add("conv1", 1, 8, 0.5)
+    result:add("conv1", 2, 5, -0.2)
+    result:add("conv1", 3, 0, 0 / 0)
+    assert(result:save(directory, "colour"))
+    assert.are.same({ 1, 0, 2, 3 }, assert(cs.exports.colour_order(directory .. "/colour.hdf5", "conv1", "red")))
+  end)
+
+  it("a step moves with its batches, and with batches in them; one that does not say where it ends stands still", function()
+    local progress, looking, told = require "convscope.progress", require "convscope.looking", {}
+    local images = cs.images(cs.tensor({ 8, 4, 4, 3 }, 0))
+    cs.on_progress(function(fraction, text) told[#told + 1] = fraction and ("%.3f %s"):format(fraction, text) or "over" end)
+    do
+      local job <close> = progress.open()
+      job:part(0.5, 1)
+      job:progress(0, "still")
+      looking.batches(images, 4, function() end)
+      job:progress(0, "moving", 0.5)
+      looking.batches(images, 4, function(some) looking.batches(some, 2, function() end) end)
+      job:progress(1, "done")
+    end
+    cs.on_progress(nil)
+    assert.are.same({ "0.000 beginning", "0.500 still", "0.500 moving", "0.500 moving: 0 of 8 images", "0.500 moving: 0 of 8 images",
+      "0.562 moving: 0 of 8 images", "0.625 moving: 4 of 8 images", "0.625 moving: 4 of 8 images", "0.688 moving: 4 of 8 images", "1.000 done", "over" }, told)
+  end)
+
   it("options are checked in words a person can act on", function()
     local net, data = network "colour"
     for _, case in ipairs {

@@ -45,6 +45,24 @@ static void without_a_result_one_is_made_from_the_screen(void **state)
 	quit();
 }
 
+static void who_comes_for_the_first_time_is_shown_the_way(void **state)
+{
+	(void)state;
+	start((struct terminal_kind){.columns = 80, .rows = 24});
+	expect("[C] colour");
+	harness_keys(&h, "?");
+	expect("Which feature reacts to red?");
+	expect("layer, by what they lose without red.");
+	harness_resize(&h, 30, 120); /* written anew for the width, and with the names for the keys file */
+	expect("the features of a layer, by what they lose without red.");
+	expect("next-pane");
+	harness_resize(&h, 24, 46);
+	expect("reacts to red?");
+	harness_keys(&h, ESC "C");
+	expect("[r] run");
+	quit();
+}
+
 static void the_result_is_shown_in_every_kind_of_terminal(void **state)
 {
 	struct terminal_kind kinds[] = {{0}, {.sixel = true}, {.no_utf8 = true, .term = "vt100"}};
@@ -80,6 +98,7 @@ static void the_layer_screen_shows_and_sorts_by_colour(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_comes_for_the_first_time_is_shown_the_way),
 		cmocka_unit_test(without_a_result_one_is_made_from_the_screen),
 		cmocka_unit_test(the_result_is_shown_in_every_kind_of_terminal),
 		cmocka_unit_test(the_layer_screen_shows_and_sorts_by_colour),
