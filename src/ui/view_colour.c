@@ -208,8 +208,7 @@ static void draw_features(struct cs_view *view, const struct cs_result *result, 
 	int used;
 
 	used = 1 +
-		cs_screen_put(
-			screen, at, 1, -1, CS_STYLE_DIM, "%s, most lost %s: ", row->name, columns[state->channel]);
+		cs_screen_put(screen, at, 1, -1, CS_STYLE_DIM, "%s, most lost %s:", row->name, columns[state->channel]);
 	for (int64_t f = 0; list && lost && lost->numbers && f < row->count; f++)
 		list[f] = (struct ranked){cs_tint_lost(result, row->first + f, state->channel), f};
 	if (list && lost && lost->numbers) {
@@ -217,7 +216,7 @@ static void draw_features(struct cs_view *view, const struct cs_result *result, 
 		for (int i = 0; i < TOP && i < row->count && used < screen->columns - 12; i++) {
 			if (isnan(list[i].value))
 				break;
-			used += cs_screen_put(screen, at, used, -1, CS_STYLE_TEXT, " %" PRId64, list[i].feature);
+			used += cs_screen_put(screen, at, used, -1, CS_STYLE_TEXT, "  %" PRId64, list[i].feature);
 			used += cs_screen_put(screen, at, used, -1, CS_STYLE_DIM, " %.0f %%",
 				100 * (double)lost->numbers[row->first + list[i].feature]);
 		}

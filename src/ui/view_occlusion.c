@@ -232,7 +232,8 @@ static void draw_summary(struct cs_view *view)
 	}
 	cs_analyses_origin(session, "occlusion", state->reading, 1);
 	for (int i = 0; i < result->note_count && row < session->body_rows - 6; i++)
-		cs_screen_put(screen, row++, 1, -1, CS_STYLE_TEXT, "%s", result->notes[i]);
+		row += cs_screen_put_lines(
+			screen, row, session->body_rows - 6, 1, screen->columns - 2, CS_STYLE_TEXT, result->notes[i]);
 	row += row + 6 < session->body_rows;
 	cs_grid_draw(
 		session, &state->grid, (struct cs_area){row, 1, session->body_rows - row, screen->columns - 2}, true);

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REFRESH_MS = 3000, HEAD = 3 };
+enum { REFRESH_MS = 3000, HEAD = 3, OTHERS = 62, LEAST_WIDE = 18 };
 
 enum column { BY_NAME, BY_STATE, BY_EPOCH, BY_ACCURACY, BY_AGE, BY_MODEL, COLUMNS };
 
@@ -46,6 +46,7 @@ struct runs {
 	int marked_count;
 	struct cs_work *work;
 	double read; /* when the list was read last; 0: never */
+	int wide; /* where the columns behind the names begin */
 };
 
 static void release_errand(void *context)
@@ -307,7 +308,7 @@ static void draw_run(struct cs_view *view, int row, int place, bool selected)
 	const struct cs_run_state *run = run_at(runs, place);
 	bool known = runs->list.known[runs->shown[place]];
 	struct cs_screen *screen = &view->session->screen;
-	int wide = screen->columns - 62 > 18 ? screen->columns - 62 : 18;
+	int wide = runs->wide;
 	char age[48];
 
 	if (mark_of(runs, run->path) >= 0)
@@ -364,16 +365,29 @@ static void draw_title(struct cs_view *view)
 		runs->order.back ? "▴" : "▾");
 }
 
+/* Names take what the longest of them needs, as far as there is room beside the other columns. */
+static int name_columns(const struct runs *runs, const struct cs_screen *screen)
+{
+	int most = screen->columns - OTHERS > LEAST_WIDE ? screen->columns - OTHERS : LEAST_WIDE, wide = LEAST_WIDE;
+
+	for (int i = 0; i < runs->shown_count && wide < most; i++) {
+		int needed = 4 + cs_screen_width(screen, short_name(runs, run_at(runs, i)));
+
+		wide = needed > wide ? needed : wide;
+	}
+	return wide < most ? wide : most;
+}
+
 static void draw_runs(struct cs_view *view)
 {
 	struct runs *runs = view->state;
 	struct cs_screen *screen = &view->session->screen;
-	int page = view->session->body_rows - HEAD;
-	int wide = screen->columns - 62 > 18 ? screen->columns - 62 : 18;
+	int page = view->session->body_rows - HEAD, wide;
 
 	draw_title(view);
 	if (page < 1)
 		return;
+	wide = runs->wide = name_columns(runs, screen);
 	draw_head(view, 1, BY_NAME, false);
 	draw_head(view, wide, BY_STATE, false);
 	draw_head(view, wide + 17, BY_EPOCH, true);

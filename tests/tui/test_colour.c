@@ -54,7 +54,7 @@ static void who_comes_for_the_first_time_is_shown_the_way(void **state)
 	expect("Which feature reacts to red?");
 	expect("layer, by what they lose without red.");
 	harness_resize(&h, 30, 120); /* written anew for the width, and with the names for the keys file */
-	expect("the features of a layer, by what they lose without red.");
+	expect("Measure it once; then the features of a layer, by");
 	expect("next-pane");
 	harness_resize(&h, 24, 46);
 	expect("reacts to red?");
