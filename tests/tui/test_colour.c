@@ -57,7 +57,7 @@ static void who_comes_for_the_first_time_is_shown_the_way(void **state)
 	expect("Measure it once; then the features of a layer, by");
 	expect("next-pane");
 	harness_resize(&h, 24, 46);
-	expect("reacts to red?");
+	expect("red? Measure it once;");
 	harness_keys(&h, ESC "C");
 	expect("[r] run");
 	quit();
