@@ -89,7 +89,7 @@ return {
       result:note(("%s against scratch: %+.1f points [%.1f, %.1f], McNemar p = %.2g"):format(arms[k][1], 100 * test.difference, 100 * test.low, 100 * test.high,
         test.p))
     end
-    result:plot("accuracy", cs.plot { title = ("%s on %s"):format(args.model, data.spec), y_label = "test accuracy", categories = names,
+    result:plot("accuracy", cs.plot { title = ("%s on %s"):format(args.model:gsub("/+$", ""):match "[^/]*$", (data.spec:gsub("^[^:]*/", ""))), y_label = "test accuracy", categories = names,
       series = { { kind = "bars", y = bars, low = low, high = high } }, zero = true })
     local paths = cli.check(result:save(directory, "transfer"))
     if args.json then
