@@ -60,22 +60,11 @@ bool cs_analyses_cancel(struct cs_session *session, const char *name);
  * convscope-analyses/MODEL/NAME.hdf5 here. To be freed; NULL without a model or memory. */
 char *cs_analyses_path(const struct cs_session *session, const char *name);
 
-/* For screens that show one analysis' result: */
-
 struct cs_reading;
 
 /* Start reading its result. */
 enum cs_status cs_analyses_read(
 	struct cs_session *session, const char *name, struct cs_reading **out, struct cs_error *error);
-
-/* In the place of a result that is not there: that there is none, how to make one, how far it is. Returns rows used. `reading` may be NULL. */
-int cs_analyses_invite(struct cs_session *session, const char *name, const struct cs_reading *reading, int row);
-
-/* One line beside a result: what it was made of, and that it is older than the model, or of other images, where it is. */
-void cs_analyses_origin(struct cs_session *session, const char *name, const struct cs_reading *reading, int row);
-
-/* Start and stop, as keys ask for them; false for other actions. */
-bool cs_analyses_act(struct cs_session *session, const char *name, enum cs_action action);
 
 /* How far a run is: "43 % hue +30", and the fraction, negative where unknown. */
 double cs_analyses_progress(struct cs_analysis_run *run, char *text, unsigned size);

@@ -115,11 +115,14 @@ static void take_plain_key(struct browser *browser, const struct cs_reply *reply
 		char kind;
 		int key;
 	} keys[] = {{'A', KEY_UP}, {'B', KEY_DOWN}, {'C', KEY_RIGHT}, {'D', KEY_LEFT}, {'H', KEY_HOME}, {'F', KEY_END}};
+	static const int pages[] = {KEY_PPAGE, KEY_NPAGE};
 
 	for (size_t i = 0; i < sizeof keys / sizeof *keys && !reply->text[0]; i++) {
 		if (keys[i].kind == reply->kind)
 			take_key(browser, cs_key_of((unsigned)keys[i].key, true));
 	}
+	if (reply->kind == '~' && reply->count == 1 && (reply->params[0] == 5 || reply->params[0] == 6))
+		take_key(browser, cs_key_of((unsigned)pages[reply->params[0] - 5], true));
 }
 
 /* A report of the mouse: "<button;column;row" with M (pressed) or m; from old terminals M alone, and the three numbers behind it as
@@ -265,6 +268,7 @@ static void draw(struct browser *browser)
 	cs_terminal_refresh(cs_graphics_has_pixels(session->graphics));
 	cs_graphics_end(session->graphics);
 	browser->drawn = cs_ui_clock();
+	cs_ahead_next(session);
 }
 
 static int sooner(int a, int b)
@@ -431,13 +435,14 @@ static void open_start(struct cs_session *session, const struct start *start)
 static enum cs_status run(struct browser *browser, const struct start *start, struct cs_error *error)
 {
 	struct cs_session *session = &browser->session;
-	char typed[64];
+	struct cs_replies half = {0}; /* what has come of an answer */
+	char typed[256];
 	bool answered;
 	enum cs_status status;
 
 	session->probe.passthrough = session->settings.passthrough;
 	cs_probe_look(&session->probe, 1);
-	answered = cs_probe_ask(&session->probe, FIRST_ANSWER, typed, sizeof typed);
+	answered = cs_probe_ask(&session->probe, FIRST_ANSWER, &half, typed, sizeof typed);
 	status = cs_terminal_open(session->settings.mouse, error);
 	if (status)
 		return status;
@@ -461,6 +466,10 @@ static enum cs_status run(struct browser *browser, const struct start *start, st
 			cs_session_complain(session, &browser->settings_error);
 		for (const char *at = typed; *at && !session->quit; at++)
 			take_character(browser, (unsigned char)*at);
+		if (cs_replies_waiting(&half) && !cs_replies_waiting(&browser->replies)) {
+			browser->replies = half;
+			browser->replies_since = cs_ui_clock();
+		}
 		loop(browser);
 		await_answers(browser);
 	}

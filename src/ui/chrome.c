@@ -2,6 +2,7 @@
 #include "ui/chrome.h"
 
 #include "core/alloc.h"
+#include "ui/ahead.h"
 #include "ui/clock.h"
 #include "ui/commands.h"
 #include "ui/complete.h"
@@ -258,11 +259,9 @@ static void leave_layer(struct cs_session *session)
 static void show_layer(struct cs_session *session, int digit)
 {
 	int layer = cs_session_layer(session, digit);
-	char why[300];
 
 	if (!cs_session_has_model(session)) {
-		cs_session_why_not(session, why, sizeof why);
-		cs_session_say(session, CS_STYLE_WARN, "%s", why);
+		cs_ahead_miss(session, false);
 		return;
 	}
 	if (layer < 0) {
@@ -276,11 +275,8 @@ static void show_layer(struct cs_session *session, int digit)
 
 static void show_images(struct cs_session *session)
 {
-	char why[300];
-
 	if (!cs_session_has_images(session)) {
-		cs_session_why_not(session, why, sizeof why);
-		cs_session_say(session, CS_STYLE_WARN, "%s", why);
+		cs_ahead_miss(session, true);
 		return;
 	}
 	cs_view_push(session, &cs_view_image, &(struct cs_image_argument){.image = -1, .layer = -1, .feature = -1});
@@ -289,24 +285,19 @@ static void show_images(struct cs_session *session)
 /* A screen of the open model; `images`: it needs them. */
 static void show(struct cs_session *session, const struct cs_view_ops *ops, bool images)
 {
-	char why[300];
-
-	if (images ? cs_session_has_images(session) : cs_session_has_model(session)) {
+	if (images ? cs_session_has_images(session) : cs_session_has_model(session))
 		cs_view_push(session, ops, NULL);
-		return;
-	}
-	cs_session_why_not(session, why, sizeof why);
-	cs_session_say(session, CS_STYLE_WARN, "%s", why);
+	else
+		cs_ahead_miss(session, images);
 }
 
 /* The first time a model is kept, the second time the open one is compared with it. */
 static void compare(struct cs_session *session)
 {
-	char why[300], key[16];
+	char key[16];
 
 	if (!cs_session_has_images(session)) {
-		cs_session_why_not(session, why, sizeof why);
-		cs_session_say(session, CS_STYLE_WARN, "%s", why);
+		cs_ahead_miss(session, true);
 	} else if (session->kept && strcmp(session->kept, session->opened->target) != 0) {
 		cs_view_push(session, &cs_view_compare, &(struct cs_compare_argument){session->kept});
 	} else {
@@ -320,11 +311,8 @@ static void compare(struct cs_session *session)
 
 static void show_analyses(struct cs_session *session)
 {
-	char why[300];
-
 	if (!session->opened) {
-		cs_session_why_not(session, why, sizeof why);
-		cs_session_say(session, CS_STYLE_WARN, "%s", why);
+		cs_ahead_miss(session, false);
 		return;
 	}
 	cs_view_push(session, &cs_view_analyses, NULL);
@@ -332,11 +320,8 @@ static void show_analyses(struct cs_session *session)
 
 static void show_image_list(struct cs_session *session)
 {
-	char why[300];
-
 	if (!cs_session_has_images(session)) {
-		cs_session_why_not(session, why, sizeof why);
-		cs_session_say(session, CS_STYLE_WARN, "%s", why);
+		cs_ahead_miss(session, true);
 		return;
 	}
 	if (session->top->below && session->top->below->ops == &cs_view_images) { /* it is where one came from */
@@ -348,11 +333,8 @@ static void show_image_list(struct cs_session *session)
 
 static void show_network(struct cs_session *session)
 {
-	char why[300];
-
 	if (!cs_session_has_model(session)) {
-		cs_session_why_not(session, why, sizeof why);
-		cs_session_say(session, CS_STYLE_WARN, "%s", why);
+		cs_ahead_miss(session, false);
 		return;
 	}
 	for (struct cs_view *view = session->top; view; view = view->below) {
@@ -492,6 +474,8 @@ void cs_chrome_key(struct cs_session *session, int key)
 	enum cs_action action;
 	int argument;
 
+	if (cs_ahead_waits(session, key))
+		return;
 	if (session->prompt.active) {
 		prompt_key(session, key);
 		return;
@@ -499,4 +483,5 @@ void cs_chrome_key(struct cs_session *session, int key)
 	action = cs_key_action(key, session->top->ops->context, &argument);
 	if (action != CS_ACTION_NONE)
 		act(session, action, argument);
+	cs_ahead_keep(session, key);
 }

@@ -206,14 +206,56 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-bool cs_probe_ask(struct cs_probe *probe, int milliseconds, char *typed, size_t size)
+/* A sequence that is no answer is a key, and kept as it would come from a terminal in its normal mode: "ESC [ A". */
+static bool is_key_sequence(const struct cs_reply *reply)
+{
+	return strchr("ABCDHF", reply->kind) ? !reply->text[0] : reply->kind == '~';
+}
+
+static void keep_typed(char *typed, size_t size, const char *text, size_t length)
+{
+	size_t kept = size ? strlen(typed) : 0;
+
+	if (kept + length < size) {
+		memcpy(typed + kept, text, length);
+		typed[kept + length] = '\0';
+	}
+}
+
+/* What a byte means: true when the fence has come. */
+static bool take_byte(struct cs_probe *probe, struct cs_replies *replies, unsigned char byte, char *typed, size_t size)
+{
+	struct cs_reply reply;
+	char text[CS_REPLY_BYTES + 4];
+	int length;
+
+	switch (cs_replies_feed(replies, byte, &reply)) {
+	case CS_REPLY_IS_DONE:
+		if (cs_probe_answer(probe, &reply))
+			return true;
+		length = snprintf(text, sizeof text, "\033[%s%c", reply.text, reply.kind);
+		if (is_key_sequence(&reply))
+			keep_typed(typed, size, text, (size_t)length);
+		break;
+	case CS_REPLY_IS_KEY:
+		keep_typed(typed, size, (char[]){(char)byte}, 1);
+		break;
+	case CS_REPLY_WAS_ESC: /* or a key of the application mode, "ESC O A" */
+		keep_typed(typed, size, byte == 'O' ? "\033[" : (char[]){'\033', (char)byte}, 2);
+		break;
+	case CS_REPLY_IS_MORE:
+		break;
+	}
+	return false;
+}
+
+bool cs_probe_ask(
+	struct cs_probe *probe, int milliseconds, struct cs_replies *replies, char *typed, size_t size)
 {
 	const char *questions = cs_probe_questions(probe);
-	struct cs_replies replies = {0};
 	struct termios before, raw;
 	int64_t end = now_ms() + milliseconds;
 	bool fence = false;
-	size_t kept = 0;
 
 	if (size)
 		typed[0] = '\0';
@@ -229,25 +271,11 @@ bool cs_probe_ask(struct cs_probe *probe, int milliseconds, char *typed, size_t 
 	while (!fence) {
 		struct pollfd input = {.fd = 0, .events = POLLIN};
 		int64_t left = end - now_ms();
-		struct cs_reply reply;
 		unsigned char byte;
 
 		if (left <= 0 || poll(&input, 1, (int)left) <= 0 || read(0, &byte, 1) != 1)
 			break;
-		switch (cs_replies_feed(&replies, byte, &reply)) {
-		case CS_REPLY_IS_DONE:
-			fence = cs_probe_answer(probe, &reply);
-			break;
-		case CS_REPLY_IS_KEY:
-		case CS_REPLY_WAS_ESC:
-			if (kept + 1 < size) {
-				typed[kept++] = (char)byte;
-				typed[kept] = '\0';
-			}
-			break;
-		case CS_REPLY_IS_MORE:
-			break;
-		}
+		fence = take_byte(probe, replies, byte, typed, size);
 	}
 out:
 	tcsetattr(0, TCSANOW, &before);

@@ -57,9 +57,11 @@ bool cs_probe_answer(struct cs_probe *probe, const struct cs_reply *reply);
 /* Decide, from all that is known so far. */
 void cs_probe_conclude(struct cs_probe *probe);
 
-/* Ask through fd 0 and 1 in raw mode and wait for the fence, at most `milliseconds`; true when it came. The terminal is left as it was. Typed-ahead
- * characters that are no answers are put into `typed` (at most size - 1, NUL-terminated). */
-bool cs_probe_ask(struct cs_probe *probe, int milliseconds, char *typed, size_t size);
+/* Ask through fd 0 and 1 in raw mode and wait for the fence, at most `milliseconds`; true when it came. The terminal is left as it was. Keys
+ * typed ahead are put into `typed` (at most size - 1 bytes, NUL-terminated), cursor keys as "ESC [ A"; half an answer stays in `replies`, which begins
+ * as zeros, to be gone on with. */
+bool cs_probe_ask(
+	struct cs_probe *probe, int milliseconds, struct cs_replies *replies, char *typed, size_t size);
 
 /* "sixel", "symbols", "ascii". */
 const char *cs_protocol_name(enum cs_protocol protocol);

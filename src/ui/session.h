@@ -3,6 +3,7 @@
 #ifndef CS_UI_SESSION_H
 #define CS_UI_SESSION_H
 
+#include "ui/ahead.h"
 #include "ui/browse.h"
 #include "ui/gallery.h"
 #include "ui/graphics.h"
@@ -33,6 +34,7 @@ struct cs_session {
 	struct cs_graphics *graphics;
 	struct cs_works *works;
 	struct cs_prompt prompt;
+	struct cs_ahead ahead; /* keys that wait for the model */
 	struct cs_view *top;
 	int body_rows; /* rows that a view may draw */
 	bool dirty; /* draw soon */

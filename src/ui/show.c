@@ -118,7 +118,7 @@ enum cs_status cs_ui_show(const struct cs_picture *picture, const char *graphics
 	setlocale(LC_CTYPE, "");
 	cs_probe_look(&probe, 1);
 	if (isatty(0))
-		cs_probe_ask(&probe, ANSWER_MS, typed, sizeof typed);
+		cs_probe_ask(&probe, ANSWER_MS, &(struct cs_replies){0}, typed, sizeof typed);
 	cs_probe_conclude(&probe);
 	probe.rows = probe.rows > 0 ? probe.rows : 24;
 	probe.columns = probe.columns > 0 ? probe.columns : 80;
@@ -141,7 +141,7 @@ char *cs_ui_terminal_report(void)
 	if (cs_probe_wish(NULL, &probe.wish, &error))
 		return cs_format("TERM: %s\npictures: %s\n", term ? term : "not set", error.message);
 	cs_probe_look(&probe, 1);
-	cs_probe_ask(&probe, ANSWER_MS, typed, sizeof typed);
+	cs_probe_ask(&probe, ANSWER_MS, &(struct cs_replies){0}, typed, sizeof typed);
 	cs_probe_conclude(&probe);
 	count = count_colours();
 	snprintf(colours, sizeof colours, count >= 1 << 24 ? "direct (24 bits)" : count ? "%d" : "none", count);

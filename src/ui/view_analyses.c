@@ -6,6 +6,7 @@
 #include "core/alloc.h"
 #include "ui/analyses.h"
 #include "ui/clock.h"
+#include "ui/invite.h"
 #include "ui/table.h"
 #include "ui/view.h"
 #include "ui/words.h"
@@ -323,7 +324,7 @@ static bool act_analyses(struct cs_view *view, enum cs_action action, int argume
 	struct cs_analysis *analysis = current(view);
 
 	(void)argument;
-	if (analysis && cs_analyses_act(view->session, analysis->name, action)) {
+	if (analysis && cs_invite_act(view->session, analysis->name, action)) {
 		state->looked = 0;
 		return true;
 	}

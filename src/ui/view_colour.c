@@ -4,6 +4,7 @@
 #include "core/alloc.h"
 #include "ui/analyses.h"
 #include "ui/csv.h"
+#include "ui/invite.h"
 #include "ui/reading.h"
 #include "ui/record.h"
 #include "ui/spark.h"
@@ -284,10 +285,10 @@ static void draw_colour(struct cs_view *view)
 	cs_screen_put(
 		screen, 0, 9, -1, CS_STYLE_TEXT, "how far responses move without red, green, blue; 95 %% intervals");
 	if (!result) {
-		cs_analyses_invite(session, "colour", state->reading, 2);
+		cs_invite_draw(session, "colour", state->reading, 2);
 		return;
 	}
-	cs_analyses_origin(session, "colour", state->reading, 1);
+	cs_invite_origin(session, "colour", state->reading, 1);
 	if (state->table.count == 0 || page < 1) {
 		cs_screen_put(screen, 2, 1, -1, CS_STYLE_WARN,
 			"this result has no table of features: [r] runs the analysis anew");
@@ -339,7 +340,7 @@ static bool act_colour(struct cs_view *view, enum cs_action action, int argument
 	struct colour *state = view->state;
 
 	(void)argument;
-	if (cs_analyses_act(view->session, "colour", action))
+	if (cs_invite_act(view->session, "colour", action))
 		return true;
 	switch (action) {
 	case CS_ACTION_SORT:

@@ -239,6 +239,10 @@ static bool act_network(struct cs_view *view, enum cs_action action, int argumen
 		state->blocks = !state->blocks;
 		return true;
 	}
+	if (!network && action >= CS_ACTION_UP && action <= CS_ACTION_ENTER) { /* there is nothing to move about in yet */
+		cs_ahead_miss(view->session, false);
+		return true;
+	}
 	if (!state->blocks && cs_table_move(&state->table, action, view->session->body_rows - HEAD))
 		return true;
 	if (action == CS_ACTION_LAYER_NEXT || action == CS_ACTION_LAYER_PREVIOUS) {

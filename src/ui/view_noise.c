@@ -5,6 +5,7 @@
 #include "ui/analyses.h"
 #include "ui/chart.h"
 #include "ui/csv.h"
+#include "ui/invite.h"
 #include "ui/mosaic.h"
 #include "ui/reading.h"
 #include "ui/record.h"
@@ -303,10 +304,10 @@ static void draw_noise(struct cs_view *view)
 	if (!result) {
 		cs_screen_put(screen, 0, used + 2, -1, CS_STYLE_TEXT,
 			"accuracy, drift and reconstructions by level and layer");
-		cs_analyses_invite(session, "noise", state->reading, 2);
+		cs_invite_draw(session, "noise", state->reading, 2);
 		return;
 	}
-	cs_analyses_origin(session, "noise", state->reading, 1);
+	cs_invite_origin(session, "noise", state->reading, 1);
 	if (state->kind_count == 0) {
 		cs_screen_put(screen, 2, 1, -1, CS_STYLE_WARN,
 			"this result has no levels of noise: [r] runs the analysis anew");
@@ -336,7 +337,7 @@ static bool act_noise(struct cs_view *view, enum cs_action action, int argument)
 	const struct cs_result *result = cs_reading_result(state->reading);
 
 	(void)argument;
-	if (cs_analyses_act(view->session, "noise", action))
+	if (cs_invite_act(view->session, "noise", action))
 		return true;
 	if (action == CS_ACTION_TABLE) {
 		cs_view_push(view->session, &cs_view_result, &(struct cs_result_argument){"noise"});

@@ -5,6 +5,7 @@
 #include "core/alloc.h"
 #include "ui/analyses.h"
 #include "ui/grid.h"
+#include "ui/invite.h"
 #include "ui/legend.h"
 #include "ui/lens.h"
 #include "ui/occlude.h"
@@ -227,10 +228,10 @@ static void draw_summary(struct cs_view *view)
 	cs_screen_put(screen, 0, 1, -1, CS_STYLE_TITLE, "occlusion");
 	cs_screen_put(screen, 0, 12, -1, CS_STYLE_TEXT, "where the evidence lies, over the data set");
 	if (!result) {
-		cs_analyses_invite(session, "occlusion", state->reading, 2);
+		cs_invite_draw(session, "occlusion", state->reading, 2);
 		return;
 	}
-	cs_analyses_origin(session, "occlusion", state->reading, 1);
+	cs_invite_origin(session, "occlusion", state->reading, 1);
 	for (int i = 0; i < result->note_count && row < session->body_rows - 6; i++)
 		row += cs_screen_put_lines(
 			screen, row, session->body_rows - 6, 1, screen->columns - 2, CS_STYLE_TEXT, result->notes[i]);
@@ -278,7 +279,7 @@ static bool act_summary(struct cs_view *view, enum cs_action action)
 	struct occlusion *state = view->state;
 	int64_t image;
 
-	if (cs_analyses_act(view->session, "occlusion", action))
+	if (cs_invite_act(view->session, "occlusion", action))
 		return true;
 	if (action == CS_ACTION_TABLE) {
 		cs_view_push(view->session, &cs_view_result, &(struct cs_result_argument){"occlusion"});

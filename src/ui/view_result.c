@@ -10,6 +10,7 @@
 #include "ui/analyses.h"
 #include "ui/chart.h"
 #include "ui/grid.h"
+#include "ui/invite.h"
 #include "ui/legend.h"
 #include "ui/mosaic.h"
 #include "ui/reading.h"
@@ -291,10 +292,10 @@ static void draw_result(struct cs_view *view)
 
 	draw_title(view);
 	if (!result) {
-		cs_analyses_invite(session, state->name, state->reading, HEAD - 1);
+		cs_invite_draw(session, state->name, state->reading, HEAD - 1);
 		return;
 	}
-	cs_analyses_origin(session, state->name, state->reading, 1);
+	cs_invite_origin(session, state->name, state->reading, 1);
 	if (session->body_rows < 6) {
 		area.row = 1;
 		area.rows = session->body_rows - 1;
@@ -365,7 +366,7 @@ static bool act_result(struct cs_view *view, enum cs_action action, int argument
 	int count = part_count(result_of(view));
 
 	(void)argument;
-	if (cs_analyses_act(view->session, state->name, action))
+	if (cs_invite_act(view->session, state->name, action))
 		return true;
 	if (count == 0)
 		return false;

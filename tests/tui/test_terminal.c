@@ -185,9 +185,39 @@ static void every_kind_of_terminal_shows_the_same_words(void **state)
 	assert_true(tried >= 6);
 }
 
+/* Keys that lie in the terminal before the program has begun: none is lost, whatever the terminal answers meanwhile, and though the model they are
+ * about has not been opened yet. */
+static void keys_typed_ahead_are_heeded(void **state)
+{
+	static const struct {
+		const char *keys, *then;
+	} cases[] = {
+		{"2", "conv2  20 features"},
+		{"\033[B\033OB\r", "conv2  20 features"}, /* two rows down, as either kind of cursor key */
+		{"2[", "conv1  6 features"},
+		{"i", "strongest position"},
+		{"2\033?", "keys of the network screen"}, /* thought better of */
+		{":you", ":you"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 3 * (sizeof cases / sizeof *cases); i++) {
+		start((struct terminal_kind){.columns = 120, .rows = 40, .sixel = i % 3 == 0, .hold_answers = i % 3 == 1});
+		harness_keys(&h, cases[i / 3].keys);
+		expect(cases[i / 3].then);
+		if (cases[i / 3].keys[0] == ':')
+			harness_keys(&h, "\033");
+		harness_pump(&h, 100);
+		harness_let_go(&h);
+		harness_settle(&h);
+		quit();
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(keys_typed_ahead_are_heeded),
 		cmocka_unit_test(terminals_that_cannot_do_it_are_refused_in_one_line),
 		cmocka_unit_test(without_a_terminal_it_says_what_to_use_instead),
 		cmocka_unit_test(nothing_to_browse_is_said_before_the_screen_is_taken),

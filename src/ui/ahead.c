@@ -1,0 +1,65 @@
+/* ahead.c: see ahead.h. */
+#include "ui/ahead.h"
+
+#include "ui/chrome.h"
+#include "ui/clock.h"
+
+#include <string.h>
+
+enum { ESCAPE = 27 };
+
+static const double together = 1.0; /* s within which keys belong to one intention */
+
+void cs_ahead_miss(struct cs_session *session, bool images)
+{
+	char why[300];
+
+	cs_session_why_not(session, why, sizeof why);
+	cs_session_say(session, CS_STYLE_WARN, "%s", why);
+	session->ahead.missed =
+		session->opened && (session->stage == CS_STAGE_OPENING || (images && session->stage == CS_STAGE_MODEL));
+}
+
+bool cs_ahead_waits(struct cs_session *session, int key)
+{
+	struct cs_ahead *ahead = &session->ahead;
+
+	ahead->missed = false;
+	if (ahead->count == 0)
+		return false;
+	if (!ahead->ready && (key == ESCAPE || cs_ui_clock() - ahead->since > together)) {
+		ahead->count = 0;
+		return key == ESCAPE; /* it takes back what waited, and no more than that */
+	}
+	if (ahead->count < CS_AHEAD)
+		ahead->keys[ahead->count++] = key;
+	return true;
+}
+
+void cs_ahead_keep(struct cs_session *session, int key)
+{
+	struct cs_ahead *ahead = &session->ahead;
+
+	if (!ahead->missed || ahead->count > 0)
+		return;
+	*ahead = (struct cs_ahead){.keys = {key}, .count = 1, .since = cs_ui_clock(), .stage = (int)session->stage};
+}
+
+bool cs_ahead_next(struct cs_session *session)
+{
+	struct cs_ahead *ahead = &session->ahead, was = *ahead;
+	int room;
+
+	if (was.count == 0 || (!was.ready && was.stage == (int)session->stage))
+		return false;
+	if (!was.ready)
+		session->message_until = 0; /* it is no longer true that something is being opened */
+	*ahead = (struct cs_ahead){0};
+	cs_chrome_key(session, was.keys[0]);
+	ahead->ready = ahead->count == 0; /* else that key waits for more, and the others behind it */
+	room = was.count - 1 < CS_AHEAD - ahead->count ? was.count - 1 : CS_AHEAD - ahead->count;
+	memcpy(ahead->keys + ahead->count, was.keys + 1, (size_t)room * sizeof *was.keys);
+	ahead->count += room;
+	session->dirty = true;
+	return true;
+}
