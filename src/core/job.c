@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <stdio.h>
 
+static _Thread_local struct cs_job *current; /* the job whose thread this is */
+
 void cs_job_init(struct cs_job *job)
 {
 	*job = (struct cs_job){.done = -1};
@@ -14,7 +16,10 @@ static void *job_main(void *argument)
 {
 	struct cs_job *job = argument;
 	struct cs_error error = {0};
-	enum cs_status status = job->work(job, job->context, &error);
+	enum cs_status status;
+
+	current = job;
+	status = job->work(job, job->context, &error);
 
 	pthread_mutex_lock(&job->lock);
 	job->status = status;
@@ -89,6 +94,11 @@ void cs_job_progress(struct cs_job *job, double done, const char *format, ...)
 bool cs_job_cancelled(struct cs_job *job)
 {
 	return job && atomic_load_explicit(&job->cancel, memory_order_relaxed);
+}
+
+bool cs_job_interrupted(void)
+{
+	return cs_job_cancelled(current);
 }
 
 double cs_job_snapshot(struct cs_job *job, char *text, unsigned size)

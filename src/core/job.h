@@ -51,6 +51,10 @@ void cs_job_fini(struct cs_job *job);
 void cs_job_progress(struct cs_job *job, double done, const char *format, ...) __attribute__((format(printf, 3, 4)));
 bool cs_job_cancelled(struct cs_job *job);
 
+/* The job whose thread this is was asked to stop: for what takes long and is called where no job is handed down, as the recognising of files. False in
+ * threads that are no job's. */
+bool cs_job_interrupted(void);
+
 /* A snapshot for whoever watches: fraction done and the last text (size bytes at most). */
 double cs_job_snapshot(struct cs_job *job, char *text, unsigned size);
 

@@ -117,6 +117,10 @@ enum cs_status cs_dataset_open(const char *spec, const struct cs_data_options *g
 	}
 	options.pairs = pairs;
 	data->ops = kind_of(name);
+	if (cs_job_cancelled(job)) { /* what was asked then may have said no to what is its own */
+		status = cs_fail(error, CS_ERR_CANCELLED, "the opening of '%s' was cancelled", name);
+		goto out;
+	}
 	status = data->ops ? data->ops->open(data, name, &options, job, error) : nobody_knows(name, error);
 out:
 	cs_free(name);

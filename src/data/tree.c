@@ -7,6 +7,7 @@
 #include "data/tree.h"
 
 #include "core/alloc.h"
+#include "core/job.h"
 #include "io/archive.h"
 #include "io/file.h"
 #include "io/tarball.h"
@@ -69,7 +70,7 @@ static enum cs_status append(struct list *list, const struct cs_tree_file *file,
 	return CS_OK;
 }
 
-/* Directories first compare as bytes, then names in one directory with their numbers by value. */
+/* Directories first compare as bytes, then names in one directory with their numbers by value. What was interrupted is not looked at, and ends as fast as it can. */
 static int in_order(const void *a, const void *b)
 {
 	const char *x = ((const struct cs_tree_file *)a)->path, *y = ((const struct cs_tree_file *)b)->path;
@@ -78,6 +79,8 @@ static int in_order(const void *a, const void *b)
 	size_t common = x_length < y_length ? x_length : y_length;
 	int order = common ? memcmp(x, y, common) : 0;
 
+	if (cs_job_interrupted())
+		return 0;
 	if (order)
 		return order;
 	if (x_length != y_length)
@@ -157,6 +160,10 @@ static enum cs_status walk(struct list *list, int parent, const char *name, cons
 		return status;
 	}
 	while (!status && (entry = readdir(stream)) != NULL) {
+		if (cs_job_interrupted()) {
+			status = cs_fail(error, CS_ERR_CANCELLED, "the listing of files was cancelled");
+			break;
+		}
 		if (!hidden(entry->d_name, strlen(entry->d_name)))
 			status = visit(list, fd, prefix, entry->d_name, here, error);
 	}
@@ -180,6 +187,11 @@ static bool unwanted(const char *path)
 	return false;
 }
 
+static enum cs_status interrupted(struct cs_error *error)
+{
+	return cs_fail(error, CS_ERR_CANCELLED, "the listing of files was cancelled");
+}
+
 static enum cs_status list_zip(struct list *list, const char *path, struct cs_error *error)
 {
 	struct cs_archive *archive = NULL;
@@ -191,6 +203,10 @@ static enum cs_status list_zip(struct list *list, const char *path, struct cs_er
 		const char *name = cs_archive_name(archive, i);
 		struct cs_tree_file file = {.member = i};
 
+		if (cs_job_interrupted())
+			status = interrupted(error);
+		if (status)
+			break;
 		if (!name || !*name || unwanted(name))
 			continue;
 		cs_archive_sizes(archive, i, &file.size, &file.packed);
@@ -261,12 +277,14 @@ static enum cs_status open_tree(
 
 		status = walk(&list, AT_FDCWD, path, "", &here, error);
 	}
+	if (!status && tree.count)
+		qsort(tree.files, (size_t)tree.count, sizeof *tree.files, in_order);
+	if (!status && cs_job_interrupted())
+		status = interrupted(error);
 	if (status) {
 		cs_tree_close(&tree);
 		return status;
 	}
-	if (tree.count)
-		qsort(tree.files, (size_t)tree.count, sizeof *tree.files, in_order);
 	*out = tree;
 	return CS_OK;
 }

@@ -7,11 +7,16 @@
 #include "io/archive.h"
 
 #include "core/alloc.h"
+#include "core/job.h"
 #include "io/file.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <zip.h>
 
 /* Deflate packs at most 1032 to 1; what unpacks to more than a little over that many times its size is no deflated data. */
@@ -34,12 +39,19 @@ bool cs_archive_recognise(const char *path)
 		(memcmp(start, "PK\3\4", 4) == 0 || memcmp(start, "PK\5\6", 4) == 0);
 }
 
+/* A large archive takes seconds to list: a job that was told to stop stops there. */
+static enum cs_status interrupted(struct cs_error *error)
+{
+	return cs_fail(error, CS_ERR_CANCELLED, "the listing of a zip file was cancelled");
+}
+
+/* Nobody looks at an order that was interrupted, so it ends as fast as it can: everything is alike. */
 static int by_name(const void *a, const void *b, void *context)
 {
 	const char *const *names = context;
 	int64_t x = *(const int64_t *)a;
 	int64_t y = *(const int64_t *)b;
-	int order = strcmp(names[x], names[y]);
+	int order = cs_job_interrupted() ? 0 : strcmp(names[x], names[y]);
 
 	return order ? order : (x > y) - (x < y);
 }
@@ -52,6 +64,8 @@ static enum cs_status read_names(struct cs_archive *archive, struct cs_error *er
 	for (int64_t i = 0; i < archive->count; i++) {
 		const char *name = zip_get_name(archive->zip, (zip_uint64_t)i, ZIP_FL_ENC_GUESS);
 
+		if (cs_job_interrupted())
+			return interrupted(error);
 		size += (name ? strlen(name) : 0) + 1;
 	}
 	archive->bytes = cs_alloc(size);
@@ -65,6 +79,8 @@ static enum cs_status read_names(struct cs_archive *archive, struct cs_error *er
 		const char *name = zip_get_name(archive->zip, (zip_uint64_t)i, ZIP_FL_ENC_GUESS);
 		size_t length = name ? strlen(name) : 0;
 
+		if (cs_job_interrupted())
+			return interrupted(error);
 		archive->names[i] = at;
 		archive->sorted[i] = i;
 		for (size_t k = 0; k < length; k++)
@@ -73,20 +89,126 @@ static enum cs_status read_names(struct cs_archive *archive, struct cs_error *er
 		at += length + 1;
 	}
 	qsort_r(archive->sorted, (size_t)archive->count, sizeof *archive->sorted, by_name, archive->names);
-	return CS_OK;
+	return cs_job_interrupted() ? interrupted(error) : CS_OK;
+}
+
+/* The file as libzip reads it. Its own way cannot be stopped while it reads a directory of a million members; this one can. */
+struct bytes {
+	int fd;
+	zip_int64_t size, at;
+	bool listing; /* the directory is being read */
+	zip_error_t error;
+};
+
+static zip_int64_t read_bytes(struct bytes *from, void *data, zip_uint64_t length)
+{
+	ssize_t count;
+
+	if (from->listing && cs_job_interrupted()) {
+		zip_error_set(&from->error, ZIP_ER_CANCELLED, 0);
+		return -1;
+	}
+	do
+		count = pread(from->fd, data, length, from->at);
+	while (count < 0 && errno == EINTR);
+	if (count < 0) {
+		zip_error_set(&from->error, ZIP_ER_READ, errno);
+		return -1;
+	}
+	from->at += count;
+	return count;
+}
+
+static zip_int64_t serve(void *context, void *data, zip_uint64_t length, zip_source_cmd_t command)
+{
+	struct bytes *from = context;
+	zip_int64_t place;
+
+	switch (command) {
+	case ZIP_SOURCE_OPEN:
+		from->at = 0;
+		return 0;
+	case ZIP_SOURCE_READ:
+		return read_bytes(from, data, length);
+	case ZIP_SOURCE_SEEK:
+		place = zip_source_seek_compute_offset(
+			(zip_uint64_t)from->at, (zip_uint64_t)from->size, data, length, &from->error);
+		from->at = place < 0 ? from->at : place;
+		return place < 0 ? -1 : 0;
+	case ZIP_SOURCE_TELL:
+		return from->at;
+	case ZIP_SOURCE_STAT:
+		zip_stat_init(data);
+		((zip_stat_t *)data)->size = (zip_uint64_t)from->size;
+		((zip_stat_t *)data)->valid = ZIP_STAT_SIZE;
+		return sizeof(zip_stat_t);
+	case ZIP_SOURCE_ERROR:
+		return zip_error_to_data(&from->error, data, length);
+	case ZIP_SOURCE_SUPPORTS:
+		return zip_source_make_command_bitmap(ZIP_SOURCE_OPEN, ZIP_SOURCE_READ, ZIP_SOURCE_CLOSE,
+			ZIP_SOURCE_STAT, ZIP_SOURCE_ERROR, ZIP_SOURCE_FREE, ZIP_SOURCE_SEEK, ZIP_SOURCE_TELL, -1);
+	case ZIP_SOURCE_CLOSE:
+		return 0;
+	case ZIP_SOURCE_FREE:
+		close(from->fd);
+		zip_error_fini(&from->error);
+		cs_free(from);
+		return 0;
+	default:
+		zip_error_set(&from->error, ZIP_ER_OPNOTSUPP, 0);
+		return -1;
+	}
+}
+
+/* libzip's code for what went wrong, 0: nothing did. */
+static int open_bytes(const char *path, zip_t **out)
+{
+	struct bytes *from = cs_calloc(1, sizeof *from);
+	zip_source_t *source = NULL;
+	zip_error_t why;
+	struct stat about;
+	int code = ZIP_ER_MEMORY;
+
+	if (!from)
+		return code;
+	zip_error_init(&from->error);
+	zip_error_init(&why);
+	from->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (from->fd < 0 || fstat(from->fd, &about) != 0)
+		code = errno == ENOENT ? ZIP_ER_NOENT : ZIP_ER_OPEN;
+	else if (!S_ISREG(about.st_mode))
+		code = ZIP_ER_OPEN;
+	else
+		source = zip_source_function_create(serve, from, &why);
+	if (!source) {
+		if (from->fd >= 0)
+			close(from->fd);
+		cs_free(from);
+		return code;
+	}
+	from->size = about.st_size;
+	from->listing = true;
+	*out = zip_open_from_source(source, ZIP_RDONLY, &why);
+	code = zip_error_code_zip(&why);
+	zip_error_fini(&why);
+	if (*out) {
+		from->listing = false;
+		return 0;
+	}
+	zip_source_free(source);
+	return code ? code : ZIP_ER_INTERNAL;
 }
 
 static enum cs_status open_zip(const char *path, zip_t **out, struct cs_error *error)
 {
-	int code = 0;
-	zip_t *zip = zip_open(path, ZIP_RDONLY, &code);
+	int code = open_bytes(path, out);
 	enum cs_status status = CS_ERR_FORMAT;
 	zip_error_t why;
 
-	if (zip) {
-		*out = zip;
+	if (code == 0)
 		return CS_OK;
-	}
+	if (cs_job_interrupted())
+		return interrupted(error);
 	zip_error_init_with_code(&why, code);
 	if (code == ZIP_ER_NOZIP)
 		cs_fail(error, status, "'%s' is not a whole zip file (it has no directory at its end)", path);
@@ -113,7 +235,7 @@ enum cs_status cs_archive_open(const char *path, struct cs_archive **out, struct
 		cs_archive_close(archive);
 		return cs_fail_memory(error, "a zip file");
 	}
-	status = open_zip(path, &archive->zip, error);
+	status = cs_job_interrupted() ? interrupted(error) : open_zip(path, &archive->zip, error);
 	if (status == CS_OK) {
 		archive->count = zip_get_num_entries(archive->zip, 0);
 		if (archive->count > MEMBERS_LIMIT)

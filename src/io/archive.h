@@ -11,7 +11,8 @@
 struct cs_archive;
 
 bool cs_archive_recognise(const char *path); /* begins with a zip signature */
-/* Open and index an archive. Errors: CS_ERR_NOT_FOUND, CS_ERR_FORMAT (cut off, damaged), CS_ERR_MEMORY. */
+/* Open and index an archive. Errors: CS_ERR_NOT_FOUND, CS_ERR_FORMAT (cut off, damaged), CS_ERR_MEMORY, CS_ERR_CANCELLED in the thread of a job that
+ * was told to stop. */
 enum cs_status cs_archive_open(const char *path, struct cs_archive **out, struct cs_error *error);
 void cs_archive_close(struct cs_archive *archive);
 

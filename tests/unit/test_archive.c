@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "core/alloc.h"
+#include "core/job.h"
 #include "core/random.h"
 #include "io/archive.h"
 #include "io/file.h"
@@ -251,6 +252,30 @@ static void a_hundred_thousand_members_open_at_once(void **state)
 	cs_free(path);
 }
 
+static enum cs_status open_when_told_to_stop(struct cs_job *job, void *context, struct cs_error *why)
+{
+	struct cs_archive *archive = NULL;
+
+	(void)context;
+	cs_job_cancel(job);
+	return cs_archive_open(good, &archive, why);
+}
+
+/* Also where no job is handed down, as when a file is asked what kind it is. */
+static void listing_heeds_a_cancel(void **state)
+{
+	struct cs_archive *archive;
+	struct cs_job job;
+
+	(void)state;
+	assert_int_equal(cs_job_start(&job, open_when_told_to_stop, NULL, &error), CS_OK);
+	assert_int_equal(cs_job_join(&job, &error), CS_ERR_CANCELLED);
+	cs_job_fini(&job);
+	assert_false(cs_job_interrupted()); /* the thread here is no job's */
+	assert_int_equal(cs_archive_open(good, &archive, &error), CS_OK);
+	cs_archive_close(archive);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +285,7 @@ int main(void)
 		cmocka_unit_test(failed_allocations_are_errors),
 		cmocka_unit_test(damaged_archives_never_crash),
 		cmocka_unit_test(what_is_no_zip_is_said_to_be_none),
+		cmocka_unit_test(listing_heeds_a_cancel),
 		cmocka_unit_test(a_hundred_thousand_members_open_at_once),
 	};
 
