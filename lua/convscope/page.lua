@@ -128,7 +128,7 @@ function methods:html()
   return table.concat({
     '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
     ("<title>%s</title><style>%s</style></head><body>"):format(escape(self.title), style),
-    ("<h1>%s</h1><nav>%s</nav>"):format(escape(self.title), table.concat(links)),
+    ("<h1>%s</h1><nav>%s</nav>"):format(escape(self.title), table.concat(links, "\n")),
     table.concat(self.parts, "\n"),
     "</body></html>\n",
   }, "\n")
