@@ -19,7 +19,7 @@ struct cs_script_analysis {
  * file that cannot be loaded has the reason for its title, with an exclamation mark in front. To be freed with cs_free. */
 enum cs_status cs_script_analyses(const struct cs_script_hooks *hooks, char **text, struct cs_error *error);
 
-/* Run one and save its result. The calling thread gets the lowest priority, and so do those it starts. What the analysis reports is
+/* Run one and save its result. The calling thread gets a low priority (nice 10), and so do those it starts. What the analysis reports is
  * the job's progress; cancelling the job ends it at its next report, call or ten thousand steps of Lua: CS_ERR_CANCELLED. What it prints is lost.
  * Errors: what the analysis returned, or Lua's own message with its traceback. */
 enum cs_status cs_script_analyze(const struct cs_script_hooks *hooks, const struct cs_script_analysis *what,

@@ -417,6 +417,7 @@ bool cs_analyses_cancel(struct cs_session *session, const char *name)
 		return false;
 	}
 	cs_work_cancel(run->work);
+	run->stopping = true;
 	cs_session_say(session, CS_STYLE_TEXT, "%s is being cancelled", name);
 	return true;
 }

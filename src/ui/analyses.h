@@ -25,6 +25,7 @@ struct cs_analysis_run {
 	char *name, *target;
 	char *path; /* of the result */
 	struct cs_work *work; /* NULL: it has ended */
+	bool stopping; /* cancelled, and not ended yet */
 	double since, took; /* seconds */
 	struct cs_error error; /* how it ended */
 	struct cs_analysis_run *next;

@@ -19,6 +19,10 @@ int cs_invite_draw(struct cs_session *session, const char *name, const struct cs
 	if (run && run->work) {
 		double done = cs_analyses_progress(run, text, sizeof text);
 
+		if (run->stopping) {
+			cs_screen_put(screen, row++, 1, -1, CS_STYLE_TEXT, "being cancelled  %s", text);
+			return row - from;
+		}
 		cs_screen_put(screen, row++, 1, -1, CS_STYLE_GOOD, "running  %s", text);
 		if (done >= 0) {
 			double left = done > 0.02 ? (cs_ui_clock() - run->since) * (1 - done) / done : -1;
@@ -36,13 +40,15 @@ int cs_invite_draw(struct cs_session *session, const char *name, const struct cs
 		return row - from;
 	}
 	if (run && run->error.status && run->error.status != CS_ERR_CANCELLED)
-		cs_screen_put(screen, row++, 1, -1, CS_STYLE_BAD, "%s", run->error.message);
+		row += cs_screen_put_lines(
+			screen, row, screen->rows - 3, 1, screen->columns - 2, CS_STYLE_BAD, run->error.message);
 	if (!reading || !cs_reading_looked(reading)) {
 		cs_screen_put(screen, row++, 1, -1, CS_STYLE_DIM, "looking for a result ...");
 		return row - from;
 	}
 	if (cs_reading_trouble(reading)->status)
-		cs_screen_put(screen, row++, 1, -1, CS_STYLE_BAD, "%s", cs_reading_trouble(reading)->message);
+		row += cs_screen_put_lines(screen, row, screen->rows - 3, 1, screen->columns - 2, CS_STYLE_BAD,
+			cs_reading_trouble(reading)->message);
 	else
 		cs_screen_put(
 			screen, row++, 1, -1, CS_STYLE_TEXT, "There is no result of this analysis for this model yet.");
@@ -67,7 +73,8 @@ void cs_invite_origin(struct cs_session *session, const char *name, const struct
 
 	if (run && run->work) {
 		cs_analyses_progress(run, text, sizeof text);
-		cs_screen_put(screen, row, 1, -1, CS_STYLE_GOOD, "running again  %s", text);
+		cs_screen_put(screen, row, 1, -1, run->stopping ? CS_STYLE_TEXT : CS_STYLE_GOOD, "%s  %s",
+			run->stopping ? "being cancelled" : "running again", text);
 		return;
 	}
 	if (!result)

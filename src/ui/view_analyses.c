@@ -164,11 +164,13 @@ static void draw_row(struct cs_view *view, int row, int i, int width, bool selec
 	if (run && run->work) {
 		double done = cs_analyses_progress(run, text, sizeof text);
 
-		if (done >= 0)
+		if (run->stopping)
+			cs_screen_put(screen, row, result, width - result, CS_STYLE_TEXT, "cancelling");
+		else if (done >= 0)
 			cs_screen_put(screen, row, result, width - result, CS_STYLE_GOOD, "%.0f %%", 100 * done);
 		else
 			cs_screen_put(screen, row, result, width - result, CS_STYLE_GOOD, "running");
-		if (done >= 0 && width - result >= 14)
+		if (!run->stopping && done >= 0 && width - result >= 14)
 			cs_screen_bar(screen, row, result + 5, width - result - 6, done, CS_STYLE_GOOD);
 	} else if (run && run->error.status && run->error.status != CS_ERR_CANCELLED) {
 		cs_screen_put(screen, row, result, width - result, CS_STYLE_BAD, "failed");
