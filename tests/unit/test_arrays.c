@@ -132,11 +132,12 @@ static void arrays_that_lie_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(arrays_of_any_type_and_order_give_the_same_images),
-		cmocka_unit_test(split_arrays_keep_their_splits_and_names),
-		cmocka_unit_test(rows_with_a_single_one_are_labels),
-		cmocka_unit_test(pickles_are_never_loaded),
-		cmocka_unit_test(arrays_that_lie_are_refused),
+		cmocka_unit_test_setup_teardown(
+			arrays_of_any_type_and_order_give_the_same_images, case_begin, case_end),
+		cmocka_unit_test_setup_teardown(split_arrays_keep_their_splits_and_names, case_begin, case_end),
+		cmocka_unit_test_setup_teardown(rows_with_a_single_one_are_labels, case_begin, case_end),
+		cmocka_unit_test_setup_teardown(pickles_are_never_loaded, case_begin, case_end),
+		cmocka_unit_test_setup_teardown(arrays_that_lie_are_refused, case_begin, case_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

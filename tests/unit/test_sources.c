@@ -386,15 +386,17 @@ static void what_is_no_file_is_no_data_set(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(mnist_opens_plain_or_packed_by_folder_or_file),
-		cmocka_unit_test(emnist_is_turned_and_named_and_chosen_by_file),
-		cmocka_unit_test(idx_files_that_lie_are_refused),
-		cmocka_unit_test(cifar_10_opens_as_folder_file_and_published_tar),
-		cmocka_unit_test(cifar_100_has_fine_and_coarse_labels),
-		cmocka_unit_test(a_tar_of_class_folders_is_what_it_was_packed_from),
-		cmocka_unit_test(nothing_in_a_tar_reaches_outside),
-		cmocka_unit_test(every_source_is_exported_and_read_back_bit_for_bit),
-		cmocka_unit_test(what_is_no_file_is_no_data_set),
+		cmocka_unit_test_setup_teardown(mnist_opens_plain_or_packed_by_folder_or_file, case_begin, case_end),
+		cmocka_unit_test_setup_teardown(emnist_is_turned_and_named_and_chosen_by_file, case_begin, case_end),
+		cmocka_unit_test_setup_teardown(idx_files_that_lie_are_refused, case_begin, case_end),
+		cmocka_unit_test_setup_teardown(cifar_10_opens_as_folder_file_and_published_tar, case_begin, case_end),
+		cmocka_unit_test_setup_teardown(cifar_100_has_fine_and_coarse_labels, case_begin, case_end),
+		cmocka_unit_test_setup_teardown(
+			a_tar_of_class_folders_is_what_it_was_packed_from, case_begin, case_end),
+		cmocka_unit_test_setup_teardown(nothing_in_a_tar_reaches_outside, case_begin, case_end),
+		cmocka_unit_test_setup_teardown(
+			every_source_is_exported_and_read_back_bit_for_bit, case_begin, case_end),
+		cmocka_unit_test_setup_teardown(what_is_no_file_is_no_data_set, case_begin, case_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
