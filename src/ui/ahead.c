@@ -20,6 +20,17 @@ void cs_ahead_miss(struct cs_session *session, bool images)
 		session->opened && (session->stage == CS_STAGE_OPENING || (images && session->stage == CS_STAGE_MODEL));
 }
 
+/* More keys than there is room for have come between two pictures: none is lost, those that waited are heeded now. */
+static void heed_all(struct cs_session *session)
+{
+	struct cs_ahead was = session->ahead;
+
+	session->ahead = (struct cs_ahead){0};
+	for (int i = 0; i < was.count; i++)
+		cs_chrome_key(session, was.keys[i]);
+	session->dirty = true;
+}
+
 bool cs_ahead_waits(struct cs_session *session, int key)
 {
 	struct cs_ahead *ahead = &session->ahead;
@@ -27,12 +38,22 @@ bool cs_ahead_waits(struct cs_session *session, int key)
 	ahead->missed = false;
 	if (ahead->count == 0)
 		return false;
-	if (!ahead->ready && (key == ESCAPE || cs_ui_clock() - ahead->since > together)) {
+	if (key ==
+		ESCAPE) { /* takes back what waited, and no more than that; but a prompt may have been opened meanwhile */
 		ahead->count = 0;
-		return key == ESCAPE; /* it takes back what waited, and no more than that */
+		return !session->prompt.active;
 	}
-	if (ahead->count < CS_AHEAD)
-		ahead->keys[ahead->count++] = key;
+	if (ahead->ready && ahead->count == CS_AHEAD)
+		heed_all(session);
+	if (session->quit)
+		return true;
+	if (!ahead->ready && (ahead->count == CS_AHEAD || cs_ui_clock() - ahead->since > together))
+		ahead->count = 0;
+	if (ahead->count == 0) {
+		ahead->missed = false;
+		return false;
+	}
+	ahead->keys[ahead->count++] = key;
 	return true;
 }
 

@@ -474,6 +474,8 @@ void cs_chrome_key(struct cs_session *session, int key)
 	enum cs_action action;
 	int argument;
 
+	if (session->quit) /* keys that came with the one that left: the screens are gone */
+		return;
 	if (cs_ahead_waits(session, key))
 		return;
 	if (session->prompt.active) {
