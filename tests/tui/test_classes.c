@@ -100,7 +100,7 @@ static void a_cells_images_are_looked_at(void **state)
 	}
 	start((struct terminal_kind){.sixel = true, .columns = 100, .rows = 30});
 	harness_keys(&h, "x");
-	expect("accuracy");
+	expect(" images · accuracy"); /* of all, not "so far" */
 	for (int i = 0; i < truth; i++)
 		harness_keys(&h, "j");
 	for (int i = 0; i < said; i++)
@@ -115,7 +115,7 @@ static void a_cells_images_are_looked_at(void **state)
 	harness_keys(&h, "\r");
 	expect("of test (");
 	harness_keys(&h, ESC ESC);
-	expect("accuracy");
+	expect(" images · accuracy"); /* of all, not "so far" */
 	quit();
 }
 
@@ -155,7 +155,7 @@ static void export_writes_the_matrix(void **state)
 	(void)state;
 	start((struct terminal_kind){.columns = 110});
 	harness_keys(&h, "x");
-	expect("accuracy");
+	expect(" images · accuracy"); /* of all, not "so far" */
 	harness_settle(&h);
 	harness_keys(&h, "e");
 	expect("wrote runs/tiny/figures/confusion.csv, .png and .svg");
