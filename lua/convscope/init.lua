@@ -127,8 +127,22 @@ local function describe_run(net, data, options, about)
     train = train,
     about = about,
   }
-  return json.encode(config, { indent = true, keyorder = { "convscope", "about", "dataset", "train", "network", "name", "input",
-    "seed", "layers", "type", "features", "kernel", "window" } })
+  -- these first, then by name: the same run has the same text
+  local order, rest = { "convscope", "about", "dataset", "train", "network", "name", "input", "seed", "layers", "type", "features", "kernel", "window" }, {}
+  local function collect(value)
+    if type(value) ~= "table" then return end
+    for key, member in pairs(value) do
+      if type(key) == "string" then rest[key] = true end
+      collect(member)
+    end
+  end
+  collect(config)
+  for _, key in ipairs(order) do rest[key] = nil end
+  local names = {}
+  for key in pairs(rest) do names[#names + 1] = key end
+  table.sort(names)
+  table.move(names, 1, #names, #order + 1, order)
+  return json.encode(config, { indent = true, keyorder = order })
 end
 
 --- cs.train(net, data[, options])

@@ -4,6 +4,7 @@
 #include "core/alloc.h"
 #include "io/file.h"
 
+#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -278,28 +279,70 @@ double cs_line_at(const struct cs_line *line, double x)
 	return best < 0 ? NAN : line->y[best];
 }
 
-/* FNV-1a of the configuration without blanks and without the number behind any "seed". */
+static const uint64_t start = 0xcbf29ce484222325u;
+
+/* FNV-1a. */
+static uint64_t taken_in(uint64_t hash, const void *bytes, size_t count)
+{
+	for (const unsigned char *at = bytes; count > 0; count--)
+		hash = (hash ^ *at++) * 0x100000001b3u;
+	return hash;
+}
+
+/* Of what a JSON value says: members in any order, but for those that are another in every run. */
+static uint64_t said_by(const json_t *value)
+{
+	uint64_t hash = taken_in(start, (unsigned char[]){(unsigned char)json_typeof(value)}, 1);
+
+	switch (json_typeof(value)) {
+	case JSON_OBJECT: {
+		const char *key;
+		json_t *member;
+
+		json_object_foreach((json_t *)value, key, member)
+		{
+			uint64_t of[2] = {taken_in(start, key, strlen(key)), said_by(member)};
+
+			if (strcmp(key, "seed") != 0 && strcmp(key, "begun") != 0)
+				hash += taken_in(start, of, sizeof of);
+		}
+		return hash;
+	}
+	case JSON_ARRAY:
+		for (size_t i = 0; i < json_array_size(value); i++) {
+			uint64_t of = said_by(json_array_get(value, i));
+
+			hash = taken_in(hash, &of, sizeof of);
+		}
+		return hash;
+	case JSON_STRING:
+		return taken_in(hash, json_string_value(value), json_string_length(value));
+	case JSON_INTEGER:
+	case JSON_REAL: {
+		double number = json_number_value(value);
+
+		return taken_in(hash, &number, sizeof number);
+	}
+	default:
+		return hash;
+	}
+}
+
 uint64_t cs_run_kind(const char *directory)
 {
 	char *path = cs_file_join(directory, "config.json"), *text = NULL;
-	uint64_t hash = 0xcbf29ce484222325u;
+	json_t *config = NULL;
+	uint64_t hash = 0;
 	size_t size;
 
-	if (!path || cs_file_read_regular(path, 1 << 20, &text, &size, NULL)) {
-		cs_free(path);
-		return 0;
+	if (path && !cs_file_read_regular(path, 1 << 20, &text, &size, NULL))
+		config = json_loadb(text, size, 0, NULL);
+	if (config) {
+		hash = said_by(config);
+		hash += hash == 0;
 	}
-	for (const char *at = text; *at; at++) {
-		if (strncmp(at, "\"seed\"", 6) == 0) {
-			at += 6;
-			at += strspn(at, ": \t\n0123456789");
-			at--;
-			continue;
-		}
-		if (*at != ' ' && *at != '\n' && *at != '\t')
-			hash = (hash ^ (unsigned char)*at) * 0x100000001b3u;
-	}
+	json_decref(config);
 	cs_free(text);
 	cs_free(path);
-	return hash ? hash : 1;
+	return hash;
 }

@@ -8,6 +8,8 @@
 
 #include "run_case.h"
 
+#include "run/curves.h"
+
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -192,6 +194,40 @@ static void a_full_disk_is_told_and_the_old_checkpoint_stands(void **state)
 	assert_same_files(uninterrupted(), options.directory, "last.hdf5");
 }
 
+static uint64_t kind_of(const char *config)
+{
+	char path[200], whole[300];
+	FILE *file;
+
+	snprintf(path, sizeof path, "%s/kind", directory);
+	mkdir(path, 0700);
+	snprintf(whole, sizeof whole, "%s/config.json", path);
+	file = fopen(whole, "w");
+	assert_non_null(file);
+	fputs(config, file);
+	fclose(file);
+	return cs_run_kind(path);
+}
+
+/* Whatever the order in which its configuration was written, and when. */
+static void runs_that_differ_by_their_seed_alone_are_of_one_kind(void **state)
+{
+	uint64_t kind = kind_of("{\"train\": {\"seed\": 3, \"rate\": 0.1, \"augment\": [1, 2]}, \"run\": {\"begun\": "
+				"5, \"batch\": 16}}");
+
+	(void)state;
+	assert_true(kind != 0);
+	assert_true(kind ==
+		kind_of("{\"run\":{\"batch\":16,\"begun\":77},\"train\":{\"augment\":[1,2],\"rate\":0.1,\"seed\":4}}"));
+	assert_true(kind !=
+		kind_of("{\"run\":{\"batch\":16,\"begun\":5},\"train\":{\"augment\":[1,2],\"rate\":0.2,\"seed\":3}}"));
+	assert_true(kind !=
+		kind_of("{\"run\":{\"batch\":16,\"begun\":5},\"train\":{\"augment\":[2,1],\"rate\":0.1,\"seed\":3}}"));
+	assert_true(kind !=
+		kind_of("{\"run\":{\"rate\":0.1,\"begun\":5},\"train\":{\"augment\":[1,2],\"batch\":16,\"seed\":3}}"));
+	assert_true(kind_of("{\"run\":") == 0);
+}
+
 static void a_thousand_runs_are_listed_quickly(void **state)
 {
 	struct timespec a, b;
@@ -221,6 +257,7 @@ int main(void)
 		cmocka_unit_test(two_runs_never_share_a_directory),
 		cmocka_unit_test(links_and_pipes_in_a_run_are_refused_and_what_they_lead_to_stays),
 		cmocka_unit_test(a_full_disk_is_told_and_the_old_checkpoint_stands),
+		cmocka_unit_test(runs_that_differ_by_their_seed_alone_are_of_one_kind),
 		cmocka_unit_test(a_thousand_runs_are_listed_quickly),
 	};
 
