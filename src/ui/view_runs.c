@@ -42,6 +42,7 @@ struct runs {
 	struct order order;
 	char filter[128], before[128]; /* before: what it was when the prompt was opened */
 	bool filtering;
+	bool chosen; /* the cursor has been put somewhere; until then it is on the first row */
 	char **marked; /* [marked_count] paths, in the order in which they were marked */
 	int marked_count;
 	struct cs_work *work;
@@ -174,6 +175,8 @@ static void sort(struct runs *runs, const char *path)
 		if (strcmp(run_at(runs, i)->path, path) == 0)
 			runs->table.cursor = i;
 	}
+	if (!runs->chosen)
+		runs->table.cursor = 0;
 }
 
 static void sort_again(struct runs *runs)
@@ -421,11 +424,14 @@ static bool act_runs(struct cs_view *view, enum cs_action action, int argument)
 	const struct cs_run_state *run = current(runs);
 
 	(void)argument;
-	if (cs_table_move(&runs->table, action, view->session->body_rows - HEAD))
+	if (cs_table_move(&runs->table, action, view->session->body_rows - HEAD)) {
+		runs->chosen = true;
 		return true;
+	}
 	switch (action) {
 	case CS_ACTION_ENTER:
 	case CS_ACTION_RIGHT:
+		runs->chosen = true;
 		open_figure(view);
 		return true;
 	case CS_ACTION_SORT:
@@ -439,6 +445,7 @@ static bool act_runs(struct cs_view *view, enum cs_action action, int argument)
 		return true;
 	case CS_ACTION_MARK:
 		if (run) {
+			runs->chosen = true;
 			mark(view, run);
 			cs_table_move(&runs->table, CS_ACTION_DOWN, view->session->body_rows - HEAD);
 		}
@@ -453,6 +460,7 @@ static bool select_run(struct cs_view *view, int64_t index)
 	struct runs *runs = view->state;
 	bool there = runs->table.cursor == (int)index;
 
+	runs->chosen = true;
 	runs->table.cursor = (int)index;
 	return there;
 }
@@ -496,7 +504,7 @@ static void find_run(struct cs_view *view, const char *text, int step)
 	if (row < 0)
 		cs_session_say(view->session, CS_STYLE_WARN, "no run is called '%s'", text);
 	else
-		runs->table.cursor = row;
+		select_run(view, row);
 }
 
 static enum cs_status export_runs(

@@ -99,7 +99,7 @@ static void marked_runs_share_a_figure_and_seeds_a_band(void **state)
 	expect("4 runs");
 	press("ooo", "sort: state");
 	press("O", "state ▴");
-	press("Ogm", "1 marked"); /* from the top, wherever the newest stands */
+	press("Om", "1 marked"); /* from the top, wherever the newest stands */
 	press("mmm", "4 marked");
 	press("\r", "4 runs: a1");
 	expect("a1 ×3");
