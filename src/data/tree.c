@@ -70,7 +70,7 @@ static enum cs_status append(struct list *list, const struct cs_tree_file *file,
 	return CS_OK;
 }
 
-/* Directories first compare as bytes, then names in one directory with their numbers by value. What was interrupted is not looked at, and ends as fast as it can. */
+/* Directories first compare as bytes, then names in one directory with their numbers by value. */
 static int in_order(const void *a, const void *b)
 {
 	const char *x = ((const struct cs_tree_file *)a)->path, *y = ((const struct cs_tree_file *)b)->path;
@@ -79,8 +79,6 @@ static int in_order(const void *a, const void *b)
 	size_t common = x_length < y_length ? x_length : y_length;
 	int order = common ? memcmp(x, y, common) : 0;
 
-	if (cs_job_interrupted())
-		return 0;
 	if (order)
 		return order;
 	if (x_length != y_length)

@@ -70,7 +70,7 @@ enum cs_status cs_guard_lose(struct cs_guard *guard, enum cs_guard_end end, stru
 
 /* --- one question, one answer --- */
 
-/* A helper for which no processor is free is not slow: of a background analysis it has the lowest priority, and may wait for long. That time
+/* A helper for which no processor is free is not slow: of a background analysis it has a low priority, and may wait for long. That time
  * is given back, to the limit of PATIENCE times what it has. */
 static void give_back(struct cs_guard *guard)
 {
