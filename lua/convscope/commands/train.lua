@@ -334,7 +334,8 @@ end
 local function start(args)
   if args.fold and not args.from then cli.usage "--fold takes batch normalisations out of a trained model: name it with --from" end
   local spec = args.data or "shapes"
-  local settings, said = common.settings(args.set), common.settings(args.set)
+  local settings = common.settings(args.set)
+  local said = copy(settings) -- for the record; what a step here has used is taken out of the settings
   local net, advice, data, size
   local name = args.model or "demo"
   if args.from then
