@@ -719,10 +719,20 @@ describe("bench and doctor", function()
     assert.is_true(bench.fma_peak_gflops > 0 and bench.threads > 0)
     assert.truthy(bench.isa and bench.blas)
     for key, value in pairs(bench) do assert.is_true(type(value) ~= "table" or key == "projections_per_s", key) end
+
+    -- rates stand as the network has its layers, whatever they are called
+    local preset = helper.write(helper.directory() .. "/named.lua", [[
+      local cs = require "convscope"
+      return function(options)
+        return { input = options.input, cs.conv { 2, 3, name = "zoo" }, cs.conv { 2, 3, name = "ant" }, cs.conv { 2, 3, name = "mole" },
+          cs.dense { options.classes, activation = "softmax" } }
+      end
+    ]])
+    assert.matches('"zoo":.*"ant":.*"mole":', (ok("bench", preset, "--size", "8", "--rounds", "1", "--batch", "2", "--json")))
     assert.equal(2, (run("bench", "--epoch")))
     assert.equal(2, (run("bench", "seed", "--all")))
     local epoch = json("bench", "demo", "--size", "24", "--rounds", "1", "--batch", "2", "--epoch", "-d", helper.spec, "--json")
     assert.is_true(epoch.epoch_images_per_s > 0 and epoch.epoch_share > 0)
-    assert.matches("conv", (ok("bench", "demo", "--size", "32", "--rounds", "1", "--batch", "8")) .. "conv")
+    assert.matches("^network +train img/s .*\ndemo +%d", (ok("bench", "demo", "--size", "32", "--rounds", "1", "--batch", "8")))
   end)
 end)

@@ -11,9 +11,10 @@ local function median(values)
   return values[#values // 2 + 1]
 end
 
--- Projections a second of each convolution: every feature's strongest unit of one image, as `project -f all` does.
+-- Projections a second of each convolution: every feature's strongest unit of one image, as `project -f all` does. By name, and the names in the
+-- network's order.
 local function projections(net, rounds)
-  local out, picture = {}, cs.random(1):uniform(-1, 1, net.input)
+  local out, names, picture = {}, {}, cs.random(1):uniform(-1, 1, net.input)
   local trace <close> = cli.check(net:trace(picture))
   for _, layer in ipairs(net.layers) do
     if layer.type == "conv" then
@@ -24,9 +25,10 @@ local function projections(net, rounds)
         if round > 0 then seconds[round] = engine.system.clock() - start end
       end
       out[layer.name] = layer.features / median(seconds)
+      names[#names + 1] = layer.name
     end
   end
-  return out
+  return out, names
 end
 
 -- A part of an epoch of a data set, loading and augmentation included, beside the bare step on the same images.
@@ -36,6 +38,7 @@ local function epoch(net, data, args, found)
   found.epoch_images_per_s, found.epoch_bare_images_per_s, found.epoch_share = args.batch / seconds, args.batch / bare, bare / seconds
 end
 
+-- What is found out about a network, and the names of its convolutions.
 local function measure(name, args, speed, data)
   local net = cli.check(cs.preset(name, { classes = data and data.classes or args.classes or 200, size = data and data.width or args.size, seed = 1 }))
   if args.precision then cli.check(net:set_precision(args.precision)) end
@@ -43,26 +46,24 @@ local function measure(name, args, speed, data)
   local copy <close> = cli.check(net:copy())
   local train = args.batch / cli.check(engine.bench_steps(copy, args.batch, args.rounds, true))
   local machine = cs.machine()
+  local rates, names = projections(net, math.min(args.rounds, 3))
   local found = {
     network = name, batch = args.batch, threads = cs.threads(), train_images_per_s = train, infer_images_per_s = infer,
-    projections_per_s = projections(net, math.min(args.rounds, 3)), fma_peak_gflops = speed.fma_peak_gflops,
+    projections_per_s = rates, fma_peak_gflops = speed.fma_peak_gflops,
     precision = net.precision ~= "fp32" and net.precision or nil,
     isa = machine.isa, blas = machine.blas, train_gflops = train * net.macs * 6e-9, infer_gflops = infer * net.macs * 2e-9,
   }
   if data then epoch(net, data, args, found) end
-  return found
+  return found, names
 end
 
+-- What JSON begins with; the convolutions follow as the networks have them.
 local order = { "network", "batch", "threads", "train_images_per_s", "infer_images_per_s", "projections_per_s", "fma_peak_gflops",
   "isa", "blas" }
-for i = 1, 16 do order[#order + 1] = "conv" .. i end
 
-local function row(found)
-  local layers = {}
-  for name in pairs(found.projections_per_s) do layers[#layers + 1] = name end
-  table.sort(layers, function(a, b) return tonumber(a:match "%d+$") < tonumber(b:match "%d+$") end)
+local function row(found, names)
   local rates = {}
-  for i, name in ipairs(layers) do rates[i] = ("%.0f"):format(found.projections_per_s[name]) end
+  for i, name in ipairs(names) do rates[i] = ("%.0f"):format(found.projections_per_s[name]) end
   return { found.network, ("%.1f"):format(found.train_images_per_s), ("%.1f"):format(found.infer_images_per_s),
     ("%.0f %%"):format(100 * found.train_gflops / found.fma_peak_gflops), ("%.0f %%"):format(100 * found.infer_gflops / found.fma_peak_gflops),
     table.concat(rates, " ") }
@@ -92,16 +93,19 @@ return {
     if args.data and args.classes then cli.usage "--classes is the data set's own with -d" end
     local data = args.data and cli.check(cs.dataset(args.data, { size = args.size or 64 }))
     local names = args.all and everything or { args.preset or "seed" }
-    local speed, all = cli.check(cs.speed()), {}
+    local speed, all, keys = cli.check(cs.speed()), {}, table.move(order, 1, #order, 1, {})
     local rows = { { "network", "train img/s", "infer img/s", "of peak", "of peak", "projections/s by layer" } }
     for _, name in ipairs(names) do
       cs.progress(nil, "measuring " .. name)
-      local found = measure(name, args, speed, data)
+      local found, convolutions = measure(name, args, speed, data)
       all[#all + 1] = found
-      rows[#rows + 1] = row(found)
+      rows[#rows + 1] = row(found, convolutions)
+      for _, convolution in ipairs(convolutions) do
+        if not keys[convolution] then keys[#keys + 1], keys[convolution] = convolution, true end
+      end
     end
     cs.progress()
-    if args.json then return cli.json(args.all and setmetatable(all, { __jsontype = "array" }) or all[1], order) end
+    if args.json then return cli.json(args.all and setmetatable(all, { __jsontype = "array" }) or all[1], keys) end
     cli.print(common.table(rows, { false, true, true, true, true }))
     for _, found in ipairs(data and all or {}) do
       cli.print(("%s on %s, loaded, flipped and shifted: %.1f img/s, %.1f %% of the bare step's %.1f"):format(found.network, data.spec,
