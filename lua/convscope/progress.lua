@@ -53,7 +53,10 @@ local function close(self)
   watched = self.outer
 end
 
--- A job for an analysis, to be closed. Until then it hears what the engine tells, and says it as part of the whole.
+--- cs.job()
+-- What an analysis is given to report with, for calling its `run` oneself: `local job <close> = cs.job()`. Until it is closed it hears how far the
+-- engine's long calls are, and tells it as part of the whole. `job:progress(fraction, text[, to])`: a step begins at that fraction; with `to`, where
+-- it ends, long calls in it move the bar from one to the other. `job:part(from, to)`: the fractions that follow are of this share of the whole.
 function progress.open()
   local self = setmetatable({ told = 0, range = { from = 0, to = 1 }, step = { from = 0, to = 0 }, outer = watched }, { __index = job, __close = close })
   self.tell = system.progress(nil)

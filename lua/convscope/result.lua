@@ -309,17 +309,6 @@ function methods:save(directory, name)
   return paths
 end
 
---- cs.job()
--- What an analysis is given to report with. `job:progress(fraction, text[, to])`: a step begins at that fraction of the whole; with `to`, where it
--- ends, long calls in it move the bar from one to the other. `job:part(from, to)`: the fractions that follow are of this share of the whole.
-function result.job()
-  local part = { 0, 1 }
-  return {
-    part = function(_, from, to) part = { from, to } end,
-    progress = function(_, fraction, text) cs.progress(fraction and part[1] + (part[2] - part[1]) * fraction, text) end,
-  }
-end
-
 -- What an option is given, as its default is written: a number, a whole one (of at least `least`, else 1 where the default is not 0), a word or list
 -- ("all", "0.1,0.2"), or true and false. nil and what was expected.
 local function as_default(default, value, least)

@@ -498,11 +498,11 @@ describe("analyses", function()
   end)
 
   it("a step moves with its batches, and with batches in them; one that does not say where it ends stands still", function()
-    local progress, looking, told = require "convscope.progress", require "convscope.looking", {}
+    local looking, told = require "convscope.looking", {}
     local images = cs.images(cs.tensor({ 8, 4, 4, 3 }, 0))
     cs.on_progress(function(fraction, text) told[#told + 1] = fraction and ("%.3f %s"):format(fraction, text) or "over" end)
     do
-      local job <close> = progress.open()
+      local job <close> = cs.job()
       job:part(0.5, 1)
       job:progress(0, "still")
       looking.batches(images, 4, function() end)
