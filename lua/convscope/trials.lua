@@ -12,9 +12,10 @@ local function summary_of(directory)
   return type(summary) == "table" and summary or {}
 end
 
--- trials.train { directory, make, data, options, until_epoch, anew, tell, on_epoch }
+-- trials.train { directory, make, data, options, until_epoch, anew, tell, on_begin, on_epoch }
 -- A run in `directory`: `make()` gives its network where it begins; where it exists already it goes on, or is left alone when it is finished (`anew`: it is replaced). With
--- `until_epoch` it stops, resumable, after so many epochs. `tell(text)` hears what is going on, `on_epoch(net, number)` of each epoch as it ends. Returns the best network and a table with `epochs` (done)
+-- `until_epoch` it stops, resumable, after so many epochs. `on_begin()` is called once, when the directory is
+-- this training's and its first batch is over at the latest, `tell(text)` hears what is going on, `on_epoch(net, number)` of each epoch as it ends. Returns the best network and a table with `epochs` (done)
 -- and `accuracy` (the best on the validation images); nil, message, code when it was interrupted or could not be done.
 function trials.train(trial)
   local state = cs.run_state(trial.directory)
@@ -35,12 +36,22 @@ function trials.train(trial)
   if not net then return nil, message, code end
   local stopped = false
   options.out, options.resume, options.overwrite = trial.directory, resume or nil, not resume or nil
+  local on_begin = trial.on_begin
+  local function begin()
+    if on_begin then
+      local f = on_begin
+      on_begin = nil
+      f()
+    end
+  end
   options.on_batch = function(news)
+    begin()
     if trial.tell then
       trial.tell(("epoch %d of %d, batch %d of %d, loss %.3f"):format(news.epoch, news.epochs, news.batch, news.batches, news.loss or 0 / 0))
     end
   end
   options.on_epoch = function(epoch)
+    begin()
     if trial.on_epoch then trial.on_epoch(net, epoch.number) end
     if epoch.number + 1 >= limit and epoch.number + 1 < (options.epochs or 40) then
       stopped = true

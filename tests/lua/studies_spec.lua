@@ -72,9 +72,37 @@ describe("studies", function()
     os.execute(("%s %s >/dev/null 2>&1 & pid=$!; while [ ! -e %s/analyses/evolution/001.hdf5 ]; do sleep 0.02; done; kill -TERM $pid; wait $pid"):format(
       helper.quote(helper.program), table.concat(words, " "), again))
     assert.same(found.rows, json(table.unpack(words)).rows)
-    local code, _, err = run("evolution", "-m", "demo", "-d", "shapes:count=200", "-f", "999", "-o", out .. "2")
+  end)
+
+  it("evolution: a start that fails leaves nothing that the next one would stumble over", function()
+    local place = helper.directory()
+    local out, base = place .. "/e", { "-d", "shapes:count=200,size=16", "--epochs", "1", "-l", "conv1", "--images", "8" }
+    local function evolution(...) return run("evolution", "-o", out, table.unpack(table.move({ ... }, 1, select("#", ...), #base + 1, table.move(base, 1, #base, 1, {})))) end
+    local function preset(training)
+      return helper.write(place .. "/net.lua", ([[
+        local cs = require "convscope"
+        return { size = 16, training = %s, network = function(options)
+          return { input = options.input, cs.conv { 4, 3 }, cs.maxpool { 2 }, cs.dense { options.classes, activation = "softmax" } }
+        end }]]):format(training))
+    end
+    local code, _, err = evolution("-f", "999")
     assert.equal(1, code)
     assert.matches("feature 999 is out of range: conv1 has features 0 to", err)
+    code, _, err = evolution("-m", preset "{ optimizer = 'none' }")
+    assert.equal(1, code)
+    assert.matches("none", err)
+    assert.is_false(helper.exists(out))
+    -- stopped before its first checkpoint: neither the same question nor another is refused
+    os.execute(("mkdir -p %s/analyses/evolution && echo '{\"about\": {\"evolution\": \"another\"}, \"run\": {}}' > %s/config.json && echo old > %s/analyses/evolution/007.hdf5"):format(
+      out, out, out))
+    assert.equal(0, (evolution("-m", preset "{ batch = 32 }")))
+    assert.is_false(helper.exists(out .. "/analyses/evolution/007.hdf5"))
+    -- a mistake in an evolution that is to replace another leaves that one whole
+    local last = helper.read(out .. "/last.hdf5")
+    assert.equal(1, (evolution("-m", preset "{ optimizer = 'none' }", "--force")))
+    assert.equal(last, helper.read(out .. "/last.hdf5"))
+    assert.is_true(helper.exists(out .. "/analyses/evolution/001.hdf5"))
+    assert.equal(0, (evolution("-m", preset "{ batch = 32 }")))
   end)
 
   it("tune: the better rate is found, the worse dropped early, seeds are matched, and nothing is trained twice", function()

@@ -1,11 +1,12 @@
 -- evolution: how features form: projections of chosen features, epoch by epoch, while a network is trained (Zeiler & Fergus 2014, section 4.1).
 --
 -- What was seen after an epoch is written at once, into analyses/evolution/NNN.hdf5 of the run (000 is before the first), and the result is made of those files:
--- an interrupted evolution goes on where its training does.
+-- an interrupted evolution goes on where its training does. What was asked for stands in the run's config.json, so that it is there with the run and not before.
 local cs = require "convscope"
 local cli = require "convscope.commandline"
 local common = require "convscope.common"
 local colours = require "convscope.colours"
+local json = require "convscope.json"
 local looking = require "convscope.looking"
 local system = cs.engine.system
 local trials = require "convscope.trials"
@@ -35,13 +36,12 @@ local function look(net, images, layer, features)
   return seen, best
 end
 
--- What stands on disk of an evolution: record(net, epoch) writes, read() gathers by layer; -1 is before the first epoch.
+-- What stands on disk of an evolution: begin(seen) takes the place of an older one, record(net, epoch) writes, read() gathers by layer; -1 is before the first epoch.
 local function recorder(directory, images, layers, features, wanted)
   local function path(epoch) return ("%s/%03d.hdf5"):format(directory, epoch + 1) end
   local out = {}
   function out.has(epoch) return system.exists(path(epoch)) end
-  function out.record(net, epoch)
-    if epoch >= 0 and not wanted(epoch) then return end
+  function out.look(net)
     local parts = {}
     for i, layer in ipairs(layers) do
       local seen, best, table_of = nil, nil, {}
@@ -49,7 +49,20 @@ local function recorder(directory, images, layers, features, wanted)
       for k, found in ipairs(best) do table_of[k] = { found.image, found.row, found.column, found.value } end
       parts["/" .. layer.name .. "/seen"], parts["/" .. layer.name .. "/strongest"] = seen, cs.tensor(table_of)
     end
-    cli.check(cs.h5.write(path(epoch), parts))
+    return parts
+  end
+  local function write(seen, epoch)
+    cli.check(system.make_directories(directory))
+    cli.check(cs.h5.write(path(epoch), seen))
+  end
+  function out.record(net, epoch)
+    if epoch < 0 or wanted(epoch) then write(out.look(net), epoch) end
+  end
+  function out.begin(seen)
+    for _, name in ipairs(system.list(directory) or {}) do
+      if name:find "^%d+%.hdf5$" then os.remove(directory .. "/" .. name) end
+    end
+    write(seen, -1)
   end
   function out.read(epochs)
     local kept = {}
@@ -71,17 +84,27 @@ local function recorder(directory, images, layers, features, wanted)
   return out
 end
 
--- Whether there is an evolution to go on with in that run; an end where there is something else. What was asked for stands in a file.
-local function begun(directory, place, asked, force)
+-- What the evolution in that run was begun with; nil where there is none.
+local function asked_before(directory)
+  local config = json.read(directory .. "/config.json")
+  local about = type(config) == "table" and config.about
+  local text = type(about) == "table" and about.evolution
+  return type(text) == "string" and text or system.read(directory .. "/analyses/evolution/asked.txt") -- as older ones have it
+end
+
+-- The state of the evolution that is to be gone on with in that directory; nil where it begins, an end where there is something else. A run without a
+-- checkpoint has nothing that could be lost.
+local function begun(directory, asked, force)
   local state = cs.run_state(directory)
-  local before = system.read(place .. "/asked.txt")
-  if force or (not state and not before) then return false, state end
-  if state and state.alive then cli.fail("'%s' is being trained right now by another process", directory) end
+  if force or not state then return nil end
+  if state.alive then cli.fail("'%s' is being trained right now by another process", directory) end
+  local before = asked_before(directory)
   if not before then cli.fail("'%s' is there already, and is no evolution; choose another directory, or replace it with --force", directory) end
+  if not state.finished and not system.exists(directory .. "/last.hdf5") then return nil end
   if before ~= asked then
     cli.fail("the evolution in '%s' was begun with %s, not with %s; ask for the same, or begin anew with --force", directory, before, asked)
   end
-  return true, state
+  return state
 end
 
 -- Likeness of each epoch's projections to the last ones, and whether the strongest picture is still the same.
@@ -151,21 +174,19 @@ return {
     for i, layer in ipairs(layers) do names[i] = layer.name .. "(" .. table.concat(features[i], " ") .. ")" end
     local asked = ("model %s, data %s, %s, %d images, %d epochs, seed %d%s"):format(name, spec, table.concat(names, " "), args.images, total, args.seed,
       args.size and (", size %d"):format(size) or "")
-    local going_on, state = begun(directory, place, asked, args.force)
+    local state = begun(directory, asked, args.force)
     local records = recorder(place, images, layers, features, function(epoch) return not args.at or epochs[epoch] or epoch == total - 1 end)
-    cli.check(system.make_directories(place))
-    cli.check(cs.write_file(place .. "/asked.txt", asked))
     local options = {}
     for key, value in pairs(preset.training or {}) do options[key] = value end
-    options.epochs, options.seed, options.patience = total, args.seed, 0
-    if going_on and state and system.exists(directory .. "/last.hdf5") then
-      -- ended between a checkpoint and the look at it
-      if state.epoch > 0 and not records.has(state.epoch - 1) then records.record(cli.check(cs.load(directory .. "/last.hdf5")), state.epoch - 1) end
-    else
-      records.record(net, -1)
+    options.epochs, options.seed, options.patience, options.about = total, args.seed, 0, { evolution = asked }
+    local first = not state and records.look(net) or nil
+    if state and not records.has(-1) then records.record(net, -1) end
+    -- ended between a checkpoint and the look at it
+    if state and state.epoch > 0 and not records.has(state.epoch - 1) and system.exists(directory .. "/last.hdf5") then
+      records.record(cli.check(cs.load(directory .. "/last.hdf5")), state.epoch - 1)
     end
     local trained, run, code = trials.train { directory = directory, data = data, make = function() return net end, options = options, anew = args.force,
-      tell = function(text) cs.progress(nil, text) end, on_epoch = records.record }
+      tell = function(text) cs.progress(nil, text) end, on_begin = first and function() records.begin(first) end, on_epoch = records.record }
     if not trained then cli.fail(code == "cancelled" and "%s; the same command goes on" or "%s", run) end
     local kept = records.read(total)
     cs.progress()
