@@ -121,13 +121,14 @@ function methods:text(most)
 end
 
 local function quoted(value)
+  if value ~= value then return "" end
   local text = math.type(value) == "float" and ("%.9g"):format(value) or value == nil and "" or tostring(value)
   if text:find '[,"\n]' then text = '"' .. text:gsub('"', '""') .. '"' end
   return text
 end
 
 --- result:csv()
--- The table as comma-separated values.
+-- The table as comma-separated values; what could not be measured (NaN) is an empty cell.
 function methods:csv()
   local lines = {}
   for i = 0, #self.rows do

@@ -112,10 +112,11 @@ describe("a result", function()
     local directory = helper.directory() .. "/out"
     local result = cs.result { "level", "name", "accuracy" }
     result:add(0, "clean", 0.5):add(0.1, 'noisy, "very"', 0.25)
+    result:add(0.2, "not to be measured", 0 / 0)
     result:mosaic("views", cs.tensor({ 2, 4, 4, 3 }, 0.5)):plot("curve", cs.plot { series = { { y = { 1, 2 } } } }):note "a note"
     local paths = assert(result:save(directory, "noise"))
     for _, path in ipairs(paths) do assert.is_true(helper.exists(path), path) end
-    assert.equal('level,name,accuracy\n0,clean,0.5\n0.1,"noisy, ""very""",0.25\n', helper.read(directory .. "/noise.csv"))
+    assert.equal('level,name,accuracy\n0,clean,0.5\n0.1,"noisy, ""very""",0.25\n0.2,not to be measured,\n', helper.read(directory .. "/noise.csv"))
     assert.near(0.25, cs.h5.read(directory .. "/noise.hdf5", "columns/accuracy")[1], 1e-7)
     assert.same({ 2, 4, 4, 3 }, cs.h5.read(directory .. "/noise.hdf5", "tensors/views").shape)
     assert.matches("a note", result:text())
@@ -123,7 +124,7 @@ describe("a result", function()
     local file <close> = assert(cs.h5.open(directory .. "/noise.hdf5"))
     assert.equal(1, file:attribute("/", "convscope_result"))
     assert.same({ "level", "name", "accuracy" }, file:texts "column_names")
-    assert.same({ "clean", 'noisy, "very"' }, file:texts "columns/name")
+    assert.same({ "clean", 'noisy, "very"', "not to be measured" }, file:texts "columns/name")
     assert.same({ "a note" }, file:texts "notes")
     assert.same({ "mosaic", "views", "/tensors/views" }, { file:attribute("figures/000", "kind"), file:attribute("figures/000", "name"),
       file:attribute("figures/000", "tensor") })

@@ -64,7 +64,7 @@ end
 
 return {
   title = "linear probes on every layer: how deep is deep enough",
-  options = { images = 1500, test = 1000, grid = 2, steps = 150, decays = "0.0003,0.003,0.03", layers = "all", seed = 0 },
+  options = { images = 4000, test = 1000, grid = 2, steps = 150, decays = "0.0003,0.003,0.03", layers = "all", seed = 0 },
 
   run = function(job, net, data, opt)
     local layers = looking.layers(net, opt.layers)
