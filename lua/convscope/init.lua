@@ -86,7 +86,7 @@ end
 
 local plain = {
   "epochs", "batch", "patience", "smoothing", "seed", "threads", "overwrite", "keep_preprocess", "checkpoint_seconds", "resume",
-  "precision", "zca", "out", "on_batch", "on_epoch",
+  "precision", "zca", "teacher", "teacher_share", "out", "on_batch", "on_epoch",
 }
 local train_options = { rate = true, optimizer = true, schedule = true, warmup = true, augment = true, about = true }
 for _, name in ipairs(plain) do train_options[name] = true end
@@ -116,7 +116,7 @@ local function describe_run(net, data, options, about)
   local json = require "dkjson"
   local train = {}
   for key, value in pairs(options) do
-    if type(value) ~= "function" and key ~= "out" and key ~= "resume" and key ~= "overwrite" and key ~= "threads" then
+    if type(value) ~= "function" and type(value) ~= "userdata" and key ~= "out" and key ~= "resume" and key ~= "overwrite" and key ~= "threads" then
       train[key] = value
     end
   end
@@ -160,6 +160,9 @@ end
 -- `zca` (false): whiten what the network sees (ZCA), fitted to the training images and stored with the model: true, or the epsilon that keeps faint
 -- directions from being amplified, in variances of normalised pixels (0.01). Up to 32x32 pixels the covariance is that of whole images, beyond
 -- that its average over translations: a filter.
+-- `teacher`: a network, or the name of a model (which is then written down for --resume), whose answers to the same pictures, flipped and cropped as they are, are a part of
+-- what is to be learnt: the targets are `teacher_share` (0.5) times its probabilities and the rest the labels (distillation: Hinton et al. 2015, at temperature 1).
+-- It must take pictures of the same size and know the same classes; it is used as it is and costs its inference.
 -- `smoothing` (0) of the labels; `threads` (0: all); `keep_preprocess` (false: pixels are normalised by the training images).
 -- `out`: a directory that fills with best.hdf5, last.hdf5, history.hdf5, history.csv, config.json, summary.json and log.txt; without it
 -- nothing is written. `overwrite` (false), `resume` (go on with the run in `out`), `checkpoint_seconds` (600).
@@ -177,12 +180,21 @@ function cs.train(net, data, options)
   options = options or {}
   local out = training_options(options)
   out.precision = out.precision or net.precision
+  local teacher = out.teacher
+  if type(teacher) == "string" then
+    local message, code
+    teacher, message, code = cs.load(teacher)
+    if not teacher then return nil, "the teacher: " .. message, code end
+  elseif teacher ~= nil then
+    expect("cs.train: teacher", 3, teacher, "network")
+  end
   if not out.resume and data.classes == net.classes then
     assert(net:set_classes(data.class_names, data.class_ids))
   end
   local from = opened[data]
   if from then assert(net:set_dataset(from.spec)) end
   if out.out then out.config = describe_run(net, data, out, options.about) end
+  out.teacher = teacher
   return engine.train(net, data, out)
 end
 

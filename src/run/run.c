@@ -166,9 +166,14 @@ static enum cs_status train_batch(struct cs_run *run, const struct cs_batch *bat
 {
 	struct cs_progress *p = &run->progress;
 	struct cs_tensor images = cs_tensor_slice(&batch->images, 0, batch->count);
+	struct cs_batch taught;
 	struct cs_loss loss;
 	enum cs_status status;
 
+	if (run->teacher) {
+		taught = cs_teacher_answer(run->teacher, batch);
+		batch = &taught;
+	}
 	cs_network_forward_training(run->train, &images, run->options.seed, (uint32_t)p->step);
 	status = cs_loss_cross_entropy(run->train, batch, run->options.smoothing, &loss, error);
 	if (status)

@@ -39,6 +39,8 @@ struct cs_run_options {
 	bool augment_val;
 	float zca; /* epsilon of a ZCA whitening that is fitted to the training split (data/whiten.h); 0: none */
 	float smoothing;
+	const struct cs_model *teacher; /* a model of the same pictures and classes whose answers are learnt from (teacher.h), borrowed; or NULL */
+	float teacher_share; /* of the targets, 0 to 1; the rest are the labels */
 	uint64_t seed;
 	int threads; /* 0: all */
 	bool overwrite; /* an existing run directory is replaced; else CS_ERR_EXISTS */
@@ -50,7 +52,7 @@ struct cs_run_options {
 };
 
 struct cs_run_options cs_run_options_default(
-	void); /* 32 a batch, 40 epochs, patience 20, SGD .01 momentum .9, constant */
+	void); /* 32 a batch, 40 epochs, patience 20, SGD .01 momentum .9, constant; a teacher has half of the targets */
 
 enum cs_run_end { CS_RUN_COMPLETE, CS_RUN_PATIENCE, CS_RUN_STOPPED, CS_RUN_DIVERGED };
 
@@ -69,7 +71,8 @@ struct cs_run_summary {
  * (their averages, where the optimiser keeps them and the run is finished); best.hdf5 holds the best.
  * With `resume` the directory's last.hdf5 replaces model and optimiser state first (missing: starts over; finished: returns at
  * once with the old summary).
- * Errors: CS_ERR_SHAPE when data and network do not fit (both named), CS_ERR_EXISTS, CS_ERR_IO, CS_ERR_NUMERIC when the
+ * Errors: CS_ERR_SHAPE when data and network, or data and teacher, do not fit (both named), CS_ERR_UNSUPPORTED when network and teacher cannot be shown the
+ * same pictures, CS_ERR_ARGUMENT also when a run is to go on with another teacher, CS_ERR_EXISTS, CS_ERR_IO, CS_ERR_NUMERIC when the
  * loss became NaN or infinite (epoch, batch and advice; summary->end is CS_RUN_DIVERGED and best.hdf5 stands). */
 enum cs_status cs_run_train(struct cs_model *model, const struct cs_dataset *data, const struct cs_run_options *options,
 	bool resume, struct cs_job *job, struct cs_run_summary *summary, struct cs_error *error);

@@ -3,6 +3,7 @@
 #define CS_RUN_RUN_STATE_H
 
 #include "run/run_internal.h"
+#include "run/teacher.h"
 
 struct cs_run {
 	struct cs_model *model; /* borrowed */
@@ -14,6 +15,7 @@ struct cs_run {
 	struct cs_workers *workers;
 	struct cs_trace *train, *val; /* val NULL: no validation split */
 	struct cs_optimizer *optimizer;
+	struct cs_teacher *teacher; /* or NULL */
 	struct cs_loader *loader;
 	struct cs_history *history;
 

@@ -25,6 +25,7 @@ struct cs_run_options cs_run_options_default(void)
 		.patience = 20,
 		.optimizer = cs_optimizer_default(CS_SGD),
 		.schedule = cs_schedule_default(CS_CONSTANT),
+		.teacher_share = 0.5f,
 	};
 
 	options.optimizer.rate = 0.01f;
@@ -54,6 +55,17 @@ static enum cs_status check(const struct cs_run_options *options, const struct c
 		return cs_fail(error, CS_ERR_ARGUMENT, "'%s' has %d class; there is nothing to tell apart", data->spec,
 			data->class_count);
 	return CS_OK;
+}
+
+/* Can the teacher teach this run? Asked before an old run is overwritten. */
+static enum cs_status check_teacher(const struct cs_run *run, struct cs_error *error)
+{
+	const struct cs_run_options *o = &run->options;
+	struct cs_preprocess fed = o->fixed_preprocess ? run->model->preprocess : cs_preprocess_default();
+
+	if (o->zca > 0)
+		return cs_fail(error, CS_ERR_UNSUPPORTED, "the network is to whiten its pictures (zca), which its teacher does not: ask for one of the two");
+	return cs_teacher_check(o->teacher, run->data, &run->model->network->input, &fed, o->teacher_share, error);
 }
 
 /* Put what a checkpoint holds into the caller's model: in place where the network is the same, so that traces of it stay
@@ -90,6 +102,15 @@ static void adopt(struct cs_model *model, struct cs_model *from)
 	cs_model_free(from);
 }
 
+/* The teacher in few words: whose weights, and how much it says. Empty: none. */
+enum { TEACHER_TEXT = 60 };
+static void teacher_text(const struct cs_run_options *options, char text[TEACHER_TEXT])
+{
+	*text = '\0';
+	if (options->teacher)
+		snprintf(text, TEACHER_TEXT, "%016" PRIx64 ", share %g", cs_teacher_mark(options->teacher), (double)options->teacher_share);
+}
+
 /* A run that goes on must go on as it began, or "bit for bit" would be a lie nobody notices. */
 static enum cs_status check_same(const struct cs_run *run, struct cs_error *error)
 {
@@ -98,9 +119,12 @@ static enum cs_status check_same(const struct cs_run *run, struct cs_error *erro
 	const json_t *images = json_object_get(facts, "images");
 	const char *have_precision = cs_precision_name(run->model->network->precision);
 	const char *precision = json_string_value(json_object_get(facts, "precision"));
+	const char *taught = json_string_value(json_object_get(facts, "teacher"));
+	char teacher[TEACHER_TEXT];
 	int64_t have = run->data->split[CS_SPLIT_TRAIN].count;
 	enum cs_status status = CS_OK;
 
+	teacher_text(&run->options, teacher);
 	if (json_is_integer(batch) && json_integer_value(batch) != run->options.batch)
 		status = cs_fail(error, CS_ERR_ARGUMENT,
 			"'%s' was begun with batches of %" PRId64
@@ -119,6 +143,10 @@ static enum cs_status check_same(const struct cs_run *run, struct cs_error *erro
 		status = cs_fail(error, CS_ERR_ARGUMENT,
 			"'%s' was begun in precision %.20s, not %s: a run goes on in the precision it began with",
 			run->directory.path, precision ? precision : cs_precision_name(CS_FP32), have_precision);
+	else if (strcmp(taught ? taught : "", teacher) != 0)
+		status = cs_fail(error, CS_ERR_ARGUMENT,
+			"'%s' was begun %s: a run goes on with the teacher it began with, its weights and its share of the targets",
+			run->directory.path, !taught ? "without a teacher" : !*teacher ? "with a teacher, which is missing now" : "with another teacher");
 	json_decref(config);
 	return status;
 }
@@ -267,7 +295,11 @@ static enum cs_status describe(const struct cs_run *run, time_t begun, struct cs
 		(json_int_t)run->data->split[CS_SPLIT_TRAIN].count, "classes", run->data->class_count, "optimizer",
 		o->optimizer.kind == CS_ADAM ? "adam" : "sgd", "rate", (double)o->optimizer.rate, "schedule",
 		cs_schedule_name(o->schedule.kind), "begun", (json_int_t)begun, "version", CS_VERSION);
+	char teacher[TEACHER_TEXT];
 
+	teacher_text(o, teacher);
+	if (facts && *teacher)
+		json_object_set_new(facts, "teacher", json_string(teacher));
 	return cs_run_write_config(&run->directory, o->config, facts, error);
 }
 
@@ -295,6 +327,8 @@ static enum cs_status make_engine(struct cs_run *run, struct cs_error *error)
 		status = cs_trace_new(network, CS_TRACE_TRAIN, o->batch, run->workers, &run->train, error);
 	if (!status && cs_run_validates(run))
 		status = cs_trace_new(network, CS_TRACE_OUTPUT, o->batch, run->workers, &run->val, error);
+	if (!status && o->teacher)
+		status = cs_teacher_new(o->teacher, &run->model->preprocess, o->teacher_share, o->batch, run->workers, &run->teacher, error);
 	if (!status)
 		status = cs_loader_new(run->data, split[CS_SPLIT_TRAIN].images, split[CS_SPLIT_TRAIN].count, &loading,
 			&run->loader, error);
@@ -371,6 +405,8 @@ enum cs_status cs_run_start(struct cs_run *run, struct cs_model *model, const st
 	/* A network that does not fit is told before an old run is overwritten; a resumed one is replaced first. */
 	if (!status && !(resume && options->directory))
 		status = cs_run_check_fit(model->network, data, error);
+	if (!status && options->teacher)
+		status = check_teacher(run, error);
 	if (!status && options->directory)
 		status = cs_run_directory_open(&run->directory, options->directory, resume, options->overwrite, error);
 	if (status)
@@ -442,6 +478,7 @@ void cs_run_finish(struct cs_run *run)
 	cs_trace_free(run->train);
 	cs_trace_free(run->val);
 	cs_optimizer_free(run->optimizer);
+	cs_teacher_free(run->teacher);
 	cs_workers_free(run->workers);
 	cs_history_close(run->history, NULL);
 	cs_curves_fini(&run->curves);

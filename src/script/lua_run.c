@@ -210,6 +210,16 @@ static float read_zca(lua_State *L, int arg)
 	return zca;
 }
 
+/* `teacher`, a network that stays on the stack, and `teacher_share`; its handle, NULL where there is none. */
+static struct cs_handle *read_teacher(lua_State *L, int arg, struct cs_run_options *options)
+{
+	options->teacher_share = (float)cs_value_number(L, arg, "teacher_share", (double)options->teacher_share);
+	if (lua_getfield(L, arg, "teacher") == LUA_TNIL)
+		return NULL;
+	options->teacher = cs_lua_network_check(L, lua_gettop(L));
+	return cs_handle_at(L, lua_gettop(L), &cs_lua_network_type);
+}
+
 /* A function, or nil; left on the stack. */
 static int push_callback(lua_State *L, int arg, const char *key)
 {
@@ -250,14 +260,14 @@ static int l_train(lua_State *L)
 {
 	static const char *const names[] = {"out", "epochs", "batch", "patience", "optimizer", "schedule", "augment",
 		"smoothing", "seed", "threads", "overwrite", "keep_preprocess", "checkpoint_seconds", "config",
-		"precision", "resume", "zca", "on_batch", "on_epoch", NULL};
+		"precision", "resume", "zca", "teacher", "teacher_share", "on_batch", "on_epoch", NULL};
 	struct cs_model *model = cs_lua_network_check(L, 1);
 	struct cs_dataset *data = cs_handle_check(L, 2, &cs_lua_dataset_type);
 	struct cs_run_options options = cs_run_options_default();
 	struct cs_run_summary summary = {.best_epoch = -1};
 	struct watching watching = {.L = L};
 	struct cs_handle *network = cs_handle_at(L, 1, &cs_lua_network_type),
-			 *set = cs_handle_at(L, 2, &cs_lua_dataset_type);
+			 *set = cs_handle_at(L, 2, &cs_lua_dataset_type), *teacher = NULL;
 	enum cs_precision precision = model->network->precision;
 	struct cs_error error = {0};
 	enum cs_status status;
@@ -288,6 +298,8 @@ static int l_train(lua_State *L)
 	read_schedule(L, 3, &options.schedule);
 	read_augment(L, 3, &options);
 	options.zca = read_zca(L, 3);
+	teacher = read_teacher(L, 3, &options);
+	luaL_argcheck(L, teacher != network, 3, "option 'teacher' is the network itself: it can teach itself nothing");
 	watching.on_batch = push_callback(L, 3, "on_batch");
 	watching.on_epoch = push_callback(L, 3, "on_epoch");
 	lua_pushnil(L);
@@ -300,11 +312,15 @@ static int l_train(lua_State *L)
 	cs_handle_orphan(L, 1); /* traces of the weights that are about to change */
 	network->busy++;
 	set->busy++;
+	if (teacher)
+		teacher->busy++;
 	cs_longcall_guard(NULL);
 	status = cs_run_train(model, data, &options, resume, NULL, &summary, &error);
 	cs_longcall_unguard();
 	network->busy--;
 	set->busy--;
+	if (teacher)
+		teacher->busy--;
 	if (watching.failed) {
 		lua_pushvalue(L, watching.raised);
 		return lua_error(L);

@@ -287,6 +287,7 @@ describe("with a trained run", function()
       assert.equal(1, code)
       assert.matches("is no run: it has no config.json", err)
       assert.equal(2, (run("train", "--resume", "-o", directory, "--rate", "1")))
+      assert.equal(2, (run("train", "--resume", "-o", directory, "--teacher", directory)))
       assert.equal(2, (run("train", "--resume")))
     end)
   end)
@@ -516,12 +517,13 @@ describe("with a trained run", function()
     assert.matches("Learning curves", helper.read(work .. "/page.html"))
     -- a run that went on from others brings their record along
     for stage, from in ipairs { "run", "more-1" } do
-      named("train", "--from", work .. "/" .. from, "-d", work .. "/secret-place.h5", "--epochs", "1", "-o", ("%s/more-%d"):format(work, stage))
+      named("train", "--from", work .. "/" .. from, "-d", work .. "/secret-place.h5", "--epochs", "1", "--teacher", work .. "/run", "-o", ("%s/more-%d"):format(work, stage))
     end
     named("publish", work .. "/more-2", "in-stages", "--no-test")
     local function of(name) return helper.read(data .. "/convscope/models/in-stages/" .. name) end
     assert.equal("run", require("dkjson").decode(of "before-2-config.json").about.from)
     assert.equal("more-1", require("dkjson").decode(of "config.json").about.from)
+    assert.equal("run", require("dkjson").decode(of "config.json").train.teacher)
     assert.equal(helper.read(work .. "/run/history.csv"), of "before-1-history.csv")
     for _, name in ipairs { "config.json", "log.txt", "before-1-config.json", "before-2-config.json", "before-2-log.txt" } do
       assert.is_nil(of(name):find(work, 1, true), name)

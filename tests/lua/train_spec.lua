@@ -32,6 +32,37 @@ describe("training", function()
     assert.is_true(net.preprocess.known)
   end)
 
+  it("learns from a teacher: a network, or a model by its name, which a run that goes on finds again", function()
+    local place = helper.directory()
+    local teacher = helper.network(cs)
+    assert(cs.train(teacher, data, { epochs = 4, rate = 0.03 }))
+    -- taught by nothing but its answers, a network comes to agree with it
+    local function agreement(net)
+      local own, others, same = net:predict(data.test):argmax(1):tolist(), teacher:predict(data.test):argmax(1):tolist(), 0
+      for i, class in ipairs(own) do same = same + (class == others[i] and 1 or 0) end
+      return same / #own
+    end
+    local net = helper.network(cs)
+    assert(cs.train(net, data, { epochs = 10, rate = 0.03, seed = 5, teacher = teacher, teacher_share = 1 }))
+    assert.is_true(agreement(net) > 0.8, agreement(net))
+    assert(teacher:save(place .. "/teacher.hdf5"))
+    local whole, part = helper.network(cs), helper.network(cs)
+    assert(cs.train(whole, data, { epochs = 2, teacher = teacher }))
+    cs.train(part, data, { epochs = 2, teacher = place .. "/teacher.hdf5", out = place .. "/run", on_epoch = function() return false end })
+    assert.equal(place .. "/teacher.hdf5", require("dkjson").decode(helper.read(place .. "/run/config.json")).train.teacher)
+    local run, out = helper.run("train", "--resume", "-o", place .. "/run")
+    assert.equal(0, run, out)
+    assert.is_true(whole:weights("conv1") == assert(cs.load(place .. "/run/last.hdf5")):weights("conv1"))
+    -- who is none
+    assert.error_matches(function() cs.train(net, data, { teacher = net }) end, "the network itself")
+    assert.error_matches(function() cs.train(net, data, { teacher = 5 }) end, "network expected, got number")
+    local done, message, code = cs.train(net, data, { teacher = place .. "/nobody.hdf5" })
+    assert.is_nil(done)
+    assert.equal("not_found", code)
+    assert.matches("^the teacher: ", message)
+    assert.error_matches(function() cs.train(net, data, { teacher = teacher, on_batch = function() teacher:close() end }) end, "in use")
+  end)
+
   it("whitens what the network sees, goes on whitened, and shows projections without it", function()
     local net, out = helper.network(cs), helper.directory() .. "/white"
     local whole, part = helper.network(cs), nil

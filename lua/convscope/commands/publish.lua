@@ -56,7 +56,8 @@ local function own(directory, name)
   return (system.read(path))
 end
 
--- A word of a part of config.json: of "about", what the run began with: "from" (`train --from`) or "preset"; of "dataset", its "spec"; or nil.
+-- A word of a part of config.json: of "about", what the run began with: "from" (`train --from`) or "preset"; of "dataset", its "spec"; of "train", the
+-- "teacher"; or nil.
 local function configured(directory, part, key)
   local config = require("convscope.json").decode(own(directory, "config.json") or "")
   local found = type(config) == "table" and config[part]
@@ -123,8 +124,10 @@ return {
       table.insert(away, { from, last_part(from) })
     end
     for _, run in ipairs { args.model, table.unpack(line) } do
-      local preset, images = configured(run, "about", "preset"), configured(run, "dataset", "spec")
-      if preset then table.insert(away, { preset, last_part(preset) }) end
+      local images = configured(run, "dataset", "spec")
+      for _, name in ipairs { configured(run, "about", "preset") or false, configured(run, "train", "teacher") or false } do
+        if name then table.insert(away, { name, last_part(name) }) end
+      end
       if images then table.insert(away, { images, without_directory(images) }) end
     end
     local function keep(from, name, as)

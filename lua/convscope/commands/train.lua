@@ -11,7 +11,7 @@ local schedule_keys = { warmup = "warmup", schedule_factor = "factor", schedule_
   schedule_peak = "peak_at", schedule_start = "start" }
 local augment_keys = { flip = true, flip_vertical = true, shift = true, rotate = true, crop = true, brightness = true, contrast = true,
   saturation = true, hue = true, cutout = true, augment_val = "val" }
-local plain_keys = { patience = true, smoothing = true, checkpoint_seconds = true, keep_preprocess = true, zca = true }
+local plain_keys = { patience = true, smoothing = true, checkpoint_seconds = true, keep_preprocess = true, zca = true, teacher_share = true }
 
 local function copy(value)
   if type(value) ~= "table" then return value end
@@ -71,7 +71,7 @@ local function training_options(args, advice, settings)
   if args.schedule and args.schedule ~= (out.schedule or {}).kind then out.schedule = { kind = args.schedule } end
   out.schedule = out.schedule or { kind = "constant" }
   if args.augment then out.augment, out.zca = augmentation(args.augment) end
-  for _, key in ipairs { "epochs", "batch", "seed", "precision" } do
+  for _, key in ipairs { "epochs", "batch", "seed", "precision", "teacher" } do
     if args[key] then out[key] = args[key] end
   end
   local rest = {}
@@ -236,7 +236,7 @@ end
 
 local function resume(args)
   if not args.output then cli.usage "--resume goes on with a run: name it with -o" end
-  for _, key in ipairs { "model", "from", "fold", "size", "rate", "optimizer", "schedule", "augment", "batch", "seed", "precision", "data" } do
+  for _, key in ipairs { "model", "from", "fold", "size", "rate", "optimizer", "schedule", "augment", "batch", "seed", "precision", "teacher", "data" } do
     if args[key] then cli.usage("--resume goes on as the run was started; --%s cannot be changed", key) end
   end
   if #args.set > 0 then cli.usage "--resume goes on as the run was started; --set cannot change it" end
@@ -411,6 +411,7 @@ return {
     parser:option("--optimizer", "sgd or adam."):choices({ "sgd", "adam" }):argname "NAME"
     parser:option("--schedule", "constant, step, cosine or one-cycle."):choices({ "constant", "step", "cosine", "one-cycle" }):argname "NAME"
     parser:option("--augment", augment_help .. "."):argname "LIST"
+    parser:option("--teacher", "Learn from this model's answers too: half of each target, or --set teacher_share=X. It takes pictures of the same size and knows the same classes."):argname "MODEL"
     common.precision(parser)
     common.set_option(parser, "Any other setting: " .. setting_names() .. "; with --from freeze=LAYER|all|none (up to that layer nothing is trained) and dropout=R (the rate of its dropout layers), and what the preset can be told.")
     common.json(parser)
