@@ -39,7 +39,8 @@ struct cs_run_options {
 	bool augment_val;
 	float zca; /* epsilon of a ZCA whitening that is fitted to the training split (data/whiten.h); 0: none */
 	float smoothing;
-	const struct cs_model *teacher; /* a model of the same pictures and classes whose answers are learnt from (teacher.h), borrowed; or NULL */
+	const struct cs_model *
+		teacher; /* a model of the same pictures and classes whose answers are learnt from (teacher.h), borrowed; or NULL */
 	float teacher_share; /* of the targets, 0 to 1; the rest are the labels */
 	uint64_t seed;
 	int threads; /* 0: all */

@@ -48,7 +48,8 @@ static enum cs_status check(const struct cs_run_options *options, const struct c
 		return error ? error->status : CS_ERR_ARGUMENT;
 	if (options->zca != 0 && options->fixed_preprocess)
 		return cs_fail(error, CS_ERR_ARGUMENT,
-			"zca fits a whitening anew, but this network is to keep its pre-processing (keep_preprocess): ask for one of the two");
+			"zca fits a whitening anew, but this network is to keep its pre-processing (keep_preprocess): "
+			"ask for one of the two");
 	if (data->split[CS_SPLIT_TRAIN].count < 1)
 		return cs_fail(error, CS_ERR_ARGUMENT, "'%s' has no training images", data->spec);
 	if (data->class_count < 2)
@@ -64,7 +65,9 @@ static enum cs_status check_teacher(const struct cs_run *run, struct cs_error *e
 	struct cs_preprocess fed = o->fixed_preprocess ? run->model->preprocess : cs_preprocess_default();
 
 	if (o->zca > 0)
-		return cs_fail(error, CS_ERR_UNSUPPORTED, "the network is to whiten its pictures (zca), which its teacher does not: ask for one of the two");
+		return cs_fail(error, CS_ERR_UNSUPPORTED,
+			"the network is to whiten its pictures (zca), which its teacher does not: ask for one of the "
+			"two");
 	return cs_teacher_check(o->teacher, run->data, &run->model->network->input, &fed, o->teacher_share, error);
 }
 
@@ -108,7 +111,8 @@ static void teacher_text(const struct cs_run_options *options, char text[TEACHER
 {
 	*text = '\0';
 	if (options->teacher)
-		snprintf(text, TEACHER_TEXT, "%016" PRIx64 ", share %g", cs_teacher_mark(options->teacher), (double)options->teacher_share);
+		snprintf(text, TEACHER_TEXT, "%016" PRIx64 ", share %g", cs_teacher_mark(options->teacher),
+			(double)options->teacher_share);
 }
 
 /* A run that goes on must go on as it began, or "bit for bit" would be a lie nobody notices. */
@@ -145,8 +149,12 @@ static enum cs_status check_same(const struct cs_run *run, struct cs_error *erro
 			run->directory.path, precision ? precision : cs_precision_name(CS_FP32), have_precision);
 	else if (strcmp(taught ? taught : "", teacher) != 0)
 		status = cs_fail(error, CS_ERR_ARGUMENT,
-			"'%s' was begun %s: a run goes on with the teacher it began with, its weights and its share of the targets",
-			run->directory.path, !taught ? "without a teacher" : !*teacher ? "with a teacher, which is missing now" : "with another teacher");
+			"'%s' was begun %s: a run goes on with the teacher it began with, its weights and its share of "
+			"the targets",
+			run->directory.path,
+			!taught             ? "without a teacher"
+				: !*teacher ? "with a teacher, which is missing now"
+					    : "with another teacher");
 	json_decref(config);
 	return status;
 }
@@ -263,14 +271,16 @@ static enum cs_status whiten(struct cs_run *run, struct cs_error *error)
 
 	if (run->options.watch && !run->options.watch(run->options.context, &news))
 		return cs_fail(error, CS_ERR_CANCELLED, "stopped before the first batch");
-	status = cs_whiten_fit(run->data, &run->model->preprocess, (int)in->dim[2], run->options.zca, run->job, &whitening, error);
+	status = cs_whiten_fit(
+		run->data, &run->model->preprocess, (int)in->dim[2], run->options.zca, run->job, &whitening, error);
 	if (status)
 		return status;
 	cs_model_set_whitening(run->model, whitening);
 	if (whitening->kind == CS_WHITENING_WHOLE && split->count < cs_shape_count(in))
 		cs_run_log(&run->directory, true,
 			"ZCA whitening of %" PRId64 " numbers was fitted to %" PRId64
-			" images: what none of them has is amplified %.0fx; more images or a larger zca would amplify less noise",
+			" images: what none of them has is amplified %.0fx; more images or a larger zca would amplify "
+			"less noise",
 			cs_shape_count(in), split->count, 1 / sqrt((double)whitening->epsilon));
 	return CS_OK;
 }
@@ -288,10 +298,10 @@ static json_t *described(const struct cs_run *run)
 static enum cs_status describe(const struct cs_run *run, time_t begun, struct cs_error *error)
 {
 	const struct cs_run_options *o = &run->options;
-	json_t *facts = json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:I, s:I, s:I, s:i, s:s, s:f, s:s, s:I, s:s}", "network",
-		run->model->network->name, "dataset", run->data->spec, "precision",
-		cs_precision_name(run->model->network->precision), "epochs", o->epochs, "batch", o->batch,
-		"patience", o->patience, "seed", (json_int_t)o->seed, "batches", (json_int_t)run->batches, "images",
+	json_t *facts = json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:I, s:I, s:I, s:i, s:s, s:f, s:s, s:I, s:s}",
+		"network", run->model->network->name, "dataset", run->data->spec, "precision",
+		cs_precision_name(run->model->network->precision), "epochs", o->epochs, "batch", o->batch, "patience",
+		o->patience, "seed", (json_int_t)o->seed, "batches", (json_int_t)run->batches, "images",
 		(json_int_t)run->data->split[CS_SPLIT_TRAIN].count, "classes", run->data->class_count, "optimizer",
 		o->optimizer.kind == CS_ADAM ? "adam" : "sgd", "rate", (double)o->optimizer.rate, "schedule",
 		cs_schedule_name(o->schedule.kind), "begun", (json_int_t)begun, "version", CS_VERSION);
@@ -328,7 +338,8 @@ static enum cs_status make_engine(struct cs_run *run, struct cs_error *error)
 	if (!status && cs_run_validates(run))
 		status = cs_trace_new(network, CS_TRACE_OUTPUT, o->batch, run->workers, &run->val, error);
 	if (!status && o->teacher)
-		status = cs_teacher_new(o->teacher, &run->model->preprocess, o->teacher_share, o->batch, run->workers, &run->teacher, error);
+		status = cs_teacher_new(o->teacher, &run->model->preprocess, o->teacher_share, o->batch, run->workers,
+			&run->teacher, error);
 	if (!status)
 		status = cs_loader_new(run->data, split[CS_SPLIT_TRAIN].images, split[CS_SPLIT_TRAIN].count, &loading,
 			&run->loader, error);

@@ -28,31 +28,37 @@ static enum cs_status check_classes(const struct cs_model *model, const struct c
 	for (int k = 0; model->class_ids && k < data->class_count && k < model->class_count; k++) {
 		if (strcmp(model->class_ids[k], data->class_ids[k]) != 0)
 			return cs_fail(error, CS_ERR_SHAPE,
-				"the teacher calls class %d '%.80s' and '%.300s' calls it '%.80s': it must have learnt the same classes in the same order", k,
-				model->class_ids[k], data->spec, data->class_ids[k]);
+				"the teacher calls class %d '%.80s' and '%.300s' calls it '%.80s': it must have learnt "
+				"the same classes in the same order",
+				k, model->class_ids[k], data->spec, data->class_ids[k]);
 	}
 	return CS_OK;
 }
 
-enum cs_status cs_teacher_check(const struct cs_model *model, const struct cs_dataset *data, const struct cs_shape *input, const struct cs_preprocess *fed,
-	float share, struct cs_error *error)
+enum cs_status cs_teacher_check(const struct cs_model *model, const struct cs_dataset *data,
+	const struct cs_shape *input, const struct cs_preprocess *fed, float share, struct cs_error *error)
 {
 	const struct cs_preprocess *own = &model->preprocess;
 	char wants[CS_SHAPE_TEXT], has[CS_SHAPE_TEXT];
 	enum cs_status status;
 
 	if (!(share >= 0 && share <= 1))
-		return cs_fail(error, CS_ERR_ARGUMENT, "the teacher's share of the targets is %g; expected 0 to 1", (double)share);
+		return cs_fail(error, CS_ERR_ARGUMENT, "the teacher's share of the targets is %g; expected 0 to 1",
+			(double)share);
 	if (!cs_shape_equal(&model->network->input, input))
-		return cs_fail(error, CS_ERR_SHAPE, "the teacher takes pictures of %s, the network that it is to teach %s; expected one size",
-			cs_shape_text(&model->network->input, wants, sizeof wants), cs_shape_text(input, has, sizeof has));
+		return cs_fail(error, CS_ERR_SHAPE,
+			"the teacher takes pictures of %s, the network that it is to teach %s; expected one size",
+			cs_shape_text(&model->network->input, wants, sizeof wants),
+			cs_shape_text(input, has, sizeof has));
 	if (own->whitening || fed->whitening)
 		return cs_fail(error, CS_ERR_UNSUPPORTED,
-			"the %s whitens its pictures: teacher and network must see them alike, so train with a teacher that does not, and without zca",
+			"the %s whitens its pictures: teacher and network must see them alike, so train with a teacher "
+			"that does not, and without zca",
 			own->whitening ? "teacher" : "network");
 	if (own->bgr != fed->bgr)
-		return cs_fail(error, CS_ERR_UNSUPPORTED, "the teacher takes channels as %s and the network as %s; expected one order", own->bgr ? "BGR" : "RGB",
-			fed->bgr ? "BGR" : "RGB");
+		return cs_fail(error, CS_ERR_UNSUPPORTED,
+			"the teacher takes channels as %s and the network as %s; expected one order",
+			own->bgr ? "BGR" : "RGB", fed->bgr ? "BGR" : "RGB");
 	status = cs_run_check_fit(model->network, data, error);
 	if (status) {
 		cs_error_prefix(error, "the teacher");
@@ -61,8 +67,8 @@ enum cs_status cs_teacher_check(const struct cs_model *model, const struct cs_da
 	return check_classes(model, data, error);
 }
 
-enum cs_status cs_teacher_new(const struct cs_model *model, const struct cs_preprocess *fed, float share, int capacity, struct cs_workers *workers,
-	struct cs_teacher **out, struct cs_error *error)
+enum cs_status cs_teacher_new(const struct cs_model *model, const struct cs_preprocess *fed, float share, int capacity,
+	struct cs_workers *workers, struct cs_teacher **out, struct cs_error *error)
 {
 	const struct cs_preprocess *own = &model->preprocess;
 	const struct cs_shape *input = &model->network->input;
@@ -80,11 +86,13 @@ enum cs_status cs_teacher_new(const struct cs_model *model, const struct cs_prep
 		double ratio = (double)own->scale / (double)fed->scale;
 
 		teacher->factor[k] = (float)((double)fed->deviation[k] * ratio / (double)own->deviation[k]);
-		teacher->offset[k] = (float)(((double)fed->mean[k] * ratio - (double)own->mean[k]) / (double)own->deviation[k]);
+		teacher->offset[k] =
+			(float)(((double)fed->mean[k] * ratio - (double)own->mean[k]) / (double)own->deviation[k]);
 	}
 	images = CS_SHAPE(capacity, input->dim[0], input->dim[1], input->dim[2]);
 	teacher->targets = cs_calloc((size_t)capacity * (size_t)teacher->classes, sizeof *teacher->targets);
-	status = teacher->targets ? cs_tensor_init(&teacher->images, images, error) : cs_fail_memory(error, "a teacher's answers");
+	status = teacher->targets ? cs_tensor_init(&teacher->images, images, error)
+				  : cs_fail_memory(error, "a teacher's answers");
 	if (!status)
 		status = cs_trace_new(model->network, CS_TRACE_OUTPUT, capacity, workers, &teacher->trace, error);
 	if (status) {
@@ -120,7 +128,8 @@ static void answer(const float *scores, int classes, double share, float *out)
 
 struct cs_batch cs_teacher_answer(struct cs_teacher *teacher, const struct cs_batch *batch)
 {
-	struct cs_tensor from = cs_tensor_slice(&batch->images, 0, batch->count), to = cs_tensor_slice(&teacher->images, 0, batch->count);
+	struct cs_tensor from = cs_tensor_slice(&batch->images, 0, batch->count),
+			 to = cs_tensor_slice(&teacher->images, 0, batch->count);
 	int64_t numbers = cs_tensor_count(&from);
 	int channels = teacher->channels;
 	const float *scores;
@@ -136,7 +145,8 @@ struct cs_batch cs_teacher_answer(struct cs_teacher *teacher, const struct cs_ba
 		float *row = teacher->targets + (int64_t)i * teacher->classes;
 		bool labelled = batch->labels && batch->labels[i] >= 0;
 
-		answer(scores + (int64_t)i * teacher->classes, teacher->classes, labelled ? (double)teacher->share : 1, row);
+		answer(scores + (int64_t)i * teacher->classes, teacher->classes, labelled ? (double)teacher->share : 1,
+			row);
 		if (labelled)
 			row[batch->labels[i]] += 1 - teacher->share;
 	}
@@ -152,7 +162,8 @@ uint64_t cs_teacher_mark(const struct cs_model *model)
 		const struct cs_layer *layer = &model->network->layers[i];
 
 		for (int k = 0; k < layer->param_count; k++)
-			hash = cs_hash_bytes(hash, layer->params[k].value.data, (size_t)cs_tensor_count(&layer->params[k].value) * sizeof(float));
+			hash = cs_hash_bytes(hash, layer->params[k].value.data,
+				(size_t)cs_tensor_count(&layer->params[k].value) * sizeof(float));
 	}
 	return hash;
 }

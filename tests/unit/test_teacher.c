@@ -75,7 +75,8 @@ static void targets_are_its_answers_and_the_labels(void **state)
 	double expected[4 * COUNT], alike = 0;
 
 	(void)state;
-	teacher->preprocess = (struct cs_preprocess){.scale = 1.0f / 255, .mean = {0.4f, 0.5f, 0.3f}, .deviation = {0.2f, 0.3f, 0.25f}};
+	teacher->preprocess = (struct cs_preprocess){
+		.scale = 1.0f / 255, .mean = {0.4f, 0.5f, 0.3f}, .deviation = {0.2f, 0.3f, 0.25f}};
 	for (int i = 0; i < COUNT; i++)
 		images[i] = 7 * i;
 	plainly(teacher, images, COUNT, expected);
@@ -143,7 +144,8 @@ static void its_equal_learns_nothing_but_the_labels(void **state)
 	cs_model_free(teacher);
 }
 
-static void try_refused(struct cs_run_options *options, struct cs_model *model, enum cs_status status, const char *why, bool resume)
+static void try_refused(
+	struct cs_run_options *options, struct cs_model *model, enum cs_status status, const char *why, bool resume)
 {
 	struct cs_run_summary summary;
 	struct cs_error error = {0};
@@ -155,7 +157,8 @@ static void try_refused(struct cs_run_options *options, struct cs_model *model, 
 
 static void a_taught_run_goes_on_with_its_teacher_alone(void **state)
 {
-	struct cs_model *teacher = make_plain(16, 4, 8), *other = make_plain(16, 4, 9), *model = make_model(16, CS_INIT_DEFAULT);
+	struct cs_model *teacher = make_plain(16, 4, 8), *other = make_plain(16, 4, 9),
+			*model = make_model(16, CS_INIT_DEFAULT);
 	struct cs_run_options whole = make_options("taught"), parts = make_options("parts");
 	struct stopper stopper = {.step = 9};
 	struct cs_run_summary summary;
@@ -196,7 +199,8 @@ static void who_cannot_teach_is_told_why(void **state)
 	struct cs_model *model = make_model(16, CS_INIT_DEFAULT), *teacher = make_plain(16, 4, 1);
 	struct cs_model *smaller = make_plain(12, 4, 1), *fewer = make_plain(16, 3, 1);
 	struct cs_run_options options = make_options("stands");
-	char names[4][8] = {"one", "two", "three", "four"}, *ids[] = {names[0], names[1], names[2], names[3]}, path[200];
+	char names[4][8] = {"one", "two", "three", "four"}, *ids[] = {names[0], names[1], names[2], names[3]},
+	     path[200];
 	struct cs_run_summary summary;
 	struct cs_error error;
 
