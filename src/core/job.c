@@ -101,6 +101,11 @@ bool cs_job_interrupted(void)
 	return cs_job_cancelled(current);
 }
 
+enum cs_status cs_job_heed(const char *what, struct cs_error *error)
+{
+	return cs_job_interrupted() ? cs_fail(error, CS_ERR_CANCELLED, "%s was cancelled", what) : CS_OK;
+}
+
 double cs_job_snapshot(struct cs_job *job, char *text, unsigned size)
 {
 	double done;

@@ -54,6 +54,8 @@ bool cs_job_cancelled(struct cs_job *job);
 /* The job whose thread this is was asked to stop: for what takes long and is called where no job is handed down, as the recognising of files. False in
  * threads that are no job's. */
 bool cs_job_interrupted(void);
+/* The same for what ends by it: CS_ERR_CANCELLED, "`what` was cancelled". */
+enum cs_status cs_job_heed(const char *what, struct cs_error *error);
 
 /* A snapshot for whoever watches: fraction done and the last text (size bytes at most). */
 double cs_job_snapshot(struct cs_job *job, char *text, unsigned size);

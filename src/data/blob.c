@@ -146,33 +146,6 @@ size_t cs_blob_peek_of(struct cs_tree_reader *reader, const struct cs_tree *tree
 	return got;
 }
 
-enum cs_status cs_blobs_init(struct cs_blobs *blobs, struct cs_tree *tree, bool memory, struct cs_error *error)
-{
-	enum cs_status status;
-
-	*blobs = (struct cs_blobs){.tree = *tree, .memory = memory};
-	*tree = (struct cs_tree){0};
-	pthread_mutex_init(&blobs->lock, NULL);
-	blobs->blobs = cs_calloc((size_t)blobs->tree.count + 1, sizeof *blobs->blobs);
-	status = blobs->blobs ? cs_tree_reader_new(&blobs->tree, &blobs->reader, error)
-			      : cs_fail_memory(error, "the files of a data set");
-	if (status)
-		cs_blobs_fini(blobs);
-	return status;
-}
-
-void cs_blobs_fini(struct cs_blobs *blobs)
-{
-	for (int64_t i = 0; blobs->blobs && i < blobs->tree.count; i++)
-		cs_blob_close(&blobs->blobs[i]);
-	cs_free(blobs->blobs);
-	blobs->blobs = NULL;
-	cs_tree_reader_free(blobs->reader);
-	blobs->reader = NULL;
-	cs_tree_close(&blobs->tree);
-	pthread_mutex_destroy(&blobs->lock);
-}
-
 enum cs_status cs_blobs_need(struct cs_blobs *blobs, int64_t file, struct cs_blob **out, struct cs_error *error)
 {
 	enum cs_status status = CS_OK;
@@ -205,14 +178,13 @@ static int64_t count_kinds(const struct cs_tree *tree, int64_t *files, int64_t *
 	return only;
 }
 
-enum cs_status cs_blobs_tree(const char *path, bool memory, struct cs_tree *out, struct cs_error *error)
+/* The tree of a folder for a data set that is a few files. */
+static enum cs_status folder_tree(const char *path, struct cs_tree *out, struct cs_error *error)
 {
 	enum { DEEPEST = 3 };
 	char *at;
 	enum cs_status status;
 
-	if (!cs_file_is_directory(path) && cs_tree_recognise(path))
-		return cs_tree_open(path, memory, out, error);
 	if (cs_file_is_directory(path)) {
 		at = cs_strdup(path);
 	} else {
@@ -239,16 +211,64 @@ enum cs_status cs_blobs_tree(const char *path, bool memory, struct cs_tree *out,
 	return status;
 }
 
-bool cs_blobs_quick_tree(const char *path, struct cs_tree *out)
+/* Takes the tree, also on an error. */
+static enum cs_status init(
+	struct cs_blobs *blobs, struct cs_place *lender, const struct cs_tree *tree, bool memory, struct cs_error *error)
+{
+	enum cs_status status;
+
+	*blobs = (struct cs_blobs){.tree = *tree, .lender = lender, .memory = memory};
+	pthread_mutex_init(&blobs->lock, NULL);
+	blobs->blobs = cs_calloc((size_t)blobs->tree.count + 1, sizeof *blobs->blobs);
+	status = blobs->blobs ? cs_tree_reader_new(&blobs->tree, &blobs->reader, error)
+			      : cs_fail_memory(error, "the files of a data set");
+	if (status)
+		cs_blobs_fini(blobs);
+	return status;
+}
+
+void cs_blobs_fini(struct cs_blobs *blobs)
+{
+	for (int64_t i = 0; blobs->blobs && i < blobs->tree.count; i++)
+		cs_blob_close(&blobs->blobs[i]);
+	cs_free(blobs->blobs);
+	blobs->blobs = NULL;
+	cs_tree_reader_free(blobs->reader);
+	blobs->reader = NULL;
+	if (blobs->lender) {
+		blobs->lender->zip = blobs->tree;
+		blobs->lender->listed = true;
+	} else {
+		cs_tree_close(&blobs->tree);
+	}
+	blobs->tree = (struct cs_tree){0};
+	pthread_mutex_destroy(&blobs->lock);
+}
+
+enum cs_status cs_blobs_open(
+	struct cs_blobs *blobs, struct cs_place *place, const char *real, bool memory, struct cs_error *error)
+{
+	struct cs_tree tree = {0};
+	enum cs_status status = !cs_file_is_directory(real) && cs_tree_recognise(real)
+		? cs_place_tree(place, real, memory, &tree, error)
+		: folder_tree(real, &tree, error);
+
+	return status ? status : init(blobs, NULL, &tree, memory, error);
+}
+
+bool cs_blobs_look(struct cs_blobs *blobs, struct cs_place *place)
 {
 	enum { MOST = 1000 };
+	const bool folder = cs_file_is_directory(place->name);
+	const struct cs_tree *zip = folder ? NULL : cs_place_zip(place);
+	struct cs_tree tree = {0};
 
-	if (!cs_file_is_directory(path) && !cs_archive_recognise(path))
+	if (zip && zip->count <= MOST && !cs_place_tree(place, place->name, true, &tree, NULL))
+		return init(blobs, place, &tree, true, NULL) == CS_OK;
+	if (!folder || folder_tree(place->name, &tree, NULL))
 		return false;
-	if (cs_blobs_tree(path, true, out, NULL) != CS_OK)
-		return false;
-	if (out->count <= MOST)
-		return true;
-	cs_tree_close(out);
+	if (tree.count <= MOST)
+		return init(blobs, NULL, &tree, true, NULL) == CS_OK;
+	cs_tree_close(&tree);
 	return false;
 }

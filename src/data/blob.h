@@ -2,7 +2,7 @@
 #ifndef CS_DATA_BLOB_H
 #define CS_DATA_BLOB_H
 
-#include "data/tree.h"
+#include "data/place.h"
 
 #include <pthread.h>
 
@@ -22,24 +22,22 @@ void cs_blob_close(struct cs_blob *blob);
 /* The files of a tree as blobs, each opened when it is first wanted; any thread may want one. */
 struct cs_blobs {
 	struct cs_tree tree;
+	struct cs_place *lender; /* whose tree it is; NULL: their own */
 	struct cs_tree_reader *reader;
 	struct cs_blob *blobs; /* [tree.count] name NULL: not yet opened */
 	bool memory;
 	pthread_mutex_t lock;
 };
 
-/* Takes a tree that is open (also on an error). */
-enum cs_status cs_blobs_init(struct cs_blobs *blobs, struct cs_tree *tree, bool memory, struct cs_error *error);
+/* The files of a folder, zip or tar, for a data set that is a few files: a folder's own or, where it has none but one folder, that one's, and so on a
+ * few times over. A file gives the folder around it. `real` is the place's path. Errors: those of cs_tree_open(). */
+enum cs_status cs_blobs_open(
+	struct cs_blobs *blobs, struct cs_place *place, const char *real, bool memory, struct cs_error *error);
+/* The same for telling quickly what a place is, with what it lends: false for a tar, and for what holds more files than such a data set has. */
+bool cs_blobs_look(struct cs_blobs *blobs, struct cs_place *place);
 void cs_blobs_fini(struct cs_blobs *blobs);
 /* The blob of file number `file`. */
 enum cs_status cs_blobs_need(struct cs_blobs *blobs, int64_t file, struct cs_blob **out, struct cs_error *error);
-
-/* The folder, zip or tar as a tree for a data set that is a few files: a folder's own files or, where it has none but one folder, that one's, and
- * so on a few times over. A file gives the folder around it. */
-enum cs_status cs_blobs_tree(const char *path, bool memory, struct cs_tree *out, struct cs_error *error);
-
-/* As cs_blobs_tree, for telling quickly what it is: false for a tar, and for what holds more files than such a data set has. */
-bool cs_blobs_quick_tree(const char *path, struct cs_tree *out);
 
 /* `size` bytes from `at` on; CS_ERR_FORMAT where the file ends before. */
 enum cs_status cs_blob_read(const struct cs_blob *blob, int64_t at, void *bytes, size_t size, struct cs_error *error);

@@ -303,11 +303,11 @@ static bool see_records(void *context, const char *name, int64_t size, const uns
 	return !*found;
 }
 
-static bool cifar_recognise(const char *spec)
+static bool cifar_recognise(struct cs_place *place)
 {
 	enum { FIRST = 16 };
+	const char *spec = place->name;
 	struct cifar *c;
-	struct cs_tree tree = {0};
 	bool is = false;
 
 	if (!cs_file_exists(spec))
@@ -323,7 +323,7 @@ static bool cifar_recognise(const char *spec)
 		return is_bin(spec) && sort_of(cs_stored_size(spec), bytes, got) != NEITHER;
 	}
 	c = cs_calloc(1, sizeof *c);
-	if (c && cs_blobs_quick_tree(spec, &tree) && cs_blobs_init(&c->blobs, &tree, true, NULL) == CS_OK) {
+	if (c && cs_blobs_look(&c->blobs, place)) {
 		c->given = spec;
 		is = find_files(c, NULL) == CS_OK || c->sort != NEITHER;
 		cs_blobs_fini(&c->blobs);
@@ -367,14 +367,14 @@ static uint64_t fingerprint_of(const struct cifar *c, uint64_t hash)
 	return hash;
 }
 
-static enum cs_status cifar_open(struct cs_dataset *data, const char *spec, const struct cs_data_options *given,
+static enum cs_status cifar_open(struct cs_dataset *data, struct cs_place *place, const struct cs_data_options *given,
 	struct cs_job *job, struct cs_error *error)
 {
 	static const char *const labels[] = {"fine", "coarse", NULL};
 	struct cifar *c = cs_calloc(1, sizeof *c);
+	const char *spec = place->name;
 	struct cs_arrays arrays = {.ops = &cifar_arrays, .context = c, .given = spec};
 	struct cs_data_options options;
-	struct cs_tree tree = {0};
 	uint64_t fingerprint = 0;
 	char *real = NULL;
 	bool ready = false;
@@ -386,10 +386,8 @@ static enum cs_status cifar_open(struct cs_dataset *data, const char *spec, cons
 		status = cs_stored_path(spec, &real, error);
 	if (!status)
 		status = cs_stored_fingerprint(real, &fingerprint, error);
-	if (!status)
-		status = cs_blobs_tree(real, options.no_cache, &tree, error);
 	if (!status) {
-		status = cs_blobs_init(&c->blobs, &tree, options.no_cache, error);
+		status = cs_blobs_open(&c->blobs, place, real, options.no_cache, error);
 		ready = !status;
 		c->given = spec;
 		c->coarse = coarse;

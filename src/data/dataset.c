@@ -12,6 +12,7 @@
 #include "data/h5_dataset.h"
 #include "data/idx.h"
 #include "data/npz.h"
+#include "data/place.h"
 #include "data/shapes.h"
 #include "data/tiny_imagenet.h"
 #include "io/file.h"
@@ -55,16 +56,16 @@ static enum cs_status nobody_knows(const char *spec, struct cs_error *error)
 	return cs_fail(error, CS_ERR_NOT_FOUND, "no dataset '%s': expected %s", spec, text);
 }
 
-static const struct cs_dataset_ops *kind_of(const char *name)
+static const struct cs_dataset_ops *kind_of(struct cs_place *place)
 {
 	int count = 0;
 
-	if (cs_shapes_dataset.recognise(name)) /* also where a folder is called so */
+	if (cs_shapes_dataset.recognise(place)) /* also where a folder is called so */
 		return &cs_shapes_dataset;
 	while (cs_dataset_kinds[count])
 		count++;
 	while (count-- > 0) {
-		if (cs_dataset_kinds[count]->recognise(name))
+		if (cs_dataset_kinds[count]->recognise(place))
 			return cs_dataset_kinds[count];
 	}
 	return NULL;
@@ -94,6 +95,7 @@ enum cs_status cs_dataset_open(const char *spec, const struct cs_data_options *g
 	struct cs_data_options options = given ? *given : cs_data_options_default();
 	struct cs_dataset *data = cs_calloc(1, sizeof *data);
 	char *name = cs_strdup(spec), *colon, *pairs = NULL;
+	struct cs_place place = {.name = name};
 	enum cs_status status;
 
 	if (!data || !name) {
@@ -116,13 +118,14 @@ enum cs_status cs_dataset_open(const char *spec, const struct cs_data_options *g
 		goto out;
 	}
 	options.pairs = pairs;
-	data->ops = kind_of(name);
+	data->ops = kind_of(&place);
 	if (cs_job_cancelled(job)) { /* what was asked then may have said no to what is its own */
 		status = cs_fail(error, CS_ERR_CANCELLED, "the opening of '%s' was cancelled", name);
 		goto out;
 	}
-	status = data->ops ? data->ops->open(data, name, &options, job, error) : nobody_knows(name, error);
+	status = data->ops ? data->ops->open(data, &place, &options, job, error) : nobody_knows(name, error);
 out:
+	cs_place_fini(&place);
 	cs_free(name);
 	cs_free(pairs);
 	if (status)

@@ -11,6 +11,7 @@
 #include "core/tensor.h"
 
 struct cs_dataset;
+struct cs_place;
 
 struct cs_box {
 	int left, top, right, bottom; /* in pixels of the delivered image; right and bottom are exclusive */
@@ -55,11 +56,11 @@ struct cs_dataset_ops {
 	const char *name; /* "shapes" */
 	const char *expects; /* for the message that lists the choices: "tiny-imagenet-200.zip" */
 
-	/* Is `spec` (a word or a path) mine? Looks at content, never long. */
-	bool (*recognise)(const char *spec);
+	/* Is the place (a word or a path) mine? Looks at content, never long: what a zip holds is asked of the place. */
+	bool (*recognise)(struct cs_place *place);
 
 	/* Read the catalogue, decode what must be decoded, fill classes, splits, sizes. */
-	enum cs_status (*open)(struct cs_dataset *data, const char *spec, const struct cs_data_options *options,
+	enum cs_status (*open)(struct cs_dataset *data, struct cs_place *place, const struct cs_data_options *options,
 		struct cs_job *job, struct cs_error *error);
 
 	/* RGB bytes [height,width,3] of one image. Any thread. May fail for I/O errors only. */

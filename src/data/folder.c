@@ -7,9 +7,10 @@
 #include "data/folder.h"
 
 #include "core/alloc.h"
+#include "core/job.h"
 #include "data/catalogue.h"
+#include "data/place.h"
 #include "data/stored.h"
-#include "data/tree.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -26,9 +27,9 @@ struct folder {
 	const char *given; /* the path, for messages */
 };
 
-static bool folder_recognise(const char *spec)
+static bool folder_recognise(struct cs_place *place)
 {
-	return cs_tree_recognise(spec);
+	return cs_tree_recognise(place->name);
 }
 
 static bool has_extension(const char *path)
@@ -160,6 +161,9 @@ static enum cs_status list_pictures(const struct folder *folder, struct cs_catal
 		const char *class;
 		int part;
 
+		status = cs_job_heed("the listing of pictures", error);
+		if (status)
+			break;
 		if (file->path[path_length - 1] == '/' || !place(folder, file->path, &part, &class, &length) ||
 			!is_picture(reader, file))
 			continue;
@@ -231,6 +235,9 @@ static enum cs_status own_size(struct folder *folder, int *own, struct cs_error 
 		size_t length;
 		int part;
 
+		status = cs_job_heed("the listing of pictures", error);
+		if (status)
+			break;
 		if (!place(folder, file->path, &part, &class, &length) || !has_extension(file->path) ||
 			(strncmp(before, class, length) == 0 && before[length] == '\0'))
 			continue;
@@ -248,7 +255,7 @@ static enum cs_status own_size(struct folder *folder, int *own, struct cs_error 
 	if (side > 0 && side <= 512)
 		*own = side;
 	cs_tree_reader_free(reader);
-	return CS_OK;
+	return status;
 }
 
 /* Are train/ and its like at the top? They must then be complete: val/ and test/ alone are no classes called so. */
@@ -271,9 +278,10 @@ static enum cs_status find_parts(struct folder *folder, struct cs_error *error)
 	return CS_OK;
 }
 
-static enum cs_status folder_open(struct cs_dataset *data, const char *spec, const struct cs_data_options *given,
+static enum cs_status folder_open(struct cs_dataset *data, struct cs_place *place, const struct cs_data_options *given,
 	struct cs_job *job, struct cs_error *error)
 {
+	const char *spec = place->name;
 	struct folder folder = {.given = spec};
 	struct cs_source source = {
 		.kind = "folder",
@@ -293,7 +301,7 @@ static enum cs_status folder_open(struct cs_dataset *data, const char *spec, con
 	if (!status)
 		status = cs_stored_fingerprint(real, &source.fingerprint, error);
 	if (!status)
-		status = cs_tree_open(real, options.no_cache, &folder.tree, error);
+		status = cs_place_tree(place, real, options.no_cache, &folder.tree, error);
 	if (status)
 		goto out;
 	if (!folder.tree.zip) /* the time of a folder itself says nothing of what is deeper */

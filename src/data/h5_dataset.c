@@ -7,6 +7,7 @@
 
 #include "core/alloc.h"
 #include "data/arrays.h"
+#include "data/place.h"
 #include "data/stored.h"
 #include "io/file.h"
 #include "io/h5.h"
@@ -16,12 +17,12 @@
 
 enum { BLOCK = 2 << 20 };
 
-static bool h5_recognise(const char *spec)
+static bool h5_recognise(struct cs_place *place)
 {
 	static const unsigned char signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1A, '\n'};
 	unsigned char bytes[8];
 
-	return cs_file_peek(spec, bytes, sizeof bytes) == sizeof bytes && memcmp(bytes, signature, sizeof bytes) == 0;
+	return cs_file_peek(place->name, bytes, sizeof bytes) == sizeof bytes && memcmp(bytes, signature, sizeof bytes) == 0;
 }
 
 static enum cs_status open_arrays(void *context, void **file, struct cs_error *error)
@@ -85,9 +86,10 @@ static const struct cs_array_ops h5_arrays = {
 	.block = BLOCK,
 };
 
-static enum cs_status h5_dataset_open(struct cs_dataset *data, const char *spec, const struct cs_data_options *given,
+static enum cs_status h5_dataset_open(struct cs_dataset *data, struct cs_place *place, const struct cs_data_options *given,
 	struct cs_job *job, struct cs_error *error)
 {
+	const char *spec = place->name;
 	struct cs_arrays arrays = {.ops = &h5_arrays, .given = spec};
 	struct cs_data_options options;
 	uint64_t fingerprint = 0;

@@ -444,12 +444,12 @@ static bool see_images(void *context, const char *name, int64_t size, const unsi
 	return !*found;
 }
 
-static bool idx_recognise(const char *spec)
+static bool idx_recognise(struct cs_place *place)
 {
+	const char *spec = place->name;
 	enum { FIRST = 16 };
 	struct idx idx = {.given = spec};
 	struct found found = {0};
-	struct cs_tree tree = {0};
 	bool is = false;
 
 	if (!cs_file_exists(spec))
@@ -460,7 +460,7 @@ static bool idx_recognise(const char *spec)
 		cs_tarball_walk(spec, FIRST, see_images, &is, NULL);
 		return is;
 	}
-	if (!cs_blobs_quick_tree(spec, &tree) || cs_blobs_init(&idx.blobs, &tree, true, NULL))
+	if (!cs_blobs_look(&idx.blobs, place))
 		return false;
 	is = look_at_files(&idx, &found, NULL) == CS_OK && found.images > 0;
 	cs_free(found.list);
@@ -486,13 +486,13 @@ static uint64_t fingerprint_of(const struct idx *idx, uint64_t hash)
 	return hash;
 }
 
-static enum cs_status idx_open(struct cs_dataset *data, const char *spec, const struct cs_data_options *given,
+static enum cs_status idx_open(struct cs_dataset *data, struct cs_place *place, const struct cs_data_options *given,
 	struct cs_job *job, struct cs_error *error)
 {
 	struct idx *idx = cs_calloc(1, sizeof *idx);
+	const char *spec = place->name;
 	struct cs_arrays arrays = {.ops = &idx_arrays, .context = idx, .given = spec};
 	struct cs_data_options options;
-	struct cs_tree tree = {0};
 	uint64_t fingerprint = 0;
 	char *real = NULL;
 	bool ready = false;
@@ -503,10 +503,8 @@ static enum cs_status idx_open(struct cs_dataset *data, const char *spec, const 
 		status = cs_stored_path(spec, &real, error);
 	if (!status)
 		status = cs_stored_fingerprint(real, &fingerprint, error);
-	if (!status)
-		status = cs_blobs_tree(real, options.no_cache, &tree, error);
 	if (!status) {
-		status = cs_blobs_init(&idx->blobs, &tree, options.no_cache, error);
+		status = cs_blobs_open(&idx->blobs, place, real, options.no_cache, error);
 		ready = !status;
 		idx->given = spec;
 	}

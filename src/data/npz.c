@@ -8,6 +8,7 @@
 
 #include "core/alloc.h"
 #include "data/arrays.h"
+#include "data/place.h"
 #include "data/stored.h"
 #include "io/archive.h"
 #include "io/file.h"
@@ -39,7 +40,8 @@ struct npz {
 	const char *real;
 	bool memory; /* unpack into memory */
 	pthread_mutex_t lock; /* of the archive, and of unpacking */
-	struct cs_archive *archive;
+	struct cs_tree tree;
+	struct cs_archive *archive; /* the tree's */
 	struct member members[MAX_ARRAYS];
 	int count;
 };
@@ -86,7 +88,7 @@ static void npz_close(struct npz *npz)
 			close(npz->members[i].fd);
 		cs_free(npz->members[i].name);
 	}
-	cs_archive_close(npz->archive);
+	cs_tree_close(&npz->tree);
 	pthread_mutex_destroy(&npz->lock);
 }
 
@@ -315,14 +317,13 @@ static const struct cs_array_ops npz_arrays = {
 /* --- the data set --- */
 
 /* A zip with an array at its top. */
-static bool npz_recognise(const char *spec)
+static bool npz_recognise(struct cs_place *place)
 {
-	struct cs_archive *archive = NULL;
+	const struct cs_tree *tree = cs_place_zip(place);
+	struct cs_archive *archive = tree ? tree->archive : NULL;
 	bool found = false;
 
-	if (!cs_archive_recognise(spec) || cs_archive_open(spec, &archive, NULL) != CS_OK)
-		return false;
-	for (int64_t i = 0; i < cs_archive_count(archive) && i < MAX_ARRAYS && !found; i++) {
+	for (int64_t i = 0; archive && i < cs_archive_count(archive) && i < MAX_ARRAYS && !found; i++) {
 		char *name = array_name(cs_archive_name(archive, i)), start[10];
 		size_t got = 0;
 
@@ -330,13 +331,13 @@ static bool npz_recognise(const char *spec)
 			cs_npy_recognise(start, got);
 		cs_free(name);
 	}
-	cs_archive_close(archive);
 	return found;
 }
 
-static enum cs_status npz_open(struct cs_dataset *data, const char *spec, const struct cs_data_options *given,
+static enum cs_status npz_open(struct cs_dataset *data, struct cs_place *place, const struct cs_data_options *given,
 	struct cs_job *job, struct cs_error *error)
 {
+	const char *spec = place->name;
 	struct npz *npz = cs_calloc(1, sizeof *npz);
 	struct cs_arrays arrays = {.ops = &npz_arrays, .context = npz, .given = spec};
 	struct cs_data_options options;
@@ -353,8 +354,9 @@ static enum cs_status npz_open(struct cs_dataset *data, const char *spec, const 
 	if (!status)
 		status = cs_stored_fingerprint(real, &fingerprint, error);
 	if (!status)
-		status = cs_archive_open(real, &npz->archive, error);
+		status = cs_place_tree(place, real, options.no_cache, &npz->tree, error);
 	if (!status) {
+		npz->archive = npz->tree.archive;
 		npz->real = spec;
 		npz->memory = options.no_cache;
 		arrays.size = cs_stored_size(real);

@@ -12,6 +12,7 @@
 #include "core/alloc.h"
 #include "core/random.h"
 #include "data/pairs.h"
+#include "data/place.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -161,9 +162,9 @@ static const char *name_of(const struct cs_dataset *data, int64_t image, const s
 	return name;
 }
 
-static bool shapes_recognise(const char *spec)
+static bool shapes_recognise(struct cs_place *place)
 {
-	return strcmp(spec, "shapes") == 0;
+	return strcmp(place->name, "shapes") == 0;
 }
 
 static enum cs_status make_classes(struct cs_dataset *data, int cause, struct cs_error *error)
@@ -221,7 +222,7 @@ out:
 	return status;
 }
 
-static enum cs_status shapes_open(struct cs_dataset *data, const char *spec, const struct cs_data_options *options,
+static enum cs_status shapes_open(struct cs_dataset *data, struct cs_place *place, const struct cs_data_options *options,
 	struct cs_job *job, struct cs_error *error)
 {
 	struct cs_data_options asked = *options;
@@ -242,7 +243,7 @@ static enum cs_status shapes_open(struct cs_dataset *data, const char *spec, con
 	struct shapes *shapes;
 	enum cs_status status;
 
-	(void)spec;
+	(void)place;
 	(void)job;
 	status = cs_pairs_read(options->pairs, pairs, "shapes", error);
 	if (status)

@@ -15,8 +15,8 @@
 #include "core/alloc.h"
 #include "core/log.h"
 #include "data/cache.h"
+#include "data/place.h"
 #include "data/stored.h"
-#include "data/tree.h"
 #include "io/archive.h"
 #include "io/file.h"
 
@@ -29,6 +29,7 @@ enum { MAX_TEXT = 64 << 20 };
 
 struct tiny {
 	struct cs_tree tree; /* first: see cs_tree_pictures_new */
+	struct cs_place *place;
 	const char *given;
 	bool strict;
 };
@@ -419,10 +420,11 @@ static bool is_cached(const char *spec)
 	return known;
 }
 
-static bool tiny_recognise(const char *spec)
+static bool tiny_recognise(struct cs_place *place)
 {
 	static const char *const marks[] = {"wnids.txt", "val/val_annotations.txt", "tiny-imagenet-200/wnids.txt"};
-	struct cs_archive *archive = NULL;
+	const char *spec = place->name;
+	const struct cs_tree *tree;
 	bool found = false;
 	size_t length;
 
@@ -439,21 +441,16 @@ static bool tiny_recognise(const char *spec)
 		return false;
 	if (is_cached(spec)) /* its 110,000 members need not be listed again */
 		return true;
-	if (cs_archive_open(spec, &archive, NULL) != CS_OK)
-		return false;
-	for (int64_t i = 0; i < cs_archive_count(archive) && !found; i++) {
-		const char *name = cs_archive_name(archive, i);
-
-		found = name && is_mark(name, &length);
-	}
-	cs_archive_close(archive);
+	tree = cs_place_zip(place);
+	for (int64_t i = 0; tree && i < tree->count && !found; i++)
+		found = is_mark(tree->files[i].path, &length);
 	return found;
 }
 
 /* List the tree, and go to where the marks are. */
 static enum cs_status enter(struct tiny *tiny, const char *real, struct cs_error *error)
 {
-	enum cs_status status = cs_tree_open(real, false, &tiny->tree, error);
+	enum cs_status status = cs_place_tree(tiny->place, real, false, &tiny->tree, error);
 	size_t length = 0, shortest = SIZE_MAX;
 	char *top = NULL;
 
@@ -488,10 +485,11 @@ static enum cs_status catalogue_when_needed(void *context, struct cs_catalogue *
 	return tiny_catalogue(context, out, error);
 }
 
-static enum cs_status tiny_open(struct cs_dataset *data, const char *spec, const struct cs_data_options *given,
+static enum cs_status tiny_open(struct cs_dataset *data, struct cs_place *place, const struct cs_data_options *given,
 	struct cs_job *job, struct cs_error *error)
 {
-	struct tiny tiny = {.given = spec, .strict = given->strict};
+	const char *spec = place->name;
+	struct tiny tiny = {.place = place, .given = spec, .strict = given->strict};
 	struct cs_source source = {
 		.kind = cs_tiny_imagenet_dataset.name,
 		.context = &tiny,

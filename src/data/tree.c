@@ -5,6 +5,7 @@
  * no index, so all of it is unpacked once, into a file without a name, and read from there.
  */
 #include "data/tree.h"
+#include "data/tree_order.h"
 
 #include "core/alloc.h"
 #include "core/job.h"
@@ -68,23 +69,6 @@ static enum cs_status append(struct list *list, const struct cs_tree_file *file,
 	}
 	tree->files[tree->count++] = *file;
 	return CS_OK;
-}
-
-/* Directories first compare as bytes, then names in one directory with their numbers by value. */
-static int in_order(const void *a, const void *b)
-{
-	const char *x = ((const struct cs_tree_file *)a)->path, *y = ((const struct cs_tree_file *)b)->path;
-	const char *x_slash = strrchr(x, '/'), *y_slash = strrchr(y, '/');
-	size_t x_length = x_slash ? (size_t)(x_slash - x) + 1 : 0, y_length = y_slash ? (size_t)(y_slash - y) + 1 : 0;
-	size_t common = x_length < y_length ? x_length : y_length;
-	int order = common ? memcmp(x, y, common) : 0;
-
-	if (order)
-		return order;
-	if (x_length != y_length)
-		return x_length < y_length ? -1 : 1;
-	order = strverscmp(x + x_length, y + y_length);
-	return order ? order : strcmp(x, y);
 }
 
 /* "<prefix><name>" and a slash for a directory; NULL without memory. Once for every file, so without printf. */
@@ -158,10 +142,9 @@ static enum cs_status walk(struct list *list, int parent, const char *name, cons
 		return status;
 	}
 	while (!status && (entry = readdir(stream)) != NULL) {
-		if (cs_job_interrupted()) {
-			status = cs_fail(error, CS_ERR_CANCELLED, "the listing of files was cancelled");
+		status = cs_job_heed("the listing of files", error);
+		if (status)
 			break;
-		}
 		if (!hidden(entry->d_name, strlen(entry->d_name)))
 			status = visit(list, fd, prefix, entry->d_name, here, error);
 	}
@@ -185,24 +168,19 @@ static bool unwanted(const char *path)
 	return false;
 }
 
-static enum cs_status interrupted(struct cs_error *error)
-{
-	return cs_fail(error, CS_ERR_CANCELLED, "the listing of files was cancelled");
-}
-
 static enum cs_status list_zip(struct list *list, const char *path, struct cs_error *error)
 {
-	struct cs_archive *archive = NULL;
-	enum cs_status status = cs_archive_open(path, &archive, error);
+	struct cs_archive *archive;
+	enum cs_status status = cs_archive_open(path, &list->tree->archive, error);
 
 	if (status)
 		return status;
+	archive = list->tree->archive;
 	for (int64_t i = 0; i < cs_archive_count(archive) && !status; i++) {
 		const char *name = cs_archive_name(archive, i);
 		struct cs_tree_file file = {.member = i};
 
-		if (cs_job_interrupted())
-			status = interrupted(error);
+		status = cs_job_heed("the listing of files", error);
 		if (status)
 			break;
 		if (!name || !*name || unwanted(name))
@@ -213,7 +191,6 @@ static enum cs_status list_zip(struct list *list, const char *path, struct cs_er
 		if (status)
 			cs_free(file.path);
 	}
-	cs_archive_close(archive);
 	return status;
 }
 
@@ -275,10 +252,8 @@ static enum cs_status open_tree(
 
 		status = walk(&list, AT_FDCWD, path, "", &here, error);
 	}
-	if (!status && tree.count)
-		qsort(tree.files, (size_t)tree.count, sizeof *tree.files, in_order);
-	if (!status && cs_job_interrupted())
-		status = interrupted(error);
+	if (!status)
+		status = cs_tree_sort(&tree, error);
 	if (status) {
 		cs_tree_close(&tree);
 		return status;
@@ -301,6 +276,7 @@ void cs_tree_close(struct cs_tree *tree)
 {
 	if (tree->tar && tree->unpacked >= 0)
 		close(tree->unpacked);
+	cs_archive_close(tree->archive);
 	for (int64_t i = 0; i < tree->count; i++)
 		cs_free(tree->files[i].path);
 	cs_free(tree->files);
@@ -312,7 +288,7 @@ const struct cs_tree_file *cs_tree_find(const struct cs_tree *tree, const char *
 {
 	const struct cs_tree_file key = {.path = (char *)path};
 
-	return tree->count ? bsearch(&key, tree->files, (size_t)tree->count, sizeof key, in_order) : NULL;
+	return tree->count ? bsearch(&key, tree->files, (size_t)tree->count, sizeof key, cs_tree_order) : NULL;
 }
 
 int64_t cs_tree_first(const struct cs_tree *tree, const char *directory)
@@ -323,7 +299,7 @@ int64_t cs_tree_first(const struct cs_tree *tree, const char *directory)
 	while (low < high) {
 		int64_t middle = (low + high) / 2;
 
-		if (in_order(&tree->files[middle], &key) < 0)
+		if (cs_tree_order(&tree->files[middle], &key) < 0)
 			low = middle + 1;
 		else
 			high = middle;
@@ -432,8 +408,8 @@ enum cs_status cs_tree_reader_new(const struct cs_tree *tree, struct cs_tree_rea
 	if (!reader)
 		return cs_fail_memory(error, "reading files");
 	reader->tree = tree;
-	if (tree->zip && !tree->tar)
-		status = cs_archive_open(tree->root, &reader->archive, error);
+	if (tree->archive)
+		status = cs_archive_borrow(tree->archive, &reader->archive, error);
 	if (status)
 		cs_free(reader);
 	else
@@ -446,7 +422,7 @@ void cs_tree_reader_free(struct cs_tree_reader *reader)
 	if (!reader)
 		return;
 	if (reader->archive)
-		cs_archive_close(reader->archive);
+		cs_archive_give_back(reader->archive);
 	cs_free(reader->bytes);
 	cs_free(reader);
 }

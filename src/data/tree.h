@@ -23,6 +23,7 @@ struct cs_tree {
 	bool zip; /* one file: a zip or a tar */
 	bool tar;
 	int unpacked; /* the files of a tar one after the other, in a file without a name */
+	struct cs_archive *archive; /* the zip, open as it was listed: for its readers to borrow */
 	struct cs_tree_file *files;
 	int64_t count;
 };

@@ -1,8 +1,7 @@
 /* archive.c: zip files, by libzip.
  *
- * Members are found through an index of our own: names with forward slashes (Windows writes backslashes), sorted once when the
- * archive is opened, searched by halving. Where two members share a name the first counts. What a member says of its size is
- * checked against the caller's limit before memory is taken, and what comes out is counted all the same.
+ * Names are kept with forward slashes (Windows writes backslashes); where two members share a name the first counts. What a member says of
+ * its size is checked against the caller's limit before memory is taken, and what comes out is counted all the same.
  */
 #include "io/archive.h"
 
@@ -12,23 +11,24 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zip.h>
 
 /* Deflate packs at most 1032 to 1; what unpacks to more than a little over that many times its size is no deflated data. */
-enum { MEMBERS_LIMIT = 16 << 20, SMALL = 4096, BLOCK = 1 << 18, BEST_RATIO = 1100, DOUBT = 1 << 20 };
+enum { MEMBERS_LIMIT = 16 << 20, SMALL = 4096, BLOCK = 1 << 18, AHEAD = 1 << 16, BEST_RATIO = 1100, DOUBT = 1 << 20 };
 
 struct cs_archive {
 	zip_t *zip;
+	int fd;
 	char *path;
 	int64_t count;
 	char *bytes; /* all names, one after the other */
 	const char **names; /* [count], by entry */
-	int64_t *sorted; /* [count] entries in the order of their names */
+	atomic_bool lent;
+	struct cs_archive *of; /* a second reader's: path, descriptor and names are this one's */
 };
 
 bool cs_archive_recognise(const char *path)
@@ -40,65 +40,85 @@ bool cs_archive_recognise(const char *path)
 }
 
 /* A large archive takes seconds to list: a job that was told to stop stops there. */
-static enum cs_status interrupted(struct cs_error *error)
+static enum cs_status heed(struct cs_error *error)
 {
-	return cs_fail(error, CS_ERR_CANCELLED, "the listing of a zip file was cancelled");
-}
-
-/* Nobody looks at an order that was interrupted, so it ends as fast as it can: everything is alike. */
-static int by_name(const void *a, const void *b, void *context)
-{
-	const char *const *names = context;
-	int64_t x = *(const int64_t *)a;
-	int64_t y = *(const int64_t *)b;
-	int order = cs_job_interrupted() ? 0 : strcmp(names[x], names[y]);
-
-	return order ? order : (x > y) - (x < y);
+	return cs_job_heed("the listing of a zip file", error);
 }
 
 static enum cs_status read_names(struct cs_archive *archive, struct cs_error *error)
 {
+	enum cs_status status = CS_OK;
 	size_t size = 0;
 	char *at;
 
-	for (int64_t i = 0; i < archive->count; i++) {
+	for (int64_t i = 0; i < archive->count && !status; i++) {
 		const char *name = zip_get_name(archive->zip, (zip_uint64_t)i, ZIP_FL_ENC_GUESS);
 
-		if (cs_job_interrupted())
-			return interrupted(error);
 		size += (name ? strlen(name) : 0) + 1;
+		status = heed(error);
 	}
+	if (status)
+		return status;
 	archive->bytes = cs_alloc(size);
 	archive->names = cs_calloc((size_t)archive->count, sizeof *archive->names);
-	archive->sorted = cs_calloc((size_t)archive->count, sizeof *archive->sorted);
-	if (!archive->bytes || !archive->names || !archive->sorted)
+	if (!archive->bytes || !archive->names)
 		return cs_fail(error, CS_ERR_MEMORY, "not enough memory for the %lld names in '%s'",
 			(long long)archive->count, archive->path);
 	at = archive->bytes;
-	for (int64_t i = 0; i < archive->count; i++) {
+	for (int64_t i = 0; i < archive->count && !status; i++) {
 		const char *name = zip_get_name(archive->zip, (zip_uint64_t)i, ZIP_FL_ENC_GUESS);
 		size_t length = name ? strlen(name) : 0;
 
-		if (cs_job_interrupted())
-			return interrupted(error);
+		status = heed(error);
 		archive->names[i] = at;
-		archive->sorted[i] = i;
 		for (size_t k = 0; k < length; k++)
 			at[k] = name[k] == '\\' ? '/' : name[k];
 		at[length] = '\0';
 		at += length + 1;
 	}
-	qsort_r(archive->sorted, (size_t)archive->count, sizeof *archive->sorted, by_name, archive->names);
-	return cs_job_interrupted() ? interrupted(error) : CS_OK;
+	return status;
 }
 
-/* The file as libzip reads it. Its own way cannot be stopped while it reads a directory of a million members; this one can. */
+/* The file as libzip reads it. Its own way cannot be stopped while it reads a directory of a million members; this one can. It asks for each
+ * member's entry and then for its name: what follows is read ahead. */
 struct bytes {
 	int fd;
 	zip_int64_t size, at;
 	bool listing; /* the directory is being read */
+	char *ahead; /* [AHEAD] while it is */
+	zip_int64_t ahead_at, ahead_size;
 	zip_error_t error;
 };
+
+static ssize_t read_at(int fd, void *data, size_t length, zip_int64_t at)
+{
+	ssize_t count;
+
+	do
+		count = pread(fd, data, length, at);
+	while (count < 0 && errno == EINTR);
+	return count;
+}
+
+/* Of the directory, by way of what was read ahead. */
+static ssize_t read_listed(struct bytes *from, void *data, size_t length)
+{
+	zip_int64_t left;
+
+	if (from->at < from->ahead_at || from->at >= from->ahead_at + from->ahead_size) {
+		from->ahead_at = from->at;
+		from->ahead_size = read_at(from->fd, from->ahead, AHEAD, from->at);
+		if (from->ahead_size < 0) {
+			from->ahead_size = 0;
+			return -1;
+		}
+	}
+	left = from->ahead_at + from->ahead_size - from->at;
+	if (left < (zip_int64_t)length)
+		length = (size_t)left;
+	memcpy(data, from->ahead + (from->at - from->ahead_at), length);
+	return (ssize_t)length;
+}
 
 static zip_int64_t read_bytes(struct bytes *from, void *data, zip_uint64_t length)
 {
@@ -108,9 +128,7 @@ static zip_int64_t read_bytes(struct bytes *from, void *data, zip_uint64_t lengt
 		zip_error_set(&from->error, ZIP_ER_CANCELLED, 0);
 		return -1;
 	}
-	do
-		count = pread(from->fd, data, length, from->at);
-	while (count < 0 && errno == EINTR);
+	count = from->listing ? read_listed(from, data, length) : read_at(from->fd, data, length, from->at);
 	if (count < 0) {
 		zip_error_set(&from->error, ZIP_ER_READ, errno);
 		return -1;
@@ -152,6 +170,7 @@ static zip_int64_t serve(void *context, void *data, zip_uint64_t length, zip_sou
 	case ZIP_SOURCE_FREE:
 		close(from->fd);
 		zip_error_fini(&from->error);
+		cs_free(from->ahead);
 		cs_free(from);
 		return 0;
 	default:
@@ -160,8 +179,8 @@ static zip_int64_t serve(void *context, void *data, zip_uint64_t length, zip_sou
 	}
 }
 
-/* libzip's code for what went wrong, 0: nothing did. */
-static int open_bytes(const char *path, zip_t **out)
+/* A reader of the open file `fd`, with a descriptor of its own. libzip's code for what went wrong, 0: nothing did. */
+static int open_bytes(int fd, zip_t **out)
 {
 	struct bytes *from = cs_calloc(1, sizeof *from);
 	zip_source_t *source = NULL;
@@ -173,16 +192,16 @@ static int open_bytes(const char *path, zip_t **out)
 		return code;
 	zip_error_init(&from->error);
 	zip_error_init(&why);
-	from->fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (from->fd < 0 || fstat(from->fd, &about) != 0)
-		code = errno == ENOENT ? ZIP_ER_NOENT : ZIP_ER_OPEN;
-	else if (!S_ISREG(about.st_mode))
+	from->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	from->ahead = cs_alloc(AHEAD);
+	if (from->fd < 0 || fstat(from->fd, &about) != 0 || !S_ISREG(about.st_mode))
 		code = ZIP_ER_OPEN;
-	else
+	else if (from->ahead)
 		source = zip_source_function_create(serve, from, &why);
 	if (!source) {
 		if (from->fd >= 0)
 			close(from->fd);
+		cs_free(from->ahead);
 		cs_free(from);
 		return code;
 	}
@@ -193,27 +212,27 @@ static int open_bytes(const char *path, zip_t **out)
 	zip_error_fini(&why);
 	if (*out) {
 		from->listing = false;
+		cs_free(from->ahead);
+		from->ahead = NULL;
 		return 0;
 	}
 	zip_source_free(source);
 	return code ? code : ZIP_ER_INTERNAL;
 }
 
-static enum cs_status open_zip(const char *path, zip_t **out, struct cs_error *error)
+static enum cs_status open_zip(int fd, const char *path, zip_t **out, struct cs_error *error)
 {
-	int code = open_bytes(path, out);
+	int code = open_bytes(fd, out);
 	enum cs_status status = CS_ERR_FORMAT;
 	zip_error_t why;
 
 	if (code == 0)
 		return CS_OK;
 	if (cs_job_interrupted())
-		return interrupted(error);
+		return heed(error);
 	zip_error_init_with_code(&why, code);
 	if (code == ZIP_ER_NOZIP)
 		cs_fail(error, status, "'%s' is not a whole zip file (it has no directory at its end)", path);
-	else if (code == ZIP_ER_NOENT)
-		status = cs_fail(error, CS_ERR_NOT_FOUND, "cannot open '%s': No such file or directory", path);
 	else if (code == ZIP_ER_OPEN || code == ZIP_ER_READ || code == ZIP_ER_SEEK)
 		status = cs_fail(error, CS_ERR_IO, "cannot read '%s': %s", path, zip_error_strerror(&why));
 	else if (code == ZIP_ER_MEMORY)
@@ -227,15 +246,18 @@ static enum cs_status open_zip(const char *path, zip_t **out, struct cs_error *e
 enum cs_status cs_archive_open(const char *path, struct cs_archive **out, struct cs_error *error)
 {
 	struct cs_archive *archive = cs_calloc(1, sizeof *archive);
-	enum cs_status status;
+	enum cs_status status = CS_OK;
 
-	if (archive)
-		archive->path = cs_strdup(path);
-	if (!archive || !archive->path) {
-		cs_archive_close(archive);
+	if (!archive)
 		return cs_fail_memory(error, "a zip file");
-	}
-	status = cs_job_interrupted() ? interrupted(error) : open_zip(path, &archive->zip, error);
+	archive->fd = open(path, O_RDONLY | O_CLOEXEC);
+	archive->path = cs_strdup(path);
+	if (archive->fd < 0)
+		status = cs_fail_errno(error, "cannot open", path);
+	else if (!archive->path)
+		status = cs_fail_memory(error, "a zip file");
+	else
+		status = cs_job_interrupted() ? heed(error) : open_zip(archive->fd, path, &archive->zip, error);
 	if (status == CS_OK) {
 		archive->count = zip_get_num_entries(archive->zip, 0);
 		if (archive->count > MEMBERS_LIMIT)
@@ -257,11 +279,51 @@ void cs_archive_close(struct cs_archive *archive)
 		return;
 	if (archive->zip)
 		zip_discard(archive->zip);
+	if (archive->of) {
+		cs_free(archive);
+		return;
+	}
+	if (archive->fd >= 0)
+		close(archive->fd);
 	cs_free(archive->path);
 	cs_free(archive->bytes);
 	cs_free(archive->names);
-	cs_free(archive->sorted);
 	cs_free(archive);
+}
+
+enum cs_status cs_archive_borrow(struct cs_archive *archive, struct cs_archive **out, struct cs_error *error)
+{
+	struct cs_archive *reader;
+	enum cs_status status;
+
+	if (!atomic_exchange(&archive->lent, true)) {
+		*out = archive;
+		return CS_OK;
+	}
+	reader = cs_calloc(1, sizeof *reader);
+	if (!reader)
+		return cs_fail_memory(error, "a zip file");
+	reader->of = archive;
+	reader->fd = archive->fd;
+	reader->path = archive->path;
+	reader->names = archive->names;
+	reader->count = archive->count;
+	status = open_zip(reader->fd, reader->path, &reader->zip, error);
+	if (!status && zip_get_num_entries(reader->zip, 0) != archive->count)
+		status = cs_fail(error, CS_ERR_FORMAT, "'%s' was changed while it was read; open it again", reader->path);
+	if (status)
+		cs_archive_close(reader);
+	else
+		*out = reader;
+	return status;
+}
+
+void cs_archive_give_back(struct cs_archive *reader)
+{
+	if (reader->of)
+		cs_archive_close(reader);
+	else
+		atomic_store(&reader->lent, false);
 }
 
 int64_t cs_archive_count(const struct cs_archive *archive)
@@ -286,19 +348,10 @@ void cs_archive_sizes(struct cs_archive *archive, int64_t entry, int64_t *size, 
 
 int64_t cs_archive_find(struct cs_archive *archive, const char *name)
 {
-	int64_t low = 0;
-	int64_t high = archive->count;
-
-	while (low < high) {
-		int64_t middle = low + (high - low) / 2;
-
-		if (strcmp(archive->names[archive->sorted[middle]], name) < 0)
-			low = middle + 1;
-		else
-			high = middle;
+	for (int64_t i = 0; i < archive->count; i++) {
+		if (strcmp(archive->names[i], name) == 0)
+			return i;
 	}
-	if (low < archive->count && strcmp(archive->names[archive->sorted[low]], name) == 0)
-		return archive->sorted[low];
 	return -1;
 }
 

@@ -9,6 +9,9 @@
 
 #include "data_case.h"
 
+#include "data/blob.h"
+#include "data/folder.h"
+
 static void one_set_is_split_by_class_and_seed(void **state)
 {
 	struct cs_dataset *data;
@@ -282,6 +285,65 @@ static void what_is_no_data_set_is_refused_in_one_line(void **state)
 	assert_non_null(strstr(case_refused(case_path("single:shape=3"), NULL), "no key 'shape'"));
 }
 
+static void a_zip_is_listed_once_for_all_who_look(void **state)
+{
+	struct cs_place place = {0};
+	const struct cs_tree *listed;
+	struct cs_tree_file *files;
+	struct cs_tree tree;
+	struct cs_blobs blobs;
+	struct cs_error error;
+
+	(void)state;
+	case_classes("set", 2, 4, 8);
+	case_zip("set", "set.zip");
+	place.name = case_path("set.zip");
+	listed = cs_place_zip(&place);
+	assert_non_null(listed);
+	files = listed->files;
+	for (int i = 0; cs_dataset_kinds[i]; i++)
+		assert_int_equal(cs_dataset_kinds[i]->recognise(&place), cs_dataset_kinds[i] == &cs_folder_dataset);
+	assert_true(cs_blobs_look(&blobs, &place));
+	assert_ptr_equal(blobs.tree.files, files);
+	cs_blobs_fini(&blobs); /* gives it back */
+	assert_ptr_equal(cs_place_zip(&place)->files, files);
+	assert_int_equal(cs_place_tree(&place, place.name, true, &tree, &error), CS_OK);
+	assert_ptr_equal(tree.files, files);
+	assert_ptr_not_equal(cs_place_zip(&place)->files, files); /* who looks now lists it anew */
+	cs_tree_close(&tree);
+	cs_place_fini(&place);
+	place = (struct cs_place){.name = case_path("set")};
+	assert_null(cs_place_zip(&place)); /* folders are listed as deep as each kind wants */
+	cs_place_fini(&place);
+}
+
+static void forty_thousand_files_are_listed_in_order(void **state)
+{
+	enum { MANY = 40000 };
+	struct cs_error error;
+	struct cs_tree tree;
+	zip_t *zip = zip_open(case_path("many.zip"), ZIP_CREATE, NULL);
+
+	(void)state;
+	for (int i = 0; i < MANY; i++) {
+		char name[32];
+
+		snprintf(name, sizeof name, "%c/%d.txt", "bac"[i % 3], (int)(i * 7919LL % MANY));
+		if (zip_file_add(zip, name, zip_source_buffer(zip, "", 0, 0), 0) < 0)
+			abort();
+	}
+	assert_int_equal(zip_close(zip), 0);
+	assert_int_equal(cs_tree_open(case_path("many.zip"), true, &tree, &error), CS_OK);
+	assert_int_equal(tree.count, MANY);
+	for (int64_t i = 0; i < MANY; i++) {
+		const char *path = tree.files[i].path, *before = i ? tree.files[i - 1].path : "a/-1.txt";
+
+		assert_true(*path > *before || (*path == *before && atoi(path + 2) > atoi(before + 2)));
+		assert_ptr_equal(cs_tree_find(&tree, path), &tree.files[i]);
+	}
+	cs_tree_close(&tree);
+}
+
 static void links_in_circles_end(void **state)
 {
 	struct cs_dataset *data;
@@ -331,6 +393,8 @@ int main(void)
 		WITH_ROOT(fitting_crops_or_stretches_as_asked),
 		WITH_ROOT(corrupt_pictures_are_named_counted_and_skipped),
 		WITH_ROOT(what_is_no_data_set_is_refused_in_one_line),
+		WITH_ROOT(a_zip_is_listed_once_for_all_who_look),
+		WITH_ROOT(forty_thousand_files_are_listed_in_order),
 		WITH_ROOT(links_in_circles_end),
 		WITH_ROOT(a_zip_of_many_jpegs),
 	};
