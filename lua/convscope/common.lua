@@ -287,6 +287,21 @@ function common.blas_warning(net, images, epochs)
   return speed and common.blas_note(machine, speed)
 end
 
+-- f(...), whose arguments a person wrote, on the command line or in a file: true and what it returns; false and why where one is refused, which is a
+-- line and no traceback. All else that it raises is raised again.
+function common.attempt(f, ...)
+  local function judge(err)
+    if type(err) ~= "string" then return { raised = err } end
+    local line = not err:find("\n", 1, true) and err or ""
+    local why = line:match "bad argument #%d+ to '[%w_]+' %((.*)%)$" or line:match "(cs%.%a+: .*)"
+    return why and { refused = why } or { raised = line ~= "" and debug.traceback(err, 2) or err }
+  end
+  local out = table.pack(xpcall(f, judge, ...))
+  if out[1] then return table.unpack(out, 1, out.n) end
+  if out[2].refused then return false, out[2].refused end
+  error(out[2].raised, 0)
+end
+
 function common.shape(list)
   return table.concat(list, "x")
 end

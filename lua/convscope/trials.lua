@@ -1,6 +1,7 @@
 -- trials.lua: many training runs for one question: each in a directory of its own, begun, taken up or left alone as it stands, so that what was
 -- interrupted goes on and what is finished is not done again.
 local cs = require "convscope"
+local common = require "convscope.common"
 local json = require "convscope.json"
 local system = cs.engine.system
 
@@ -58,8 +59,9 @@ function trials.train(trial)
       return false
     end
   end
-  local run, summary
-  run, message, code, summary = cs.train(net, trial.data, options)
+  local accepted, run, summary
+  accepted, run, message, code, summary = common.attempt(cs.train, net, trial.data, options)
+  if not accepted then return nil, run, "argument" end
   run = run or stopped and summary
   if not run then return nil, message, code end
   return done(run.epochs, run.best_val_accuracy)

@@ -48,7 +48,7 @@ struct cs_optimizer_spec cs_optimizer_default(enum cs_optimizer_kind kind)
 	};
 }
 
-static enum cs_status check_spec(const struct cs_optimizer_spec *spec, struct cs_error *error)
+enum cs_status cs_optimizer_check(const struct cs_optimizer_spec *spec, struct cs_error *error)
 {
 	const struct {
 		const char *what, *expected;
@@ -122,7 +122,7 @@ enum cs_status cs_optimizer_new(const struct cs_optimizer_spec *spec, const stru
 {
 	struct cs_optimizer *optimizer;
 	size_t entries = 0, blocks = 0;
-	enum cs_status status = check_spec(spec, error);
+	enum cs_status status = cs_optimizer_check(spec, error);
 
 	if (status)
 		return status;

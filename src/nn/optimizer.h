@@ -24,6 +24,9 @@ struct cs_optimizer;
 
 struct cs_optimizer_spec cs_optimizer_default(enum cs_optimizer_kind kind); /* SGD 0.01; Adam 0.001, .9, .999, 1e-7 */
 
+/* Are its numbers what they can be? Errors: CS_ERR_ARGUMENT naming the field. */
+enum cs_status cs_optimizer_check(const struct cs_optimizer_spec *spec, struct cs_error *error);
+
 /* For the trainable parameters of this network (borrowed; frozen ones too: they may thaw). Errors: CS_ERR_ARGUMENT naming the field,
  * CS_ERR_MEMORY. */
 enum cs_status cs_optimizer_new(const struct cs_optimizer_spec *spec, const struct cs_network *network,

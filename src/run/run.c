@@ -408,7 +408,8 @@ static void finished_message(const struct cs_run *run, struct cs_run_summary *su
 		snprintf(best, sizeof best, ", with %.2f %% validation accuracy", 100 * p->best_accuracy);
 	if (p->epoch >= run->options.epochs)
 		snprintf(summary->message, sizeof summary->message,
-			"finished %" PRId64 " epochs; the best was epoch %" PRId64 "%s", p->epoch, p->best_epoch, best);
+			"finished %" PRId64 " epoch%s; the best was epoch %" PRId64 "%s", p->epoch, p->epoch == 1 ? "" : "s",
+			p->best_epoch, best);
 	else
 		snprintf(summary->message, sizeof summary->message,
 			"ended after %" PRId64 " epochs, %" PRId64

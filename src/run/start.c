@@ -42,6 +42,8 @@ static enum cs_status check(const struct cs_run_options *options, const struct c
 	if (!(options->smoothing >= 0 && options->smoothing < 1))
 		return cs_fail(error, CS_ERR_ARGUMENT, "label smoothing is %g; expected 0 to below 1",
 			(double)options->smoothing);
+	if (cs_optimizer_check(&options->optimizer, error))
+		return error ? error->status : CS_ERR_ARGUMENT;
 	if (cs_augment_check(&options->augment, error))
 		return error ? error->status : CS_ERR_ARGUMENT;
 	if (options->zca != 0 && cs_whiten_check(options->zca, error))

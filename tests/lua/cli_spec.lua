@@ -249,6 +249,16 @@ describe("with a trained run", function()
       assert.equal(2, (run("train", "--set", "momentum")))
     end)
 
+    it("a setting that cannot be is a line that says so, and leaves no run behind", function()
+      for setting, said in pairs { ["momentum=much"] = "option 'momentum' must be a number, not 'much'", ["patience=-1"] = "option 'patience' must be 0 or more, not %-1",
+        ["flip=perhaps"] = "option 'flip' must be true or false", ["average=7"] = "the optimizer's average is 7: expected" } do
+        local code, _, err = run("train", "-m", model, "-d", "shapes:count=100", "--size", "24", "--epochs", "1", "-o", place .. "/unset", "--set", setting)
+        assert.equal(1, code, setting)
+        assert.matches("^convscope: " .. said .. "[^\n]*\n$", err)
+        assert.is_false(helper.exists(place .. "/unset"))
+      end
+    end)
+
     it("ends after SIGTERM saved, and resumes to the same weights", function()
       local whole, parts = place .. "/whole", place .. "/parts"
       local words = ("train -m %s -d shapes:count=2000,cause=colour --epochs 6 --seed 4 -o "):format(helper.quote(model))

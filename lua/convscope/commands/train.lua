@@ -223,14 +223,8 @@ end
 
 -- f(...), to which a run's config.json gave arguments: one that is refused is that file's mistake, and no script's.
 local function as_written(directory, f, ...)
-  local function judge(err)
-    local why = type(err) == "string" and (err:match "bad argument #%d+ to '[%w_]+' %((.*)%)" or err:match "(cs%.%a+: .*)")
-    if why then return why end
-    return { raised = type(err) == "string" and debug.traceback(err, 2) or err }
-  end
-  local out = table.pack(xpcall(f, judge, ...))
+  local out = table.pack(common.attempt(f, ...))
   if out[1] then return table.unpack(out, 2, out.n) end
-  if type(out[2]) == "table" then error(out[2].raised, 0) end
   cli.fail("%s/config.json does not say how to go on: %s", directory, out[2])
 end
 
@@ -336,7 +330,7 @@ local function start(args)
   local spec = args.data or "shapes"
   local settings = common.settings(args.set)
   local said = copy(settings) -- for the record; what a step here has used is taken out of the settings
-  local net, advice, data, size
+  local net, data, size
   local name = args.model or "demo"
   if args.from then
     net = common.load_model { model = args.from, arch = args.arch, scale = args.scale, mean = args.mean, std = args.std, bgr = args.bgr }
@@ -374,13 +368,13 @@ local function start(args)
           #own > 0 and ("; and of %s: %s"):format(name, table.concat(own, ", ")) or "")
       end
     end
-    net, advice = cli.check(cs.preset(name, rest))
+    net = cli.check(cs.preset(name, rest))
   end
   options.out = args.output or default_directory(name, spec)
   options.overwrite = args.force or nil
   options.about = { preset = not args.from and name or nil, from = args.from, fold = args.fold, size = size, settings = next(said) and said or nil }
-  local _ = advice
-  go(net, data, options, args)
+  local accepted, why = common.attempt(go, net, data, options, args)
+  if not accepted then cli.fail("%s", why) end
 end
 
 local function preset_list()
