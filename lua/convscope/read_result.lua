@@ -45,17 +45,18 @@ local function read_plot(file, at)
 end
 
 local function read_figure(file, at, result)
-  local kind, name = file:attribute(at, "kind"), file:attribute(at, "name") or ""
+  local kind, name, caption = file:attribute(at, "kind"), file:attribute(at, "name") or "", file:attribute(at, "caption")
   if kind == "plot" then
     result:plot(name, cs.plot(read_plot(file, at)))
   elseif kind == "picture" then
     local pixels = file:read(at .. "/pixels")
-    if pixels then result:picture(name, cs.picture(pixels, { photo = true })) end
+    if pixels then result:picture(name, cs.picture(pixels, { photo = true }), caption) end
   elseif kind == "mosaic" then
     local tensor = file:read(file:attribute(at, "tensor") or "")
-    local columns = file:attribute(at, "columns")
+    local columns = math.tointeger(file:attribute(at, "columns")) or 0
     if tensor then
-      result.figures[#result.figures + 1] = { kind = "mosaic", name = name, columns = math.tointeger(columns) or 0, tensor = tensor }
+      result.figures[#result.figures + 1] = { kind = "mosaic", name = name, columns = columns, tensor = tensor, caption = caption }
+      result.pictures[#result.pictures + 1] = { name = name, picture = cs.mosaic(tensor, { columns = columns > 0 and columns or nil, zoom = 2 }), caption = caption }
     end
   end
 end
@@ -75,8 +76,8 @@ local function read_rows(file, result)
 end
 
 --- cs.read_result(path)
--- The result of an analysis from the file it was written to: a cs.result with its `columns`, `rows`, `notes`, `advice`, `tensors` and `figures`, and
--- `about` (analysis, title, model, dataset, options). What is no such file is nil, message, code.
+-- The result of an analysis from the file it was written to: a cs.result with its `columns`, `rows`, `notes`, `verdicts`, `advice`, `tensors`, `plots`, `pictures` and
+-- `figures`, and `about` (analysis, title, model, mark, dataset, options). What is no such file is nil, message, code.
 return function(path)
   local file <close>, message, code = cs.h5.open(path)
   if not file then return nil, message, code end
@@ -84,8 +85,9 @@ return function(path)
     return nil, ("'%s' is no result of an analysis"):format(path), "format"
   end
   local result = cs.result(file:has "/column_names" and file:texts "/column_names" or {})
-  for _, key in ipairs { "analysis", "title", "model", "dataset", "options" } do result.about[key] = file:attribute("/", key) end
+  for _, key in ipairs { "analysis", "title", "model", "mark", "dataset", "options" } do result.about[key] = file:attribute("/", key) end
   result.notes = file:has "/notes" and file:texts "/notes" or {}
+  result.verdicts = file:has "/verdicts" and file:texts "/verdicts" or {}
   read_rows(file, result)
   for _, name in ipairs(file:has "/tensors" and file:list "/tensors" or {}) do result:tensor(name, file:read("/tensors/" .. name)) end
   for _, name in ipairs(file:has "/figures" and file:list "/figures" or {}) do read_figure(file, "/figures/" .. name, result) end

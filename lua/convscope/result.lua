@@ -1,10 +1,11 @@
 -- result.lua: what an analysis returns: a table of numbers, tensors, pictures and plots, and how it is written.
 --
 -- NAME.hdf5 says by itself what it holds, so that the browser, or h5py, can show a result of an analysis it has never heard of:
---   /             attributes: convscope_result (1), analysis, title, model, dataset, options ("key=value" lines)
+--   /             attributes: convscope_result (1), analysis, title, model, mark (of its weights), dataset, options ("key=value" lines)
 --   /column_names the table's columns in their order
 --   /columns/C    one a column: float32 numbers, or texts ("/" in a name becomes " per ")
 --   /notes        sentences
+--   /verdicts     where there are some: those of the notes that answer the question
 --   /advice       where there is some: texts layer, change, value and why, an entry a piece of advice
 --   /tensors/T    float32 numbers of any shape
 --   /figures/000, /figures/001, ...  in their order; attributes `kind` and `name`, where there is one `caption`, and by kind:
@@ -226,6 +227,7 @@ local function write_about(file, self)
   end
   if done and #self.columns > 0 then done, message, code = file:texts("/column_names", self.columns) end
   if done and #self.notes > 0 then done, message, code = file:texts("/notes", self.notes) end
+  if done and #self.verdicts > 0 then done, message, code = file:texts("/verdicts", self.verdicts) end
   for _, key in ipairs(#self.advice > 0 and { "layer", "change", "value", "why" } or {}) do
     local words = {}
     for i, advice in ipairs(self.advice) do words[i] = tostring(advice[key] or "") end
@@ -381,7 +383,7 @@ function result.analysis(name, net, data, options)
       local value = given[key]
       lines[#lines + 1] = key .. "=" .. (type(value) == "table" and table.concat(value, ",") or tostring(value))
     end
-    local about = { analysis = name, title = analysis.title or name, model = net.path, dataset = data.spec, options = table.concat(lines, "\n") }
+    local about = { analysis = name, title = analysis.title or name, model = net.path, mark = net.mark, dataset = data.spec, options = table.concat(lines, "\n") }
     for key, value in pairs(about) do out.about[key] = value end
   end
   return out, message, code

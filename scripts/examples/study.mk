@@ -22,7 +22,7 @@ $(RUN)/test.json: $(RUN)/trained
 $(RUN)/analyses/%.hdf5: $(RUN)/trained
 	$(CONVSCOPE) analyze $* $(RUN) -d $(DATA) -o $(@D)
 
-$(RUN).html: $(RUN)/trained
-	$(CONVSCOPE) report $(RUN) -d $(DATA) -o $@ --force
+$(RUN).html: $(ANALYSES:%=$(RUN)/analyses/%.hdf5)
+	$(CONVSCOPE) report $(RUN) -d $(DATA) -o $@ --results $(RUN)/analyses --force
 
 .PHONY: all report

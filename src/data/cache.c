@@ -7,6 +7,7 @@
 #include "data/cache.h"
 
 #include "core/alloc.h"
+#include "core/hash.h"
 #include "core/log.h"
 #include "data/cache_file.h"
 #include "data/tree.h"

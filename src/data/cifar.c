@@ -10,6 +10,7 @@
 #include "data/cifar.h"
 
 #include "core/alloc.h"
+#include "core/hash.h"
 #include "data/arrays.h"
 #include "data/blob.h"
 #include "data/pairs.h"

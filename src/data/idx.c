@@ -11,6 +11,7 @@
 #include "data/idx.h"
 
 #include "core/alloc.h"
+#include "core/hash.h"
 #include "data/arrays.h"
 #include "data/blob.h"
 #include "data/stored.h"

@@ -6,6 +6,7 @@
 #include "data/stored.h"
 
 #include "core/alloc.h"
+#include "core/hash.h"
 #include "core/name.h"
 #include "core/log.h"
 #include "data/cache.h"

@@ -8,6 +8,7 @@
 #include "data/tree_order.h"
 
 #include "core/alloc.h"
+#include "core/hash.h"
 #include "core/job.h"
 #include "io/archive.h"
 #include "io/file.h"
@@ -37,15 +38,6 @@ struct ancestor {
 	ino_t inode;
 	int depth;
 };
-
-uint64_t cs_hash_bytes(uint64_t hash, const void *bytes, size_t size)
-{
-	const unsigned char *at = bytes;
-
-	for (size_t i = 0; i < size; i++)
-		hash = (hash ^ at[i]) * 0x100000001B3u;
-	return hash;
-}
 
 static bool hidden(const char *name, size_t length)
 {

@@ -77,8 +77,4 @@ enum cs_status cs_tree_pictures_new(void *context, void **reader, struct cs_erro
 enum cs_status cs_tree_pictures_read(void *reader, int64_t item, struct cs_picture *out, struct cs_error *error);
 void cs_tree_pictures_free(void *reader);
 
-/* FNV-1a, 64 bits, to be continued from `hash` (CS_HASH_BEGIN first). */
-#define CS_HASH_BEGIN 0xCBF29CE484222325u
-uint64_t cs_hash_bytes(uint64_t hash, const void *bytes, size_t size);
-
 #endif

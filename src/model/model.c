@@ -12,6 +12,7 @@
 #include "model/model.h"
 
 #include "core/alloc.h"
+#include "core/hash.h"
 #include "core/name.h"
 #include "core/whitening.h"
 #include "io/archive.h"
@@ -127,6 +128,44 @@ void cs_model_free(struct cs_model *model)
 	cs_free(model->record[0]);
 	cs_free(model->record[1]);
 	cs_free(model);
+}
+
+static uint64_t mark_numbers(uint64_t hash, const struct cs_tensor *tensor)
+{
+	return cs_hash_bytes(hash, tensor->data, (size_t)cs_tensor_count(tensor) * sizeof(float));
+}
+
+uint64_t cs_model_mark(const struct cs_model *model)
+{
+	const struct cs_preprocess *pre = &model->preprocess;
+	uint64_t hash = CS_HASH_BEGIN;
+
+	for (int i = 0; i < model->network->layer_count; i++) {
+		const struct cs_layer *layer = &model->network->layers[i];
+		const struct cs_layer_spec *spec = &layer->spec;
+		int64_t stride[2] = {
+			spec->stride[0] ? spec->stride[0] : spec->window[0], spec->stride[1] ? spec->stride[1] : spec->window[1]};
+
+		hash = cs_hash_bytes(hash, spec->ops->type, strlen(spec->ops->type) + 1);
+		hash = cs_hash_bytes(hash, spec->kernel, sizeof spec->kernel);
+		hash = cs_hash_bytes(hash, spec->window, sizeof spec->window);
+		hash = cs_hash_bytes(hash, stride, sizeof stride);
+		hash = cs_hash_bytes(hash, &spec->padding, sizeof spec->padding);
+		hash = cs_hash_bytes(hash, spec->border, sizeof spec->border);
+		hash = cs_hash_bytes(hash, &spec->activation, sizeof spec->activation);
+		hash = cs_hash_bytes(hash, &spec->factor, sizeof spec->factor);
+		hash = cs_hash_bytes(hash, &spec->offset, sizeof spec->offset);
+		hash = cs_hash_bytes(hash, &spec->epsilon, sizeof spec->epsilon);
+		for (int k = 0; k < layer->param_count; k++)
+			hash = mark_numbers(hash, &layer->params[k].value);
+	}
+	hash = cs_hash_bytes(hash, &pre->scale, sizeof pre->scale);
+	hash = cs_hash_bytes(hash, pre->mean, sizeof pre->mean);
+	hash = cs_hash_bytes(hash, pre->deviation, sizeof pre->deviation);
+	hash = cs_hash_bytes(hash, &pre->bgr, sizeof pre->bgr);
+	if (model->whitening)
+		hash = cs_hash_bytes(hash, &model->whitening->epsilon, sizeof model->whitening->epsilon);
+	return hash;
 }
 
 /* Where a checkpoint (checkpoint.c) and a model that was written anew keep the curves. */

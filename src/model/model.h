@@ -39,6 +39,9 @@ void cs_model_take_preprocess(struct cs_model *model, const struct cs_model *fro
 enum cs_status cs_model_set_dataset(struct cs_model *model, const char *spec, struct cs_error *error);
 void cs_model_free(struct cs_model *model);
 
+/* A number that is the same for models that answer the same: layers, weights and pre-processing. */
+uint64_t cs_model_mark(const struct cs_model *model);
+
 /* `name` is a model file, a run directory (its best.hdf5, else last.hdf5) or the name of an installed model; the path of the
  * file, to be freed. Errors: CS_ERR_NOT_FOUND naming the choices. */
 enum cs_status cs_model_resolve(const char *name, char **path, struct cs_error *error);

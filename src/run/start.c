@@ -113,7 +113,7 @@ static void teacher_text(const struct cs_run_options *options, char text[TEACHER
 {
 	*text = '\0';
 	if (options->teacher)
-		snprintf(text, TEACHER_TEXT, "%016" PRIx64 ", share %g", cs_teacher_mark(options->teacher),
+		snprintf(text, TEACHER_TEXT, "%016" PRIx64 ", share %g", cs_model_mark(options->teacher),
 			(double)options->teacher_share);
 }
 

@@ -6,7 +6,6 @@
 #include "run/teacher.h"
 
 #include "core/alloc.h"
-#include "data/tree.h"
 #include "nn/trace.h"
 #include "run/run_internal.h"
 
@@ -152,18 +151,4 @@ struct cs_batch cs_teacher_answer(struct cs_teacher *teacher, const struct cs_ba
 	}
 	out.targets = teacher->targets;
 	return out;
-}
-
-uint64_t cs_teacher_mark(const struct cs_model *model)
-{
-	uint64_t hash = CS_HASH_BEGIN;
-
-	for (int i = 0; i < model->network->layer_count; i++) {
-		const struct cs_layer *layer = &model->network->layers[i];
-
-		for (int k = 0; k < layer->param_count; k++)
-			hash = cs_hash_bytes(hash, layer->params[k].value.data,
-				(size_t)cs_tensor_count(&layer->params[k].value) * sizeof(float));
-	}
-	return hash;
 }

@@ -27,7 +27,4 @@ void cs_teacher_free(struct cs_teacher *teacher);
  * next call. The same bits for any number of threads. */
 struct cs_batch cs_teacher_answer(struct cs_teacher *teacher, const struct cs_batch *batch);
 
-/* A number that is the same for the same weights: what a run that goes on is held to. */
-uint64_t cs_teacher_mark(const struct cs_model *model);
-
 #endif

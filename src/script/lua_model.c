@@ -10,6 +10,8 @@
 #include "io/file.h"
 #include "run/run.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 static void read_size(lua_State *L, int64_t size[2])
@@ -269,6 +271,18 @@ static int get_remembered(lua_State *L)
 	return 1;
 }
 
+/*** net.mark
+ * A text that is the same for networks that answer the same: of layers, weights and pre-processing.
+ */
+static int get_mark(lua_State *L)
+{
+	char text[17];
+
+	snprintf(text, sizeof text, "%016" PRIx64, cs_model_mark(cs_lua_network_check(L, 1)));
+	lua_pushstring(L, text);
+	return 1;
+}
+
 /*** net.dataset, net.path
  * The data set it was trained on and the file it came from; nil where that is not known.
  */
@@ -319,6 +333,7 @@ static const luaL_Reg getters[] = {
 	{"preprocess", cs_lua_get_preprocess},
 	{"dataset", get_dataset},
 	{"path", get_path},
+	{"mark", get_mark},
 	{"remembered", get_remembered},
 	{NULL, NULL},
 };

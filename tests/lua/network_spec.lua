@@ -20,6 +20,25 @@ describe("a network", function()
     assert.equal(net.layers[1].parameters + net.layers[3].parameters + net.layers[6].parameters, net.parameters)
   end)
 
+  it("has a mark, which is that of what it answers", function()
+    local net, path = helper.network(cs), helper.directory() .. "/net.hdf5"
+    assert.matches("^%x+$", net.mark)
+    assert.equal(16, #net.mark)
+    assert.equal(net.mark, helper.network(cs).mark)
+    assert.equal(net.mark, net:copy().mark)
+    assert(net:save(path))
+    assert.equal(net.mark, assert(cs.load(path)).mark)
+    local other, bias = net:copy(), net:weights("conv2", "bias")
+    bias[3] = bias[3] + 1e-6
+    other:set_weights("conv2", "bias", bias)
+    assert.not_equal(net.mark, other.mark)
+    assert.not_equal(net.mark, net:copy():set_preprocess { mean = { 0.5, 0.5, 0.5 } }.mark)
+    local list = {}
+    for i, layer in ipairs(net.layers) do list[i] = layer.spec end
+    list[2].type = "avgpool"
+    assert.not_equal(net.mark, assert(net:rebuild(list)).mark)
+  end)
+
   it("takes every kind of layer", function()
     local net = assert(cs.network {
       input = { 20, 16, 3 },

@@ -193,4 +193,38 @@ describe("studies", function()
     assert.equal(1, code)
     assert.matches("is there already; %-%-force replaces it", err)
   end)
+
+  it("report: of results that are there, which are kept as they are finished", function()
+    local place = helper.directory()
+    local path, results = place .. "/page.html", place .. "/results"
+    local function report(page, analyses, ...)
+      return run("report", models().good, "-d", spec, "-o", page, "--results", results, "--analyses", analyses, ...)
+    end
+    ok("analyze", "noise", models().good, "-d", spec, "-o", results, "--set", "images=16", "--set", "projected=4", "--set", "natural=4")
+    local before = helper.read(results .. "/noise.hdf5")
+    assert.equal(0, (report(path, "noise,spectrum", "--set", "spectrum.images=8")))
+    assert.equal(before, helper.read(results .. "/noise.hdf5"))
+    assert.is_true(helper.exists(results .. "/spectrum.hdf5"))
+    -- the page of results that were read is that of results that were made
+    assert.equal(0, (report(place .. "/again.html", "noise,spectrum")))
+    ok("report", models().good, "-d", spec, "-o", place .. "/made.html", "--analyses", "noise,spectrum", "--set", "noise.images=16", "--set", "noise.projected=4",
+      "--set", "noise.natural=4", "--set", "spectrum.images=8")
+    local function words(page) return (helper.read(page):gsub('src="[^"]*"', ""):gsub("<td[^>]*>[^<]*</td>", "")) end
+    assert.equal(words(path), words(place .. "/again.html"))
+    assert.equal(words(place .. "/made.html"), words(place .. "/again.html"))
+    local function pictures(page) return select(2, helper.read(page):gsub("src=", "")) end
+    assert.equal(pictures(place .. "/made.html"), pictures(place .. "/again.html"))
+    -- what is of something else is neither taken nor replaced
+    local code, _, err = report(place .. "/no.html", "noise", "--set", "noise.images=17")
+    assert.equal(1, code)
+    assert.matches("noise.hdf5' is with images = 16, not 17; name another directory with %-%-results, or remove it\n$", err)
+    code, _, err = run("report", models().poor, "-d", spec, "-o", place .. "/no.html", "--results", results, "--analyses", "noise")
+    assert.equal(1, code)
+    assert.matches("noise.hdf5' is of another model %(.*%); name", err)
+    code, _, err = run("report", models().good, "-d", spec .. ",seed=9", "-o", place .. "/no.html", "--results", results, "--analyses", "noise")
+    assert.equal(1, code)
+    assert.matches("noise.hdf5' is of another data set", err)
+    assert.equal(before, helper.read(results .. "/noise.hdf5"))
+    assert.is_false(helper.exists(place .. "/no.html"))
+  end)
 end)

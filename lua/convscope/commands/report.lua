@@ -98,11 +98,39 @@ local function accuracy(out, net, data, split, images, short)
   return result
 end
 
-local function analysis(out, name, title, net, data, options, short)
+-- A data set whatever folder it lies in.
+local function placeless(spec) return (tostring(spec):gsub("^[^:]*/", "")) end
+
+-- The result of an analysis that lies at `path` already, where it is of this network, these images and, as far as some are given, these options; ends the
+-- program where it is of others, since what is written there would be lost.
+local function finished(path, net, data, options)
+  local result = cli.check(cs.read_result(path))
+  local about = result.about
+  local function other(what, ...) cli.fail("'%s' is " .. what .. "; name another directory with --results, or remove it", path, ...) end
+  if about.mark ~= net.mark then other("of another model (%s)", about.model or "a network in memory") end
+  if placeless(about.dataset) ~= placeless(data.spec) then other("of another data set (%s)", about.dataset or "unknown") end
+  for key, value in pairs(options or {}) do
+    local line = ("\n%s\n"):format(about.options or ""):match(("\n%s=([^\n]*)\n"):format(key:gsub("%p", "%%%0")))
+    local wanted = type(value) == "table" and table.concat(value, ",") or tostring(value)
+    if line ~= wanted then other("with %s = %s, not %s", key, line or "?", wanted) end
+  end
+  return result
+end
+
+-- The result of an analysis, done now (and kept in `results`, where that is given) or lying there; nil, message where it cannot be done.
+local function made(name, net, data, options, results)
+  local path = results and ("%s/%s.hdf5"):format(results, name)
+  if path and cs.engine.system.exists(path) then return finished(path, net, data, options) end
+  local result, message, code = cs.analysis(name, net, data, options)
+  if code == "cancelled" then cli.fail(results and "%s; what was finished is in %s: the same command goes on" or "%s", message, results) end
+  if result and results then cli.check(result:save(results, name)) end
+  return result, message
+end
+
+local function analysis(out, name, title, net, data, options, short, results)
   out:heading(name)
   out:text(title, "about")
-  local result, message, code = cs.analysis(name, net, data, options)
-  if code == "cancelled" then cli.fail("%s", message) end
+  local result, message = made(name, net, data, options, results)
   if not result then return out:text("Not done: " .. message, "note") end
   for _, verdict in ipairs(result.verdicts) do short(name, verdict) end
   local said = looking.blocks(net) -- once, beside the table of layers
@@ -117,13 +145,15 @@ end
 return {
   summary = "one HTML page about a model: curves, confusion, all analyses, pictures inline",
   description = "Runs every analysis there is on a model and writes one page that needs nothing beside it. An analysis that cannot be done on this data set is said to be "
-    .. "left out, and why.",
+    .. "left out, and why. With --results each result is kept as it is finished, as convscope analyze -o writes it, and what is there already is not done again: "
+    .. "interrupted, the same command goes on.",
   arguments = function(parser)
     parser:argument("model", "A run directory (its best), a model file, or an installed model."):argname "RUN|MODEL"
     common.model_options(parser)
     common.data_option(parser)
     parser:option("-o --output", "The page (MODEL-report.html)."):argname "PAGE.html"
     parser:option("--analyses", "Only these, with commas between (all)."):argname "NAMES"
+    parser:option("--results", "Directory of results: those of this model and data set that are there are taken, the others are done and written there."):argname "DIR"
     parser:option("--split", "Images that accuracy and confusion are of.", "test"):argname "SPLIT"
     common.set_option(parser, "An option of an analysis, as noise.images=200.")
     parser:flag("--force", "Replace a page that is there already.")
@@ -135,6 +165,7 @@ return {
     local path = args.output or args.model:gsub("/+$", ""):gsub("%.%w+$", "") .. "-report.html"
     if cs.engine.system.exists(path) and not args.force then cli.fail("'%s' is there already; --force replaces it", path) end
     cli.check(cs.engine.system.writable(path))
+    common.ready_directory(args.results)
     local wanted, list, settings = {}, {}, {}
     for word in (args.analyses or ""):gmatch "[^,%s]+" do wanted[word] = true end
     for _, file in ipairs(files.all "analyses") do
@@ -152,7 +183,7 @@ return {
     end
     local called, kind = args.model:gsub("/+$", ""):match "[^/]*$", net.name
     if kind ~= "" and kind ~= called then called = ("%s (%s)"):format(called, kind) end
-    local out = page.new(("%s on %s"):format(called, (data.spec:gsub("^[^:]*/", "")))) -- no paths of this machine on a page that is passed on
+    local out = page.new(("%s on %s"):format(called, placeless(data.spec))) -- no paths of this machine on a page that is passed on
     out:text(("convscope %s, %s; %d training, %d validation and %d test images of %d classes."):format(cs.version, os.date "%Y-%m-%d", data.train.count,
       data.val.count, data.test.count, data.classes))
     out:heading "In short"
@@ -169,7 +200,7 @@ return {
         local ok, found = pcall(dofile, file.path)
         if ok and type(found) == "table" then
           cli.say("%d of %d: %s", k, #list, file.name)
-          analysis(out, file.name, found.title or "", net, data, settings[file.name], short)
+          analysis(out, file.name, found.title or "", net, data, settings[file.name], short, args.results)
         else
           out:heading(file.name)
           out:text("Cannot be loaded: " .. tostring(found), "note")
