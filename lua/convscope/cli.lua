@@ -250,7 +250,8 @@ return function(argv)
     elseif interruption(err) then
       io.stderr:write("convscope: ", interruption(err), "\n")
     else
-      io.stderr:write("convscope: ", cli.plain(tostring(err)), "\n")
+      local spoken = type(err) == "string" or (getmetatable(err) or {}).__tostring
+      io.stderr:write("convscope: ", spoken and cli.plain(tostring(err)) or ("the script failed with a %s for an error"):format(type(err)), "\n")
     end
   end
   local flushed, why, pipe = system.flush()

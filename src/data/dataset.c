@@ -20,6 +20,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 const struct cs_dataset_ops *const cs_dataset_kinds[] = {
 	&cs_shapes_dataset, &cs_folder_dataset, &cs_cifar_dataset, &cs_idx_dataset, &cs_npz_dataset, &cs_h5_dataset,
@@ -51,6 +52,8 @@ static enum cs_status nobody_knows(const char *spec, struct cs_error *error)
 	if (!cs_file_exists(spec) && strstr(spec, "tiny-imagenet-200"))
 		return cs_fail(error, CS_ERR_NOT_FOUND,
 			"'%s' is not here: Tiny ImageNet is http://cs231n.stanford.edu/tiny-imagenet-200.zip; name where it lies with -d", spec);
+	if (cs_file_exists(spec) && access(spec, R_OK))
+		return cs_fail_errno(error, "cannot read the data set", spec);
 	if (cs_file_exists(spec))
 		return cs_fail(error, CS_ERR_FORMAT, "'%s' is not a data set: expected %s", spec, text);
 	return cs_fail(error, CS_ERR_NOT_FOUND, "no dataset '%s': expected %s", spec, text);

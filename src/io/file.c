@@ -228,6 +228,23 @@ enum cs_status cs_file_append(int fd, const char *path, const void *bytes, size_
 	return CS_OK;
 }
 
+enum cs_status cs_file_cannot_write(const char *path, struct cs_error *error)
+{
+	const char *slash = strrchr(path, '/');
+	char *directory = slash && slash > path ? cs_strndup(path, (size_t)(slash - path)) : NULL;
+	int code = errno;
+	enum cs_status status;
+
+	if (code == ENOENT && directory && !cs_file_exists(directory)) {
+		status = cs_fail(error, CS_ERR_NOT_FOUND, "cannot write '%s': there is no directory '%s'", path, directory);
+	} else {
+		errno = code;
+		status = cs_fail_errno(error, "cannot write", path);
+	}
+	cs_free(directory);
+	return status;
+}
+
 /* What stands under `path` is something that must be written through, not replaced: a device, a pipe. */
 static bool is_special(const char *path)
 {
@@ -273,7 +290,7 @@ enum cs_status cs_file_write(const char *path, const void *bytes, size_t size, s
 		return cs_fail_memory(error, "a file name");
 	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (fd < 0) {
-		status = cs_fail_errno(error, "cannot write", path);
+		status = cs_file_cannot_write(path, error);
 		goto out;
 	}
 	status = cs_file_append(fd, path, bytes, size, error);
@@ -300,6 +317,14 @@ char *cs_file_temporary(const char *path)
 	return name;
 }
 
+char *cs_file_wanted(const char *temporary)
+{
+	const char *mark = strrchr(temporary, '.');
+	bool is = mark && strncmp(mark, ".tmp-", 5) == 0;
+
+	return is ? cs_strndup(temporary, (size_t)(mark - temporary)) : cs_strdup(temporary);
+}
+
 /* Make the new name last: fsync of its directory. Some file systems refuse that; the data is safe all the same. */
 static void sync_directory(const char *path)
 {
@@ -322,6 +347,10 @@ enum cs_status cs_file_commit(const char *temporary, const char *path, struct cs
 
 	if (!real) {
 		status = cs_fail_memory(error, "a file name");
+		goto out;
+	}
+	if (cs_file_is_directory(real)) {
+		status = cs_fail(error, CS_ERR_IO, "cannot write '%s': it is a directory; name a file in it", path);
 		goto out;
 	}
 	if (is_special(real)) {

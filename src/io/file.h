@@ -31,9 +31,14 @@ enum cs_status cs_file_append(int fd, const char *path, const void *bytes, size_
  * directly; of a symbolic link the target is replaced. */
 enum cs_status cs_file_write(const char *path, const void *bytes, size_t size, struct cs_error *error);
 
+/* Why `path` cannot be written, after a failed open() or mkdir() in its directory (errno): also that this directory is not there. */
+enum cs_status cs_file_cannot_write(const char *path, struct cs_error *error);
+
 /* A name for such a temporary file, "path.tmp-<pid>-<n>", to be freed. And the commit: fsync, rename, fsync the directory;
  * when that fails the temporary file is removed. */
 char *cs_file_temporary(const char *path);
+/* The name that a temporary file is to take, of its own path: for messages. To be freed; NULL without memory. */
+char *cs_file_wanted(const char *temporary);
 enum cs_status cs_file_commit(const char *temporary, const char *path, struct cs_error *error);
 
 /* mkdir -p. */

@@ -11,6 +11,7 @@
 #include "io/h5_internal.h"
 
 #include "core/alloc.h"
+#include "io/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -71,6 +72,18 @@ static herr_t first_complaint(unsigned n, const H5E_error2_t *entry, void *data)
 	return 1;
 }
 
+/* What the system said, where the library wraps it up: "file write failed: time = ..., error message = 'No space left on device', buf = ...". */
+static void unwrap(char *text)
+{
+	static const char before[] = "error message = '";
+	char *from = strstr(text, before), *end = from ? strchr(from + sizeof before - 1, '\'') : NULL;
+
+	if (!end)
+		return;
+	*end = '\0';
+	memmove(text, from + sizeof before - 1, strlen(from + sizeof before - 1) + 1);
+}
+
 void cs_h5_complaint(char *text, size_t size)
 {
 	struct complaint complaint = {text, size};
@@ -80,6 +93,7 @@ void cs_h5_complaint(char *text, size_t size)
 	for (char *at = text; *at; at++)
 		if (*at == '\n')
 			*at = ' ';
+	unwrap(text);
 }
 
 enum cs_status cs_h5_fail(
@@ -111,7 +125,7 @@ static hid_t access_properties(enum cs_h5_mode mode)
 }
 
 /* Let the system say why a file cannot be opened: it says it better than the library. */
-static enum cs_status try_path(const char *path, enum cs_h5_mode mode, struct cs_error *error)
+static enum cs_status try_path(const char *path, const char *name, enum cs_h5_mode mode, struct cs_error *error)
 {
 	bool create = mode == CS_H5_CREATE || mode == CS_H5_CREATE_SWMR;
 	int fd = open(
@@ -119,7 +133,7 @@ static enum cs_status try_path(const char *path, enum cs_h5_mode mode, struct cs
 	char byte;
 
 	if (fd < 0)
-		return cs_fail_errno(error, create ? "cannot create" : "cannot open", path);
+		return create ? cs_file_cannot_write(name, error) : cs_fail_errno(error, "cannot open", path);
 	if (!create && read(fd, &byte, 1) < 0) {
 		cs_fail_errno(error, "cannot read", path);
 		close(fd);
@@ -164,14 +178,14 @@ enum cs_status cs_h5_open(const char *path, enum cs_h5_mode mode, struct cs_h5 *
 	enum cs_status status;
 
 	if (file)
-		file->name = cs_strdup(path);
+		file->name = mode == CS_H5_CREATE || mode == CS_H5_CREATE_SWMR ? cs_file_wanted(path) : cs_strdup(path);
 	if (!file || !file->name) {
 		cs_free(file);
 		return cs_fail_memory(error, "an HDF5 file");
 	}
 	file->mode = mode;
 	cs_h5_lock();
-	status = try_path(path, mode, error);
+	status = try_path(path, file->name, mode, error);
 	if (status == CS_OK) {
 		file->file = open_file(path, mode);
 		if (file->file < 0)

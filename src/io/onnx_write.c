@@ -396,9 +396,9 @@ enum cs_status cs_onnx_writer_save(struct cs_onnx_writer *writer, const char *pa
 	}
 	file = fopen(temporary, "we");
 	status = file ? write_all(writer, file, graph, scratch, error)
-		      : cs_fail_errno(error, "cannot create", temporary);
+		      : cs_file_cannot_write(path, error);
 	if (file && fclose(file) && !status)
-		status = cs_fail_errno(error, "cannot write", temporary);
+		status = cs_fail_errno(error, "cannot write", path);
 	if (!status)
 		status = cs_file_commit(temporary, path, error);
 	else if (file)

@@ -104,7 +104,7 @@ static enum cs_status create_csv(const char *directory, const struct table *tabl
 	}
 	file = fopen(temporary, "we");
 	if (!file) {
-		status = cs_fail_errno(error, "cannot write", temporary);
+		status = cs_fail_errno(error, "cannot write", path);
 		goto out;
 	}
 	for (int k = 0; k < table->columns; k++)
@@ -112,7 +112,7 @@ static enum cs_status create_csv(const char *directory, const struct table *tabl
 	fputc('\n', file);
 	print_rows(file, rows, count, table->columns);
 	if (fflush(file) || ferror(file))
-		status = cs_fail_errno(error, "cannot write", temporary);
+		status = cs_fail_errno(error, "cannot write", path);
 	if (!status)
 		status = cs_file_commit(temporary, path, error);
 	if (status) {

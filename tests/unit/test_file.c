@@ -157,6 +157,10 @@ static void a_failed_write_leaves_the_old_file_and_no_litter(void **state)
 		cs_free(bytes);
 	}
 	assert_int_equal(cs_file_write(blocked, "new", 3, &error), CS_ERR_NOT_FOUND);
+	assert_non_null(strstr(error.message, "there is no directory '"));
+	assert_null(strstr(error.message, ".tmp-"));
+	assert_int_equal(cs_file_write(directory, "new", 3, &error), CS_ERR_IO);
+	assert_non_null(strstr(error.message, "it is a directory; name a file in it"));
 	assert_int_equal(entries(), 1);
 	unlink(path);
 	cs_free(path);

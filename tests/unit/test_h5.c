@@ -10,14 +10,17 @@
 
 #include "core/alloc.h"
 #include "io/file.h"
+#include "io/h5_save.h"
 
 #include <hdf5.h>
 #include <math.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 static struct cs_h5 *make(void)
@@ -450,10 +453,43 @@ static void threads_may_share_a_file(void **state)
 	OK(cs_h5_close(file, &error));
 }
 
+static enum cs_status fill(struct cs_h5 *file, void *context, struct cs_error *why)
+{
+	return cs_h5_write_tensor(file, "/x", context, why);
+}
+
+/* A full disk, played by a limit on the size of files: the line names the file that was wanted and what the system says, and no more. */
+static void a_full_disk_is_told_in_plain_words(void **state)
+{
+	pid_t child;
+	int status;
+
+	(void)state;
+	child = fork();
+	if (child == 0) {
+		struct rlimit limit = {20000, 20000};
+		struct cs_tensor tensor;
+		char wanted[300];
+
+		signal(SIGXFSZ, SIG_IGN);
+		if (cs_tensor_init(&tensor, CS_SHAPE(100, 100), NULL) || setrlimit(RLIMIT_FSIZE, &limit))
+			_exit(2);
+		cs_h5_save(path, fill, &tensor, &error);
+		snprintf(wanted, sizeof wanted, "'%s': cannot write '/x': File too large", path);
+		if (strcmp(error.message, wanted) != 0)
+			fprintf(stderr, "%s\n", error.message);
+		_exit(strcmp(error.message, wanted) != 0);
+	}
+	waitpid(child, &status, 0);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_live_file_is_followed_and_outlives_its_writer), /* forks: before any thread */
+		cmocka_unit_test(a_full_disk_is_told_in_plain_words), /* forks, too */
 		cmocka_unit_test(tensors_come_back_bit_for_bit),
 		cmocka_unit_test(arrays_keep_their_type),
 		cmocka_unit_test(equal_data_makes_equal_files),
