@@ -251,7 +251,7 @@ return function(argv)
       io.stderr:write("convscope: ", interruption(err), "\n")
     else
       local spoken = type(err) == "string" or (getmetatable(err) or {}).__tostring
-      io.stderr:write("convscope: ", spoken and cli.plain(tostring(err)) or ("the script failed with a %s for an error"):format(type(err)), "\n")
+      io.stderr:write("convscope: ", spoken and cli.plain(tostring(err)) or ("it failed with a %s for an error, which says nothing"):format(type(err)), "\n")
     end
   end
   local flushed, why, pipe = system.flush()

@@ -93,6 +93,8 @@ describe("convscope run", function()
 
   it("says in one line that a script is not there or is no Lua", function()
     assert.same({ 1, "", "convscope: no script 'nowhere.lua'\n" }, { run("run", "nowhere.lua") })
+    local mute = helper.write(helper.directory() .. "/mute.lua", "error {}")
+    assert.same({ 1, "", "convscope: it failed with a table for an error, which says nothing\n" }, { run("run", mute) })
     local code, _, err = run("run", helper.write(helper.directory() .. "/x.lua", "local = 3"))
     assert.equal(1, code)
     assert.matches("^convscope: [^\n]*x.lua:1: [^\n]+\n$", err)
