@@ -434,7 +434,7 @@ function exports.curves(directories, stem, options)
       end
       series[i] = { kind = #line.x > 1 and "line" or "points", name = line.name, x = line.x, y = line.y, low = line.low, high = line.high }
     end
-    local figure = { title = quantity == "loss" and "loss" or "accuracy, %", x_label = "epochs", series = series,
+    local figure = { title = quantity == "loss" and "loss" or "accuracy, %", x_label = "epoch", series = series,
       zero = quantity == "accuracy" and high == 0, log_y = quantity == "loss" and options.log_y or false, x_low = low, x_high = high }
     steps[#steps + 1] = function() return save_plot(figure, stem .. "-" .. quantity) end
   end

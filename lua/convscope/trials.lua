@@ -48,7 +48,7 @@ function trials.train(trial)
   options.on_batch = function(news)
     begin()
     if trial.tell then
-      trial.tell(("epoch %d of %d, batch %d of %d, loss %.3f"):format(news.epoch, news.epochs, news.batch, news.batches, news.loss or 0 / 0))
+      trial.tell(("epoch %d of %d, batch %d of %d, loss %.3f"):format(news.epoch + 1, news.epochs, news.batch, news.batches, news.loss or 0 / 0))
     end
   end
   options.on_epoch = function(epoch)

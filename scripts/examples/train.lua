@@ -17,7 +17,7 @@ local run = assert(cs.train(net, data, {
   epochs = 5, optimizer = cs.adam { rate = 0.002 }, schedule = "cosine", out = out, overwrite = true,
   on_epoch = function(epoch)
     train[#train + 1], val[#val + 1] = epoch.train.loss, epoch.val.loss
-    print(("epoch %d: validation accuracy %.1f %%"):format(epoch.number, 100 * epoch.val.accuracy))
+    print(("epoch %d: validation accuracy %.1f %%"):format(epoch.number + 1, 100 * epoch.val.accuracy))
   end,
 }))
 

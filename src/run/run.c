@@ -102,7 +102,7 @@ static void tell(struct cs_run *run, const struct cs_epoch *finished, bool best)
 		news.accuracy = finished->train_accuracy;
 	}
 	cs_job_progress(run->job, (double)p->step / (double)run->steps,
-		"epoch %" PRId64 " of %d, loss %.4f, accuracy %.1f %%", news.epoch, run->options.epochs, news.loss,
+		"epoch %" PRId64 " of %d, loss %.4f, accuracy %.1f %%", news.epoch + 1, run->options.epochs, news.loss,
 		100 * news.accuracy);
 	if (run->options.watch && !run->options.watch(run->options.context, &news))
 		run->refused = true;
@@ -118,13 +118,13 @@ static enum cs_status diverged(struct cs_run *run, const char *what, struct cs_e
 		snprintf(kept, sizeof kept, "there is no finished epoch to fall back on");
 	else if (run->directory.path)
 		snprintf(kept, sizeof kept, "the best model so far, of epoch %" PRId64 ", is kept in %.120s/best.hdf5",
-			p->best_epoch, run->directory.path);
+			p->best_epoch + 1, run->directory.path);
 	else
-		snprintf(kept, sizeof kept, "the best epoch was %" PRId64, p->best_epoch);
+		snprintf(kept, sizeof kept, "the best epoch was %" PRId64, p->best_epoch + 1);
 	return cs_fail(error, CS_ERR_NUMERIC,
 		"the %s became NaN or infinite in epoch %" PRId64 ", batch %" PRId64
 		": lower the rate (it was %g), clip the gradient (clip_norm = 1) or warm up longer; %s",
-		what, p->epoch, p->batch, (double)rate_at(run, p->step), kept);
+		what, p->epoch + 1, p->batch + 1, (double)rate_at(run, p->step), kept);
 }
 
 static enum cs_status add_point(struct cs_run *run, struct cs_error *error)
@@ -340,9 +340,9 @@ static enum cs_status end_epoch(struct cs_run *run, struct cs_epoch *epoch, stru
 	if (status)
 		return status;
 	cs_run_log(&run->directory, false,
-		"epoch %.0f: loss %.4f, accuracy %.2f %%, validation loss %.4f, accuracy %.2f %%, rate %g, %.0f "
+		"epoch %.0f of %d: loss %.4f, accuracy %.2f %%, validation loss %.4f, accuracy %.2f %%, rate %g, %.0f "
 		"images/s%s",
-		epoch->epoch, epoch->train_loss, 100 * epoch->train_accuracy, epoch->val_loss,
+		epoch->epoch + 1, o->epochs, epoch->train_loss, 100 * epoch->train_accuracy, epoch->val_loss,
 		100 * epoch->val_accuracy, epoch->rate, epoch->images_per_second, best ? ", best so far" : "");
 	tell(run, epoch, best);
 	return CS_OK;
@@ -409,12 +409,12 @@ static void finished_message(const struct cs_run *run, struct cs_run_summary *su
 	if (p->epoch >= run->options.epochs)
 		snprintf(summary->message, sizeof summary->message,
 			"finished %" PRId64 " epoch%s; the best was epoch %" PRId64 "%s", p->epoch, p->epoch == 1 ? "" : "s",
-			p->best_epoch, best);
+			p->best_epoch + 1, best);
 	else
 		snprintf(summary->message, sizeof summary->message,
 			"ended after %" PRId64 " epochs, %" PRId64
 			" of them without improvement; the best was epoch %" PRId64 "%s",
-			p->epoch, p->since_best, p->best_epoch, best);
+			p->epoch, p->since_best, p->best_epoch + 1, best);
 }
 
 /* Save where the run stands and say how to go on. */
@@ -432,11 +432,11 @@ static enum cs_status stop(struct cs_run *run, struct cs_run_summary *summary, s
 		snprintf(summary->message, sizeof summary->message,
 			"%s in epoch %" PRId64 " after %" PRId64 " of %" PRId64
 			" batches; go on with convscope train --resume -o %.140s",
-			cause, p->epoch, p->batch, run->batches, run->directory.path);
+			cause, p->epoch + 1, p->batch, run->batches, run->directory.path);
 	else
 		snprintf(summary->message, sizeof summary->message,
-			"%s in epoch %" PRId64 " after %" PRId64 " of %" PRId64 " batches", cause, p->epoch, p->batch,
-			run->batches);
+			"%s in epoch %" PRId64 " after %" PRId64 " of %" PRId64 " batches", cause, p->epoch + 1,
+			p->batch, run->batches);
 	return CS_OK;
 }
 

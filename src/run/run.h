@@ -14,7 +14,7 @@ struct cs_run;
 
 /* What is told after each batch and epoch. */
 struct cs_run_news {
-	int64_t epoch, epochs; /* in work, in all */
+	int64_t epoch, epochs; /* in work, from 0; in all */
 	int64_t batch, batches; /* done in this epoch, of */
 	int64_t step;
 	double loss, accuracy; /* running means of this epoch */
@@ -59,7 +59,7 @@ enum cs_run_end { CS_RUN_COMPLETE, CS_RUN_PATIENCE, CS_RUN_STOPPED, CS_RUN_DIVER
 
 struct cs_run_summary {
 	enum cs_run_end end;
-	int64_t epochs, best_epoch;
+	int64_t epochs, best_epoch; /* done; from 0 */
 	double best_val_accuracy, best_val_loss;
 	double last_train_accuracy, last_train_loss;
 	double seconds, images_per_second;
@@ -87,7 +87,7 @@ enum cs_status cs_run_evaluate(const struct cs_model *model, const struct cs_dat
 struct cs_run_state {
 	char path[1024], model[CS_NAME_SIZE], dataset[256];
 	bool finished, alive; /* alive: a process is writing it now */
-	int64_t epoch, epochs, best_epoch;
+	int64_t epoch, epochs, best_epoch; /* done, in all; the best from 0 */
 	double best_val_accuracy;
 	double modified; /* seconds since 1970 */
 };

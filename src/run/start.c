@@ -438,9 +438,8 @@ enum cs_status cs_run_start(struct cs_run *run, struct cs_model *model, const st
 		status = cs_run_check_fit(model->network, data, error);
 	if (!status && found && (run->progress.batch > run->batches || run->progress.epoch >= options->epochs))
 		status = cs_fail(error, CS_ERR_ARGUMENT,
-			"the checkpoint in '%s' stands at epoch %" PRId64 ", batch %" PRId64
-			", but the run is to have %d epochs of "
-			"%" PRId64 " batches",
+			"the checkpoint in '%s' was written after %" PRId64 " epochs and %" PRId64
+			" batches, but the run is to have %d epochs of %" PRId64 " batches",
 			run->directory.path, run->progress.epoch, run->progress.batch, options->epochs, run->batches);
 	if (!status && !found)
 		status = begin(run, error);
@@ -471,8 +470,8 @@ enum cs_status cs_run_start(struct cs_run *run, struct cs_model *model, const st
 	run->before = run->progress.seconds;
 	if (found)
 		cs_run_log(&run->directory, false,
-			"resumed in epoch %" PRId64 " after %" PRId64 " of %" PRId64 " batches", run->progress.epoch,
-			run->progress.batch, run->batches);
+			"resumed in epoch %" PRId64 " after %" PRId64 " of %" PRId64 " batches",
+			run->progress.epoch + 1, run->progress.batch, run->batches);
 	else
 		cs_run_log(&run->directory, false,
 			"training '%s' on '%s': %" PRId64 " images, %d classes, %d epochs of %" PRId64 " batches",

@@ -74,7 +74,7 @@ static struct cs_plot make_plot(const struct run *run, int which, const struct c
 {
 	return (struct cs_plot){
 		.title = titles[which],
-		.x_label = "epochs",
+		.x_label = "epoch",
 		.series = series,
 		.series_count = count,
 		.zero = which == CS_QUANTITY_ACCURACY && run->x_high == 0,
@@ -145,6 +145,7 @@ static void draw_title(struct cs_view *view, const struct cs_followed *latest)
 	const struct run *run = view->state;
 	struct cs_screen *screen = &view->session->screen;
 	const struct cs_run_state *state = &latest->state;
+	long long in_work = state->epoch < state->epochs ? state->epoch + 1 : state->epochs; /* counted from 1 */
 	char eta[40], text[160];
 	int room;
 	enum cs_style style = CS_STYLE_TEXT;
@@ -160,11 +161,10 @@ static void draw_title(struct cs_view *view, const struct cs_followed *latest)
 	} else if (state->alive) {
 		style = CS_STYLE_GOOD;
 		if (cs_followed_eta(latest) >= 0)
-			snprintf(text, sizeof text, "training · epoch %lld/%lld · ETA %s", (long long)state->epoch,
+			snprintf(text, sizeof text, "training · epoch %lld/%lld · ETA %s", in_work,
 				(long long)state->epochs, cs_words_seconds(cs_followed_eta(latest), eta, sizeof eta));
 		else
-			snprintf(text, sizeof text, "training · epoch %lld/%lld", (long long)state->epoch,
-				(long long)state->epochs);
+			snprintf(text, sizeof text, "training · epoch %lld/%lld", in_work, (long long)state->epochs);
 	} else {
 		style = state->finished ? CS_STYLE_TEXT : CS_STYLE_WARN;
 		snprintf(text, sizeof text, "%s · %lld of %lld epochs", state->finished ? "done" : "stopped",
@@ -209,13 +209,13 @@ static void draw_figure(struct cs_view *view, int which, struct cs_area area)
 	cs_spots_add(&view->session->spots, area, CS_SPOT_PLOT, which);
 }
 
-/* What is read off: "epoch 12: train 41.2, val 38.9". */
+/* What is read off: "epoch 12: accuracy train 41.2 val 38.9". */
 static void draw_reading(struct cs_view *view, int row)
 {
 	struct run *run = view->state;
 	struct cs_screen *screen = &view->session->screen;
 	char value[40];
-	int used = 1 + cs_screen_put(screen, row, 1, -1, CS_STYLE_TITLE, "epochs %g: ", run->at);
+	int used = 1 + cs_screen_put(screen, row, 1, -1, CS_STYLE_TITLE, "epoch %g: ", run->at);
 
 	for (int q = 0; q < CS_QUANTITIES; q++) {
 		used += cs_screen_put(screen, row, used, -1, CS_STYLE_DIM, "%s", q ? " · loss" : "accuracy");
@@ -248,7 +248,8 @@ static void draw_numbers(struct cs_view *view, const struct cs_followed *latest,
 	}
 	if (state->best_epoch >= 0 && !isnan(state->best_val_accuracy))
 		used += (size_t)snprintf(text + used, sizeof text - used, "best %.1f %% at epoch %lld",
-			100 * state->best_val_accuracy, (long long)state->best_epoch);
+			100 * state->best_val_accuracy,
+			(long long)latest->before.epoch_count + state->best_epoch + 1); /* as the axis counts */
 	if (!isnan(speed) && used < sizeof text)
 		used += (size_t)snprintf(text + used, sizeof text - used, "%s%.0f images/s", used ? " · " : "", speed);
 	if (!isnan(rate) && used < sizeof text)

@@ -341,9 +341,10 @@ static void draw_head(struct cs_view *view, int column, enum column which, bool 
 	const struct runs *runs = view->state;
 	struct cs_screen *screen = &view->session->screen;
 	enum cs_style style = runs->order.column == which ? CS_STYLE_KEY : CS_STYLE_DIM;
-	int width = (int)strlen(column_names[which]), at = right ? column - width : column;
+	const char *name = which == BY_EPOCH ? "epochs" : column_names[which]; /* as many as are done */
+	int width = (int)strlen(name), at = right ? column - width : column;
 
-	cs_screen_put(screen, 2, at, width, style, "%s", column_names[which]);
+	cs_screen_put(screen, 2, at, width, style, "%s", name);
 	cs_spots_add(&view->session->spots, (struct cs_area){2, at, 1, width}, CS_SPOT_HEAD, which);
 }
 

@@ -51,7 +51,8 @@ describe("studies", function()
     local found = json("evolution", "-m", "demo", "-d", "shapes:count=200", "--epochs", "2", "-l", "conv1,conv2", "-f", "0-2", "--images", "8", "-o", out, "--json")
     assert.equal(2 * 3, #found.rows) -- before training and after two epochs, for two layers
     local last = found.rows[3]
-    assert.same({ "conv1", 1 }, { last[1], last[2] })
+    assert.same({ "conv1", 0 }, { found.rows[1][1], found.rows[1][2] })
+    assert.same({ "conv1", 2 }, { last[1], last[2] })
     assert.is_true(last[3] > 0.3 and last[6] == 1)
     assert.is_true(helper.exists(out .. "/best.hdf5") and helper.exists(out .. "/analyses/evolution-conv2.png"))
     -- the same command again trains nothing; other questions of the run are refused
@@ -188,7 +189,10 @@ describe("studies", function()
     file:write "epoch,train_loss,train_accuracy,val_loss,val_accuracy\n0,2.5,0.2,2.4,0.25\n1,2.1,0.3,,\n"
     file:close()
     ok("report", copy, "-d", spec, "-o", path .. "2", "--analyses", "spectrum", "--set", "spectrum.images=4")
-    assert.truthy(helper.read(path .. "2"):find("The curves begin with 2 epochs of a training before it.", 1, true))
+    local kept = helper.read(path .. "2")
+    assert.truthy(kept:find("The curves begin with 2 epochs of a training before it.", 1, true))
+    -- and one way of counting: the best is where the curves have it
+    assert.equal(2 + cs.run_state(copy).best_epoch + 1, tonumber(kept:match "best validation accuracy [%d.]+ %% in epoch (%d+);"))
     local code, _, err = run("report", models().good, "-d", spec, "-o", path)
     assert.equal(1, code)
     assert.matches("is there already; %-%-force replaces it", err)

@@ -109,8 +109,8 @@ static void marked_runs_share_a_figure_and_seeds_a_band(void **state)
 	press("M", "a standard deviation about it");
 	press("S", "running means over 3 epochs");
 	press("y", "logarithmic axis");
-	press("l", "epochs 1: ");
-	press("lll", "epochs 4: ");
+	press("l", "epoch 1: ");
+	press("lll", "epoch 4: ");
 	press(":export curves\r", "wrote curves-accuracy.png");
 	snprintf(command, sizeof command,
 		"cd %s && test -s curves-accuracy.svg && test -s curves-loss.svg && test -s curves.hdf5 && grep -q 'a1 "
@@ -133,12 +133,12 @@ static void the_mouse_reads_off_zooms_selects_and_sorts(void **state)
 	press("\033[<0;5;5M\033[<0;5;5m", "some/a2"); /* and again: opens it */
 	expect("accuracy, %");
 	harness_settle(&h);
-	press("\033[<0;30;12M\033[<0;30;12m", "epochs 1"); /* read off somewhere */
+	press("\033[<0;30;12M\033[<0;30;12m", "epoch 1"); /* read off somewhere */
 	expect("train ");
 	harness_keys(&h, "\033[<0;20;12M\033[<32;30;12M\033[<0;30;12m"); /* drag: zoom */
 	harness_settle(&h);
 	assert_false(harness_has(&h, "no data"));
-	press("\033[<64;30;12M", "epochs");
+	press("\033[<64;30;12M", "epoch");
 	quit();
 }
 
@@ -192,6 +192,25 @@ static void a_run_is_followed_while_another_process_writes_it(void **state)
 	close(ends[1]);
 }
 
+static void the_best_is_named_where_the_axis_has_it(void **state)
+{
+	(void)state;
+	make_run("after", 5, 4, true); /* each better than the one before */
+	play((struct terminal_kind){.columns = 100}, "after");
+	expect("best 75.0 % at epoch 4 ");
+	press("h", "epoch 4: ");
+	quit();
+	assert_int_equal(
+		shell("{ head -1 after/history.csv; for i in 0 1 2 3 4 5 6; do echo $i,3,.1,3,.1,.2,.1,99,1,0; done; } "
+		      ">after/before-1-history.csv"),
+		0);
+	play((struct terminal_kind){.columns = 100}, "after");
+	expect("after 7 before");
+	expect("best 75.0 % at epoch 11 ");
+	press("h", "epoch 11: ");
+	quit();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +219,7 @@ int main(void)
 		cmocka_unit_test(the_mouse_reads_off_zooms_selects_and_sorts),
 		cmocka_unit_test(fifty_thousand_points_open_and_are_thinned),
 		cmocka_unit_test(a_run_is_followed_while_another_process_writes_it),
+		cmocka_unit_test(the_best_is_named_where_the_axis_has_it),
 	};
 
 	return cmocka_run_group_tests(tests, tiny_set_up, tiny_tear_down);

@@ -100,7 +100,7 @@ static void a_signal_stops_after_the_batch_and_says_how_to_go_on(void **state)
 	train(model, &options, false, &summary);
 	cs_run_catch_signals(false);
 	assert_int_equal(summary.end, CS_RUN_STOPPED);
-	assert_non_null(strstr(summary.message, "stopped by SIGTERM in epoch 0"));
+	assert_non_null(strstr(summary.message, "stopped by SIGTERM in epoch 1 after 0 of "));
 	/* The request is spent. */
 	train(model, &options, true, &summary);
 	assert_int_equal(summary.end, CS_RUN_COMPLETE);

@@ -86,9 +86,9 @@ static void a_diverging_run_stops_with_advice_and_keeps_its_best(void **state)
 	options.optimizer.rate = 1e-3f;
 	assert_int_equal(cs_run_train(model, data, &options, false, NULL, &summary, &error), CS_ERR_NUMERIC);
 	assert_int_equal(summary.end, CS_RUN_DIVERGED);
-	assert_non_null(strstr(error.message, "became NaN or infinite in epoch 1, batch "));
+	assert_non_null(strstr(error.message, "became NaN or infinite in epoch 2, batch "));
 	assert_non_null(strstr(error.message, "lower the rate"));
-	assert_non_null(strstr(error.message, "of epoch 0, is kept in"));
+	assert_non_null(strstr(error.message, "of epoch 1, is kept in"));
 	assert_int_equal(cs_model_load(options.directory, NULL, &best, &error), CS_OK);
 	assert_int_equal(cs_network_first_bad_layer(best->network), -1);
 	assert_int_equal(best->class_count, 4);

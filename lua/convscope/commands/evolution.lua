@@ -36,9 +36,10 @@ local function look(net, images, layer, features)
   return seen, best
 end
 
--- What stands on disk of an evolution: begin(seen) takes the place of an older one, record(net, epoch) writes, read() gathers by layer; -1 is before the first epoch.
+-- What stands on disk of an evolution: begin(seen) takes the place of an older one, record(net, epoch) writes what
+-- is seen after so many epochs, read() gathers by layer; 0 is before the first.
 local function recorder(directory, images, layers, features, wanted)
-  local function path(epoch) return ("%s/%03d.hdf5"):format(directory, epoch + 1) end
+  local function path(epoch) return ("%s/%03d.hdf5"):format(directory, epoch) end
   local out = {}
   function out.has(epoch) return system.exists(path(epoch)) end
   function out.look(net)
@@ -56,20 +57,20 @@ local function recorder(directory, images, layers, features, wanted)
     cli.check(cs.h5.write(path(epoch), seen))
   end
   function out.record(net, epoch)
-    if epoch < 0 or wanted(epoch) then write(out.look(net), epoch) end
+    if epoch == 0 or wanted(epoch) then write(out.look(net), epoch) end
   end
   function out.begin(seen)
     for _, name in ipairs(system.list(directory) or {}) do
       if name:find "^%d+%.hdf5$" then os.remove(directory .. "/" .. name) end
     end
-    write(seen, -1)
+    write(seen, 0)
   end
   function out.read(epochs)
     local kept = {}
     for i, layer in ipairs(layers) do
       kept[i] = { seen = {}, best = {}, epochs = {} }
-      for epoch = -1, epochs - 1 do
-        if out.has(epoch) and (epoch < 0 or wanted(epoch)) then
+      for epoch = 0, epochs do
+        if out.has(epoch) and (epoch == 0 or wanted(epoch)) then
           local best = {}
           for k, row in ipairs(cli.check(cs.h5.read(path(epoch), "/" .. layer.name .. "/strongest")):tolist()) do best[k] = { image = row[1] } end
           local seen = cli.check(cs.h5.read(path(epoch), "/" .. layer.name .. "/seen"))
@@ -142,7 +143,7 @@ return {
     parser:flag("--force", "Replace a run that is there already.")
     parser:option("--epochs", "Passes over the training images (the preset's).", nil, common.integer(1)):argname "N"
     parser:option("--size", "Input size of the preset, in pixels.", nil, common.integer(8, 4096)):argname "N"
-    parser:option("--at", "Epochs to look after, as in 0,1,2,4-8 (all)."):argname "LIST"
+    parser:option("--at", "Epochs to look after, as in 1,2,4-8 (all), besides before the first and after the last."):argname "LIST"
     parser:option("-l --layers", "Layers, with commas between (every convolution)."):argname "LAYERS"
     parser:option("-f --features", "Features of each, as in 0,1,4-7 (the first eight)."):argname "LIST"
     parser:option("--images", "Test images to look at.", "64", common.integer(2, 4096)):argname "N"
@@ -175,18 +176,19 @@ return {
     local asked = ("model %s, data %s, %s, %d images, %d epochs, seed %d%s"):format(name, spec, table.concat(names, " "), args.images, total, args.seed,
       args.size and (", size %d"):format(size) or "")
     local state = begun(directory, asked, args.force)
-    local records = recorder(place, images, layers, features, function(epoch) return not args.at or epochs[epoch] or epoch == total - 1 end)
+    local records = recorder(place, images, layers, features, function(epoch) return not args.at or epochs[epoch] or epoch == total end)
     local options = {}
     for key, value in pairs(preset.training or {}) do options[key] = value end
     options.epochs, options.seed, options.patience, options.about = total, args.seed, 0, { evolution = asked }
     local first = not state and records.look(net) or nil
-    if state and not records.has(-1) then records.record(net, -1) end
+    if state and not records.has(0) then records.record(net, 0) end
     -- ended between a checkpoint and the look at it
-    if state and state.epoch > 0 and not records.has(state.epoch - 1) and system.exists(directory .. "/last.hdf5") then
-      records.record(cli.check(cs.load(directory .. "/last.hdf5")), state.epoch - 1)
+    if state and state.epoch > 0 and not records.has(state.epoch) and system.exists(directory .. "/last.hdf5") then
+      records.record(cli.check(cs.load(directory .. "/last.hdf5")), state.epoch)
     end
     local trained, run, code = trials.train { directory = directory, data = data, make = function() return net end, options = options, anew = args.force,
-      tell = function(text) cs.progress(nil, text) end, on_begin = first and function() records.begin(first) end, on_epoch = records.record }
+      tell = function(text) cs.progress(nil, text) end, on_begin = first and function() records.begin(first) end,
+      on_epoch = function(now, number) records.record(now, number + 1) end }
     if not trained then cli.fail(code == "cancelled" and "%s; the same command goes on" or "%s", run) end
     local kept = records.read(total)
     cs.progress()
@@ -198,12 +200,12 @@ return {
       for f in ipairs(features[i]) do
         for k in ipairs(one.epochs) do tiles[#tiles + 1] = one.seen[k]:slice(f - 1, 1) end
       end
-      result:mosaic(layer.name, cs.concat(tiles), #one.epochs, ("the strongest of features %s of %s, a row each; epochs %s from left to right (-1: before training)"):format(
+      result:mosaic(layer.name, cs.concat(tiles), #one.epochs, ("the strongest of features %s of %s, a row each; after %s epochs from left to right (0: before training)"):format(
         table.concat(features[i], ", "), layer.name, table.concat(one.epochs, ", ")))
     end
     result:note(("training ended with %.1f %% validation accuracy after %d epochs"):format(100 * (run.accuracy or 0 / 0), run.epochs))
     for i, curve in ipairs(series) do curve.colour = colours.of_depth(i, #series) end
-    result:plot("convergence", cs.plot { title = "how soon projections become what they end as", x_label = "epoch (-1: before training)",
+    result:plot("convergence", cs.plot { title = "how soon projections become what they end as", x_label = "epoch (0: before training)",
       y_label = "correlation with the last", series = series })
     local paths = cli.check(result:save(directory .. "/analyses", "evolution"))
     if args.json then

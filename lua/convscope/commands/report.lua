@@ -43,16 +43,16 @@ local function curves(out, directory)
       local x, y = {}, {}
       for k, epoch in ipairs(all) do
         local value = epoch[split][what]
-        if value then x[#x + 1], y[#y + 1] = earlier > 0 and k - 1 or epoch.number, value end
+        if value then x[#x + 1], y[#y + 1] = k, value end
       end
       if #x > 0 then series[#series + 1] = { name = split == "val" and "validation" or "training", x = x, y = y } end
     end
     out:plot(what, cs.plot { title = what, x_label = "epoch", y_label = what, series = series })
   end
   local state, last = cs.run_state(directory), history.epochs[#history.epochs]
-  out:text(("%d of %d epochs; best validation accuracy %s in epoch %s; last rate %.3g, %.0f images a second."):format(#history.epochs, state and state.epochs or 0,
-    state and state.best_val_accuracy and common.percent(state.best_val_accuracy) or "unknown", tostring(state and state.best_epoch or "?"), last.rate or 0,
-    last.images_per_second or 0))
+  out:text(("%d of %d epochs; best validation accuracy %s%s; last rate %.3g, %.0f images a second."):format(#history.epochs, state and state.epochs or 0,
+    state and state.best_val_accuracy and common.percent(state.best_val_accuracy) or "unknown",
+    state and state.best_epoch and (" in epoch %d"):format(earlier + state.best_epoch + 1) or "", last.rate or 0, last.images_per_second or 0))
   if earlier > 0 then out:text(("The curves begin with %d epochs of %s before it."):format(earlier, trainings == 1 and "a training" or trainings .. " trainings")) end
 end
 

@@ -139,9 +139,9 @@ local function watcher(json)
     local now = system.clock()
     local eta = news.eta and "  ETA " .. cli.duration(news.eta) or ""
     local speed = (news.images_per_second or 0) > 0 and ("  %.0f img/s"):format(news.images_per_second) or ""
-    local state = ("epoch %d/%d  %d/%d batches%s%s  loss %.4f  accuracy %s"):format(news.epoch, news.epochs, news.batch,
+    local state = ("epoch %d/%d  %d/%d batches%s%s  loss %.4f  accuracy %s"):format(news.epoch + 1, news.epochs, news.batch,
       news.batches, speed, eta, news.loss or 0 / 0, percent(news.accuracy))
-    if news.phase and news.phase ~= "training" then state = ("epoch %d/%d  %s"):format(news.epoch, news.epochs, news.phase) end
+    if news.phase and news.phase ~= "training" then state = ("epoch %d/%d  %s"):format(news.epoch + 1, news.epochs, news.phase) end
     if cli.live then
       if now - shown < 0.1 then return end
       shown = now
@@ -154,7 +154,7 @@ local function watcher(json)
   local function on_epoch(epoch, news)
     told = system.clock()
     line(("epoch %d/%d  train loss %.4f accuracy %s  val loss %s accuracy %s%s  rate %.3g  %.0f img/s  %s"):format(
-      epoch.number, news.epochs, epoch.train.loss or 0 / 0, percent(epoch.train.accuracy),
+      epoch.number + 1, news.epochs, epoch.train.loss or 0 / 0, percent(epoch.train.accuracy),
       epoch.val.loss and ("%.4f"):format(epoch.val.loss) or "-", percent(epoch.val.accuracy), epoch.best and " *" or "",
       epoch.rate or 0, epoch.images_per_second or 0, cli.duration(epoch.seconds or 0)))
   end
@@ -172,14 +172,14 @@ local function finish(run, message, code, summary, directory, json)
   end
   if not run then
     if code == "numeric" and ended and ended.best_epoch then
-      cli.fail("%s; %s/best.hdf5 holds the best model, of epoch %d", message, directory, ended.best_epoch)
+      cli.fail("%s; %s/best.hdf5 holds the best model, of epoch %d", message, directory, ended.best_epoch + 1)
     end
     cli.fail("%s", message)
   end
   if json then return end
   cli.print(run.message)
   if run.best_epoch then
-    cli.print(("best      epoch %d: validation accuracy %s, loss %.4f"):format(run.best_epoch, percent(run.best_val_accuracy),
+    cli.print(("best      epoch %d: validation accuracy %s, loss %.4f"):format(run.best_epoch + 1, percent(run.best_val_accuracy),
       run.best_val_loss or 0 / 0))
   end
   if run.last_train_accuracy then
