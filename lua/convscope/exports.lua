@@ -321,6 +321,9 @@ local measures = {
   { "accuracy", "accuracy" }, { "activation drift", "drift", 0 }, { "reconstruction similarity", "similarity", 1 },
 }
 
+-- What the levels of a kind of damage are, and in which unit.
+local levels = { gaussian = "deviation, of full range", salt_pepper = "share of the pixels", blur = "sigma, pixels", jpeg = "quality, of 100" }
+
 -- The lines of one measure: by layer, levels from left to right, where undamaged pictures stand put in.
 local function noise_lines(result, at, kind, measure, undamaged)
   local clean_level, lines, by_layer = kind == "jpeg" and 100 or 0, {}, {}
@@ -367,7 +370,7 @@ function exports.noise(result, stem, kind)
     end
     steps[#steps + 1] = function()
       if #series == 0 then series[1] = { y = {} } end
-      return save_plot({ title = measure[1], x_label = kind == "jpeg" and "quality" or kind, series = series, zero = true }, stem .. "-" .. measure[2])
+      return save_plot({ title = measure[1], x_label = levels[kind] or kind, series = series, zero = true }, stem .. "-" .. measure[2])
     end
   end
   return all(table.unpack(steps))

@@ -129,7 +129,7 @@ struct cs_rgb cs_colormap_at(const struct cs_colormap *map, float x, float low, 
 struct cs_rgb cs_series_colour(int i)
 {
 	/* Okabe and Ito's set without black (which a dark screen swallows), the best told apart first. */
-	static const struct cs_rgb colours[] = {
+	static const struct cs_rgb colours[CS_SERIES_COLOURS] = {
 		{0, 114, 178},
 		{213, 94, 0},
 		{0, 158, 115},
@@ -138,7 +138,6 @@ struct cs_rgb cs_series_colour(int i)
 		{86, 180, 233},
 		{240, 228, 66},
 	};
-	int count = sizeof colours / sizeof *colours;
 
-	return colours[(i % count + count) % count];
+	return colours[(i % CS_SERIES_COLOURS + CS_SERIES_COLOURS) % CS_SERIES_COLOURS];
 }

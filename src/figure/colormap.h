@@ -20,7 +20,8 @@ const struct cs_colormap *cs_colormap_find(const char *name);
 /* Colour of x on [low, high], clamped; NaN is magenta. */
 struct cs_rgb cs_colormap_at(const struct cs_colormap *map, float x, float low, float high);
 
-/* Colour-blind-safe line colours (Okabe & Ito), i from 0, repeating. */
+/* Colour-blind-safe line colours (Okabe & Ito), i from 0, repeating after CS_SERIES_COLOURS. */
+enum { CS_SERIES_COLOURS = 7 };
 struct cs_rgb cs_series_colour(int i);
 
 #endif

@@ -150,6 +150,21 @@ double cs_series_x(const struct cs_series *series, long i)
 	return series->x && series->kind != CS_SERIES_BARS ? series->x[i] : (double)i;
 }
 
+bool cs_plot_has_shapes(const struct cs_plot *plot, const struct cs_series *series)
+{
+	enum { FEW = 16 };
+
+	return series->kind == CS_SERIES_LINE && series->count <= FEW && plot->series_count > 1;
+}
+
+int cs_plot_dashes(const struct cs_plot *plot, const struct cs_series *series)
+{
+	enum { STYLES = 4 };
+	int mark = series->mark < 0 ? 0 : series->mark;
+
+	return (plot->few_colours ? mark : mark / CS_SERIES_COLOURS) % STYLES;
+}
+
 /* A running minimum and maximum. */
 struct extent {
 	double low, high;

@@ -21,6 +21,9 @@ struct cs_series {
 	const double *low, *high; /* [count] a band around it, or NULL */
 	long count;
 	struct cs_rgb colour;
+	/* Tells it from the others besides its colour, 0, 1, 2, ...: a shape at the points of a line that has few, dashes from the eighth
+	 * on (where colours repeat), a character of its own in ASCII. */
+	int mark;
 };
 
 /* Where a renderer put the data: for reading a figure off, or zooming into it. */
@@ -43,6 +46,7 @@ struct cs_plot {
 	int cell_rows, cell_columns;
 	const struct cs_colormap *map; /* NULL: "heat" */
 	bool dark;                /* light on dark */
+	bool few_colours;         /* in cells: lines are dashed from the second on */
 	struct cs_plot_frame *frame; /* NULL, or written when the plot is drawn */
 };
 
@@ -52,7 +56,7 @@ enum cs_status cs_plot_save_png(const struct cs_plot *plot, int width, int heigh
 enum cs_status cs_plot_save_svg(const struct cs_plot *plot, int width, int height, const char *path, struct cs_error *error);
 
 /* Render into character cells [rows,columns]: each cell a Unicode code point (braille for curves, text for axes; with `ascii`
- * only * and + and text) and a colour (series colour, or grey for axes). */
+ * a character a series and text) and a colour (series colour, or grey for axes). */
 struct cs_cell {
 	uint32_t character;
 	struct cs_rgb colour;

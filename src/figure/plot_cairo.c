@@ -95,8 +95,10 @@ static void choose_labels(struct cs_canvas *canvas)
 		width = cs_canvas_text_width(
 			canvas, cs_plot_label(&plot->series[i], &canvas->range, text, sizeof text));
 		canvas->label_width = width > canvas->label_width ? width : canvas->label_width;
+		canvas->shapes = canvas->shapes || cs_plot_has_shapes(plot, &plot->series[i]);
 		count++;
 	}
+	canvas->label_width += canvas->shapes ? canvas->font : 0;
 	canvas->labels_at_ends = lines && count > 0 && count <= CS_PLOT_LABELS &&
 		canvas->label_width < 0.3 * canvas->width && count * canvas->font * 1.15 < 0.7 * canvas->height;
 }
@@ -344,9 +346,15 @@ static void draw_end_labels(const struct cs_canvas *canvas)
 	}
 	cs_plot_spread(y, count, 1.15 * canvas->font, canvas->top, canvas->bottom);
 	for (int i = 0; i < count; i++) {
-		cs_canvas_colour(canvas, cs_canvas_readable(canvas, plot->series[which[i]].colour), 1);
-		cs_canvas_text(canvas, cs_plot_label(&plot->series[which[i]], &canvas->range, text, sizeof text),
-			canvas->right + 0.5 * canvas->font, y[i] + 0.35 * canvas->font, 0);
+		const struct cs_series *series = &plot->series[which[i]];
+		double x = canvas->right + 0.5 * canvas->font;
+
+		cs_canvas_colour(canvas, cs_canvas_readable(canvas, series->colour), 1);
+		if (cs_plot_has_shapes(plot, series))
+			cs_canvas_shape(canvas, series, x + 0.4 * canvas->font, y[i]);
+		cs_canvas_colour(canvas, cs_canvas_readable(canvas, series->colour), 1);
+		cs_canvas_text(canvas, cs_plot_label(series, &canvas->range, text, sizeof text),
+			x + (canvas->shapes ? canvas->font : 0), y[i] + 0.35 * canvas->font, 0);
 	}
 }
 
@@ -373,8 +381,12 @@ static void draw_legend(const struct cs_canvas *canvas)
 			cs_canvas_colour(canvas, plot->series[i].colour, 0.9);
 		else
 			cs_canvas_colour(canvas, cs_canvas_readable(canvas, plot->series[i].colour), 1);
-		cairo_rectangle(canvas->cr, x, y - 0.62 * canvas->font, 0.7 * canvas->font, 0.7 * canvas->font);
-		cairo_fill(canvas->cr);
+		if (cs_plot_has_shapes(plot, &plot->series[i])) {
+			cs_canvas_shape(canvas, &plot->series[i], x + 0.35 * canvas->font, y - 0.3 * canvas->font);
+		} else {
+			cairo_rectangle(canvas->cr, x, y - 0.62 * canvas->font, 0.7 * canvas->font, 0.7 * canvas->font);
+			cairo_fill(canvas->cr);
+		}
 		cs_canvas_colour(canvas, cs_canvas_readable(canvas, plot->series[i].colour), 1);
 		cs_canvas_text(canvas, text, x + canvas->font, y, 0);
 		x += width;

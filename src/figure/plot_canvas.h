@@ -17,7 +17,8 @@ struct cs_canvas {
 	struct cs_plot_tick x_ticks[CS_PLOT_TICKS], y_ticks[CS_PLOT_TICKS];
 	int x_count, y_count;
 	bool labels_at_ends; /* of the lines; else a row above */
-	double label_width;
+	double label_width; /* a shape before the name included */
+	bool shapes; /* lines have shapes at their points, and before their names */
 	bool slanted; /* category names do not fit their slots */
 };
 
@@ -35,6 +36,9 @@ double cs_canvas_y(const struct cs_canvas *canvas, double fraction);
 
 /* A colour that is to be read as text or a thin line: yellow on white and deep blue on black are moved towards the middle. */
 struct cs_rgb cs_canvas_readable(const struct cs_canvas *canvas, struct cs_rgb colour);
+
+/* The shape of a series' mark in the colour that is set, about a place. */
+void cs_canvas_shape(const struct cs_canvas *canvas, const struct cs_series *series, double x, double y);
 
 /* There was room for the data alone. */
 bool cs_canvas_bare(const struct cs_canvas *canvas);

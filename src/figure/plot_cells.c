@@ -29,7 +29,8 @@ static int widest_label(const struct cs_cell_screen *screen, int *count, bool *l
 
 		if (!named(&plot->series[i], plot->series_count))
 			continue;
-		length = cs_cells_length(cs_plot_label(&plot->series[i], &screen->range, text, sizeof text));
+		length = cs_cells_length(cs_plot_label(&plot->series[i], &screen->range, text, sizeof text)) +
+			(screen->ascii ? 2 : 0);
 		widest = length > widest ? length : widest;
 		*lines = *lines && plot->series[i].kind == CS_SERIES_LINE;
 		++*count;
@@ -49,7 +50,8 @@ static void draw_legend(const struct cs_cell_screen *screen, int row)
 		cs_plot_label(&plot->series[i], &screen->range, text, sizeof text);
 		if (column > screen->left && column + 2 + cs_cells_length(text) > screen->columns)
 			return;
-		cs_cells_put(screen, column, row, screen->ascii ? '*' : 0x25a0, plot->series[i].colour);
+		cs_cells_put(screen, column, row, screen->ascii ? cs_cells_mark(&plot->series[i]) : 0x25a0,
+			plot->series[i].colour);
 		column = cs_cells_put_text(
 			screen, column + 2, row, screen->columns, text, plot->series[i].colour, false);
 		column += 2;
@@ -96,12 +98,75 @@ static void draw_names(const struct cs_cell_screen *screen)
 	}
 }
 
-/* The line below the plot, and the row of numbers below that, numbers kept apart. */
+/* Where the x label goes among the numbers of `places` (column and end of each): behind the last of them, else into the widest gap that holds it;
+ * -1: there is none. */
+static int place_x_label(const struct cs_cell_screen *screen, int places[][2], int count)
+{
+	int length = cs_cells_length(screen->plot->x_label), start = screen->right - length, widest = length + 1,
+	    found = -1;
+
+	if (count > 0 && start <= places[count - 1][1])
+		start = places[count - 1][1] + 1;
+	if (start >= 0 && start + length <= screen->columns)
+		return start;
+	for (int i = 0; i + 1 < count; i++) {
+		int gap = places[i + 1][0] - places[i][1];
+
+		if (gap <= widest)
+			continue;
+		widest = gap;
+		found = places[i][1] + (gap - length) / 2;
+	}
+	return found;
+}
+
+/* The numbers below the axis, kept apart, and what they are: for its sake all but the first and the last of them may go. */
+static void draw_x_numbers(const struct cs_cell_screen *screen, const struct cs_plot_tick *ticks, int count)
+{
+	int places[CS_PLOT_TICKS][2], which[CS_PLOT_TICKS], shown = 0, label = -1;
+
+	for (int i = 0; i < count; i++) {
+		int length = cs_cells_length(ticks[i].text), start = cs_cells_column(screen, ticks[i].at) - length / 2;
+
+		start = start + length > screen->columns ? screen->columns - length : start;
+		start = start < 0 ? 0 : start;
+		if (shown > 0 && start <= places[shown - 1][1])
+			continue;
+		which[shown] = i;
+		places[shown][0] = start;
+		places[shown++][1] = start + length;
+	}
+	if (screen->plot->x_label) {
+		int ends[2][2];
+
+		label = place_x_label(screen, places, shown);
+		if (label < 0 && shown > 2) {
+			memcpy(ends[0], places[0], sizeof ends[0]);
+			memcpy(ends[1], places[shown - 1], sizeof ends[1]);
+			label = place_x_label(screen, ends, 2);
+			if (label >= 0) {
+				which[1] = which[shown - 1];
+				memcpy(places[1], ends[1], sizeof ends[1]);
+				shown = 2;
+			}
+		}
+	}
+	for (int i = 0; i < shown; i++) {
+		cs_cells_put(screen, cs_cells_column(screen, ticks[which[i]].at), screen->bottom,
+			screen->ascii ? '+' : 0x252c, cs_cells_grey);
+		cs_cells_put_text(screen, places[i][0], screen->bottom + 1, screen->columns, ticks[which[i]].text,
+			cs_cells_grey, false);
+	}
+	if (label >= 0)
+		cs_cells_put_text(screen, label, screen->bottom + 1, screen->columns, screen->plot->x_label,
+			cs_cells_grey, false);
+}
+
+/* The line below the plot, and the row of numbers below that. */
 static void draw_x_axis(const struct cs_cell_screen *screen, bool numbers)
 {
 	struct cs_plot_tick ticks[CS_PLOT_TICKS];
 	int count = cs_plot_x_ticks(&screen->range, (screen->right - screen->left) / 9, ticks);
-	int free_from = 0, last_end = 0;
 
 	cs_cells_put(screen, screen->left - 1, screen->bottom, screen->ascii ? '+' : 0x2514, cs_cells_grey);
 	for (int column = screen->left; column < screen->right; column++)
@@ -112,29 +177,7 @@ static void draw_x_axis(const struct cs_cell_screen *screen, bool numbers)
 		draw_names(screen);
 		return;
 	}
-	for (int i = 0; i < count; i++) {
-		int column = cs_cells_column(screen, ticks[i].at);
-		int length = cs_cells_length(ticks[i].text);
-		int start = column - length / 2;
-
-		start = start + length > screen->columns ? screen->columns - length : start;
-		start = start < 0 ? 0 : start;
-		if (start < free_from)
-			continue;
-		cs_cells_put(screen, column, screen->bottom, screen->ascii ? '+' : 0x252c, cs_cells_grey);
-		last_end = cs_cells_put_text(
-			screen, start, screen->bottom + 1, screen->columns, ticks[i].text, cs_cells_grey, false);
-		free_from = last_end + 1;
-	}
-	if (screen->plot->x_label) {
-		int start = screen->right - cs_cells_length(screen->plot->x_label);
-
-		/* In the place of a number rather than on top of one. */
-		start = start > free_from ? start : free_from;
-		if (start + cs_cells_length(screen->plot->x_label) <= screen->columns)
-			cs_cells_put_text(screen, start, screen->bottom + 1, screen->columns, screen->plot->x_label,
-				cs_cells_grey, false);
-	}
+	draw_x_numbers(screen, ticks, count);
 }
 
 /* Beside a heat map: which colour is which number, in one row below. */
@@ -169,10 +212,15 @@ static void draw_end_labels(const struct cs_cell_screen *screen)
 		which[count++] = i;
 	}
 	cs_plot_spread(y, count, 1, screen->top, screen->bottom - 1);
-	for (int i = 0; i < count; i++)
-		cs_cells_put_text(screen, screen->right + 1, (int)lrint(y[i]), screen->columns,
-			cs_plot_label(&plot->series[which[i]], &screen->range, text, sizeof text),
-			plot->series[which[i]].colour, false);
+	for (int i = 0; i < count; i++) {
+		const struct cs_series *series = &plot->series[which[i]];
+		int row = (int)lrint(y[i]), column = screen->right + 1;
+
+		if (screen->ascii)
+			cs_cells_put(screen, column, row, cs_cells_mark(series), series->colour);
+		cs_cells_put_text(screen, column + (screen->ascii ? 2 : 0), row, screen->columns,
+			cs_plot_label(series, &screen->range, text, sizeof text), series->colour, false);
+	}
 }
 
 /* Bars lie down when each has a name and a row, and none is negative. */

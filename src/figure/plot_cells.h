@@ -28,6 +28,8 @@ int cs_cells_length(const char *text);
 struct cs_cell *cs_cells_at(const struct cs_cell_screen *screen, int column, int row);
 /* A character; '?' for what ASCII has not. Outside of the screen nothing happens. */
 void cs_cells_put(const struct cs_cell_screen *screen, int column, int row, uint32_t character, struct cs_rgb colour);
+/* The character that a series is drawn with in ASCII. */
+uint32_t cs_cells_mark(const struct cs_series *series);
 /* Text from `column` on, cut at `end`. Returns the column after it. */
 int cs_cells_put_text(const struct cs_cell_screen *screen, int column, int row, int end, const char *text,
 	struct cs_rgb colour, bool bold);

@@ -15,6 +15,7 @@ struct dots {
 	int width, height;
 	struct cs_rgb colour;
 	uint32_t mark; /* ASCII */
+	int on, off; /* dots of a dash and of the gap behind it; off 0: an unbroken line */
 };
 
 static void set_dot(const struct dots *dots, int x, int y)
@@ -74,7 +75,8 @@ static int dot_y(const struct dots *dots, double y)
 	return dots->height - 1 - (int)fmin(dots->height - 1, floor(y * dots->height));
 }
 
-static void draw_segment(const struct dots *dots, double x0, double y0, double x1, double y1)
+/* `drawn` counts the dots of the line so far. */
+static void draw_segment(const struct dots *dots, double x0, double y0, double x1, double y1, int *drawn)
 {
 	int x, y, to_x, to_y, step_x, step_y, slip, dx, dy;
 
@@ -92,9 +94,11 @@ static void draw_segment(const struct dots *dots, double x0, double y0, double x
 	for (;;) {
 		int twice = 2 * slip;
 
-		set_dot(dots, x, y);
+		if (dots->off == 0 || *drawn % (dots->on + dots->off) < dots->on)
+			set_dot(dots, x, y);
 		if (x == to_x && y == to_y)
-			return;
+			return; /* the next segment begins with this dot */
+		++*drawn;
 		if (twice >= dy) {
 			slip += dy;
 			x += step_x;
@@ -111,13 +115,14 @@ static enum cs_status draw_curve(
 {
 	struct cs_plot_point *points = NULL;
 	size_t count = 0;
+	int drawn = 0;
 	enum cs_status status = cs_plot_path(series, y, &dots->screen->range, dots->width, &points, &count, error);
 
 	for (size_t i = 0; status == CS_OK && i < count; i++) {
 		bool starts = points[i].move || i == 0;
 
-		draw_segment(
-			dots, points[starts ? i : i - 1].x, points[starts ? i : i - 1].y, points[i].x, points[i].y);
+		draw_segment(dots, points[starts ? i : i - 1].x, points[starts ? i : i - 1].y, points[i].x, points[i].y,
+			&drawn);
 	}
 	cs_free(points);
 	return status;
@@ -144,14 +149,27 @@ static struct cs_rgb between(struct cs_rgb a, struct cs_rgb b)
 	return (struct cs_rgb){(uint8_t)((a.r + b.r) / 2), (uint8_t)((a.g + b.g) / 2), (uint8_t)((a.b + b.b) / 2)};
 }
 
+uint32_t cs_cells_mark(const struct cs_series *series)
+{
+	static const char marks[] = "*ox#%@&=";
+	int mark = (series->mark < 0 ? 0 : series->mark) % (int)(sizeof marks - 1);
+
+	return series->kind == CS_SERIES_POINTS && mark == 0 ? '+' : (unsigned char)marks[mark];
+}
+
 static struct dots dots_of(const struct cs_cell_screen *screen, const struct cs_series *series)
 {
+	static const int dashes[][2] = {{0, 0}, {5, 3}, {2, 2}, {9, 3}};
 	struct dots dots = {.screen = screen, .per_x = screen->ascii ? 1 : 2, .per_y = screen->ascii ? 1 : 4};
 
 	dots.width = (screen->right - screen->left) * dots.per_x;
 	dots.height = (screen->bottom - screen->top) * dots.per_y;
 	dots.colour = series->colour;
-	dots.mark = series->kind == CS_SERIES_POINTS ? '+' : '*';
+	dots.mark = cs_cells_mark(series);
+	if (!screen->ascii) { /* which has characters for that */
+		dots.on = dashes[cs_plot_dashes(screen->plot, series)][0];
+		dots.off = dashes[cs_plot_dashes(screen->plot, series)][1];
+	}
 	return dots;
 }
 

@@ -48,6 +48,11 @@ enum cs_status cs_plot_path(const struct cs_series *series, const double *y, con
 
 double cs_series_x(const struct cs_series *series, long i);
 
+/* A line with so few points, among others, that each of them gets the shape of its mark. */
+bool cs_plot_has_shapes(const struct cs_plot *plot, const struct cs_series *series);
+/* How a line is broken: 0 not at all, 1, 2, 3. */
+int cs_plot_dashes(const struct cs_plot *plot, const struct cs_series *series);
+
 /* The last point that can be drawn, or -1. */
 long cs_series_last(const struct cs_series *series, const struct cs_plot_range *range);
 

@@ -51,9 +51,65 @@ static enum cs_status draw_band(const struct cs_canvas *canvas, const struct cs_
 	return status;
 }
 
+void cs_canvas_shape(const struct cs_canvas *canvas, const struct cs_series *series, double x, double y)
+{
+	/* Corners on the unit circle about it, as angles in eighths of a turn from the right; a disc has none. */
+	static const struct {
+		int corners;
+		double first, step;
+	} shapes[] = {
+		{0, 0, 0}, {4, 1, 2}, {3, -2, 8 / 3.0}, {4, 0, 2}, {3, 2, 8 / 3.0}, {5, -2, 8 / 5.0}, {6, 0, 8 / 6.0}};
+	int mark = series->mark < 0 ? 0 : series->mark, kinds = (int)(sizeof shapes / sizeof *shapes),
+	    which = mark % kinds;
+	double radius = (shapes[which].corners ? 2.6 : 2.1) * canvas->line;
+
+	cairo_new_path(canvas->cr);
+	if (shapes[which].corners == 0)
+		cairo_arc(canvas->cr, x, y, radius, 0, 6.2832);
+	for (int i = 0; i < shapes[which].corners; i++) {
+		double angle = (shapes[which].first + i * shapes[which].step) * 0.785398;
+
+		cairo_line_to(canvas->cr, x + radius * cos(angle), y + radius * sin(angle));
+	}
+	cairo_close_path(canvas->cr);
+	if (mark / kinds % 2 == 0) {
+		cairo_fill(canvas->cr);
+		return;
+	}
+	cairo_set_line_width(canvas->cr, 0.8 * canvas->line); /* a ring where shapes repeat */
+	cairo_stroke_preserve(canvas->cr);
+	cs_canvas_colour(canvas, canvas->paper, 1);
+	cairo_fill(canvas->cr);
+}
+
+static void draw_shapes(const struct cs_canvas *canvas, const struct cs_series *series)
+{
+	for (long i = 0; i < series->count; i++) {
+		double x = cs_plot_along_x(&canvas->range, cs_series_x(series, i));
+		double y = cs_plot_along_y(&canvas->range, series->y[i]);
+
+		cs_canvas_colour(canvas, cs_canvas_readable(canvas, series->colour), 1);
+		if (x >= 0 && x <= 1 && y >= 0 && y <= 1)
+			cs_canvas_shape(canvas, series, cs_canvas_x(canvas, x), cs_canvas_y(canvas, y));
+	}
+}
+
+/* The dashes of a line of which `done` pixels are drawn already. */
+static void set_dashes(const struct cs_canvas *canvas, int style, double done)
+{
+	static const double dashes[][4] = {{0}, {5, 3, 5, 3}, {1, 2.5, 1, 2.5}, {7, 2.5, 1, 2.5}};
+	double lengths[4];
+
+	for (int i = 0; i < 4; i++)
+		lengths[i] = dashes[style][i] * canvas->line;
+	cairo_set_dash(canvas->cr, lengths, style ? 4 : 0, done);
+}
+
 static enum cs_status draw_line(const struct cs_canvas *canvas, const struct cs_series *series, struct cs_error *error)
 {
 	struct cs_plot_point *points = NULL;
+	int style = cs_plot_dashes(canvas->plot, series);
+	double done = 0, last_x = 0, last_y = 0;
 	size_t count = 0;
 	enum cs_status status = trace_path(canvas, series, series->y, &points, &count, error);
 
@@ -61,6 +117,7 @@ static enum cs_status draw_line(const struct cs_canvas *canvas, const struct cs_
 		return status;
 	cs_canvas_colour(canvas, cs_canvas_readable(canvas, series->colour), 1);
 	cairo_set_line_width(canvas->cr, canvas->line);
+	set_dashes(canvas, style, 0);
 	for (size_t i = 0; i < count; i++) {
 		double x = cs_canvas_x(canvas, points[i].x), y = cs_canvas_y(canvas, points[i].y);
 		bool alone = points[i].move && (i + 1 == count || points[i + 1].move);
@@ -73,15 +130,20 @@ static enum cs_status draw_line(const struct cs_canvas *canvas, const struct cs_
 			cairo_move_to(canvas->cr, x, y);
 		} else {
 			cairo_line_to(canvas->cr, x, y);
+			done += hypot(x - last_x, y - last_y);
 		}
+		last_x = x;
+		last_y = y;
 		/* A stroke's cost grows faster than its length where it crosses itself, so long ones are drawn in pieces. */
 		if (i % PIECE == PIECE - 1) {
 			cairo_stroke(canvas->cr);
+			set_dashes(canvas, style, done);
 			cairo_move_to(canvas->cr, x, y);
 		}
 	}
 	cairo_stroke(canvas->cr);
 	cairo_new_path(canvas->cr);
+	set_dashes(canvas, 0, 0);
 	cs_free(points);
 	return CS_OK;
 }
@@ -195,6 +257,10 @@ enum cs_status cs_canvas_series(const struct cs_canvas *canvas, struct cs_error 
 			status = draw_points(canvas, &plot->series[i], error);
 	}
 	cairo_restore(canvas->cr);
+	for (int i = 0; status == CS_OK && i < plot->series_count; i++) {
+		if (cs_plot_has_shapes(plot, &plot->series[i]))
+			draw_shapes(canvas, &plot->series[i]); /* whole at the edges too */
+	}
 	return status;
 }
 

@@ -167,7 +167,7 @@ static bool read_series(struct cs_h5 *file, const char *at, int i, struct cs_ser
 	unsigned r, g, b;
 	long count = -1;
 
-	*series = (struct cs_series){.colour = cs_series_colour(i)};
+	*series = (struct cs_series){.colour = cs_series_colour(i), .mark = i};
 	place(path, at, "y");
 	series->y = read_numbers(file, path, &count);
 	if (!series->y)

@@ -53,7 +53,7 @@ static void read_series(lua_State *L, int at, int i, struct cs_series *series)
 	luaL_checktype(L, at, LUA_TTABLE);
 	cs_value_options(L, at, names);
 	luaL_checkstack(L, 12, "series");
-	*series = (struct cs_series){.count = -1, .colour = cs_series_colour(i)};
+	*series = (struct cs_series){.count = -1, .colour = cs_series_colour(i), .mark = i};
 	series->kind = (enum cs_series_kind)cs_value_choice(L, at, "kind", "line", kinds);
 	series->name = cs_value_string(L, at, "name", NULL);
 	series->y = numbers(L, at, "y", &series->count);

@@ -40,6 +40,7 @@ void cs_chart_show(struct cs_session *session, const struct cs_plot *plot, unsig
 	toned.dark = session->screen.dark;
 	toned.frame = &chart->frame;
 	if (!cs_graphics_has_pixels(session->graphics)) {
+		toned.few_colours = session->screen.colours < ENOUGH_COLOURS;
 		show_cells(session, &toned, area);
 		return;
 	}

@@ -26,6 +26,7 @@ void cs_lines_series(const struct cs_lines *lines, struct cs_series *series)
 			.high = line->high,
 			.count = line->count,
 			.colour = cs_series_colour(i),
+			.mark = i,
 		};
 	}
 }

@@ -214,15 +214,29 @@ static int make_series(const struct figure *figure, struct cs_series series[MOST
 			.low = line->low,
 			.high = line->high,
 			.count = line->count,
-			.colour = cs_series_colour(i)};
+			.colour = cs_series_colour(i),
+			.mark = i};
 	}
 	return figure->count;
+}
+
+/* What the levels of a kind of damage are, and in which unit; exports.lua has the same words. */
+static const char *level_of(const char *kind)
+{
+	static const char *const known[][2] = {{"gaussian", "deviation, of full range"},
+		{"salt_pepper", "share of the pixels"}, {"blur", "sigma, pixels"}, {"jpeg", "quality, of 100"}};
+
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+		if (strcmp(known[i][0], kind) == 0)
+			return known[i][1];
+	}
+	return kind;
 }
 
 static struct cs_plot make_plot(const struct noise *state, int which, const struct cs_series *series, int count)
 {
 	return (struct cs_plot){.title = measures[which],
-		.x_label = strcmp(state->kinds[state->kind], "jpeg") == 0 ? "quality" : state->kinds[state->kind],
+		.x_label = level_of(state->kinds[state->kind]),
 		.series = series,
 		.series_count = count,
 		.zero = true};
@@ -249,10 +263,11 @@ static void draw_words(struct cs_view *view, int row)
 
 	if (!line || line->count < 2)
 		return;
-	cs_screen_put(screen, row, 1, -1, CS_STYLE_TEXT, "%s: accuracy %s without, %s at %s", state->kinds[state->kind],
-		cs_words_value(line->y[falls ? line->count - 1 : 0], a, sizeof a),
+	cs_screen_put(screen, row, 1, -1, CS_STYLE_TEXT, "%s: accuracy %s without, %s at %s (%s)",
+		state->kinds[state->kind], cs_words_value(line->y[falls ? line->count - 1 : 0], a, sizeof a),
 		cs_words_value(line->y[falls ? 0 : line->count - 1], b, sizeof b),
-		cs_words_value(line->x[falls ? 0 : line->count - 1], level, sizeof level));
+		cs_words_value(line->x[falls ? 0 : line->count - 1], level, sizeof level),
+		level_of(state->kinds[state->kind]));
 }
 
 /* The levels in the window: one for all charts, so that they stay comparable. */

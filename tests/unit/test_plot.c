@@ -155,7 +155,7 @@ static char *as_text(const struct cs_plot *plot, int columns, int rows, bool asc
 static void a_line_is_drawn_in_its_colour_and_named_at_its_end(void **state)
 {
 	static const double y[] = {0, 1, 4, 9, 16, 25};
-	struct cs_series series = {CS_SERIES_LINE, "squares", NULL, y, NULL, NULL, 6, cs_series_colour(1)};
+	struct cs_series series = {CS_SERIES_LINE, "squares", NULL, y, NULL, NULL, 6, cs_series_colour(1), 0};
 	struct cs_plot plot = {.title = "Title", .x_label = "n", .series = &series, .series_count = 1, .zero = true};
 	struct cs_picture picture;
 	char *text = as_text(&plot, 60, 12, false);
@@ -187,7 +187,7 @@ static void a_legend_takes_as_many_rows_as_it_needs(void **state)
 	(void)state;
 	for (int i = 0; i < COUNT; i++)
 		series[i] = (struct cs_series){
-			CS_SERIES_POINTS, "a convolution", NULL, y, NULL, NULL, 2, {(uint8_t)(10 * i), 20, 90}};
+			CS_SERIES_POINTS, "a convolution", NULL, y, NULL, NULL, 2, {(uint8_t)(10 * i), 20, 90}, 0};
 	for (int k = 0; k < 2; k++) {
 		plot.series_count = k ? COUNT : 2;
 		plot.frame = &frame[k];
@@ -200,10 +200,94 @@ static void a_legend_takes_as_many_rows_as_it_needs(void **state)
 	assert_true(frame[1].top > frame[0].top + 0.03);
 }
 
+/* How many dots of braille, or characters that are `mark`, a plot has. */
+static int ink(const struct cs_plot *plot, char mark)
+{
+	enum { COLUMNS = 40, ROWS = 12 };
+	struct cs_cell cells[COLUMNS * ROWS];
+	int count = 0;
+
+	OK(cs_plot_cells(plot, COLUMNS, ROWS, mark != 0, cells, &error));
+	for (int i = 0; i < COLUMNS * ROWS; i++) {
+		if (mark)
+			count += cells[i].character == (uint32_t)mark;
+		else if (cells[i].character >= 0x2800 && cells[i].character < 0x2900)
+			count += __builtin_popcount(cells[i].character & 0xff);
+	}
+	return count;
+}
+
+/* How many pixels of a plot are no grey. */
+static int colourful(const struct cs_plot *plot)
+{
+	struct cs_picture picture;
+	int count = 0;
+
+	OK(cs_plot_picture(plot, 400, 240, &picture, &error));
+	for (int i = 0; i < picture.width * picture.height; i++)
+		count += abs(picture.rgb[3 * i] - picture.rgb[3 * i + 2]) > 60;
+	cs_picture_fini(&picture);
+	return count;
+}
+
+static void lines_are_told_apart_where_colours_repeat_or_are_few(void **state)
+{
+	enum { COUNT = CS_SERIES_COLOURS + 1, POINTS = 40 };
+	double y[COUNT][POINTS];
+	struct cs_series series[COUNT];
+	struct cs_plot one = {.series_count = 1, .y_low = -1, .y_high = COUNT};
+	struct cs_plot two = {.series = series, .series_count = 2, .y_low = -1, .y_high = COUNT};
+	int whole, line;
+
+	(void)state;
+	for (int i = 0; i < COUNT; i++) {
+		for (int k = 0; k < POINTS; k++)
+			y[i][k] = i;
+		series[i] = (struct cs_series){
+			.kind = CS_SERIES_LINE, .y = y[i], .count = POINTS, .colour = cs_series_colour(i), .mark = i};
+	}
+	assert_memory_equal(&series[0].colour, &series[COUNT - 1].colour, sizeof series[0].colour);
+	one.series = &series[0];
+	whole = ink(&one, 0);
+	line = colourful(&one);
+	one.series = &series[1]; /* another colour: unbroken too */
+	assert_int_equal(ink(&one, 0), whole);
+	one.few_colours = true; /* there are none */
+	assert_true(ink(&one, 0) < whole && ink(&one, 0) > whole / 3);
+	one.few_colours = false;
+	one.series = &series[COUNT - 1]; /* the colour of the first, broken */
+	series[COUNT - 1].y = y[0];
+	assert_true(ink(&one, 0) < whole && ink(&one, 0) > whole / 3);
+	assert_true(colourful(&one) < line && colourful(&one) > line / 3);
+	assert_true(ink(&two, '*') > 10);
+	assert_true(ink(&two, 'o') > 10);
+	for (int i = 0; i < 2; i++) /* of few points, among others: each has a shape */
+		series[i].count = 5;
+	whole = colourful(&two);
+	two.series_count = 1;
+	assert_true(whole > 2 * colourful(&two) + 100);
+}
+
+static void what_the_numbers_below_are_is_said_in_narrow_plots_too(void **state)
+{
+	static const double x[] = {0, 0.05, 0.1, 0.2, 0.4}, y[] = {1, 1, 0.9, 0.5, 0.1};
+	struct cs_series series = {.kind = CS_SERIES_LINE, .name = "conv1", .x = x, .y = y, .count = 5};
+	struct cs_plot plot = {.x_label = "share of the pixels", .series = &series, .series_count = 1};
+
+	(void)state;
+	for (int columns = 44; columns <= 100; columns++) {
+		char *text = as_text(&plot, columns, 12, columns % 2);
+
+		assert_non_null(strstr(text, "share of the pixels"));
+		assert_non_null(strstr(text, "0.4")); /* and the last number is there still */
+		cs_free(text);
+	}
+}
+
 static void a_diagonal_in_cells_is_a_diagonal(void **state)
 {
 	static const double y[] = {0, 1};
-	struct cs_series series = {CS_SERIES_LINE, NULL, NULL, y, NULL, NULL, 2, {255, 0, 0}};
+	struct cs_series series = {CS_SERIES_LINE, NULL, NULL, y, NULL, NULL, 2, {255, 0, 0}, 0};
 	struct cs_plot plot = {.series = &series, .series_count = 1, .y_low = 0, .y_high = 1};
 	char *text = as_text(&plot, 3, 3, true); /* too small for axes: the data alone */
 
@@ -218,7 +302,7 @@ static void a_diagonal_in_cells_is_a_diagonal(void **state)
 static void a_nan_leaves_a_gap(void **state)
 {
 	static const double y[] = {1, 1, NAN, 1, 1};
-	struct cs_series series = {CS_SERIES_LINE, NULL, NULL, y, NULL, NULL, 5, {255, 0, 0}};
+	struct cs_series series = {CS_SERIES_LINE, NULL, NULL, y, NULL, NULL, 5, {255, 0, 0}, 0};
 	struct cs_plot plot = {.series = &series, .series_count = 1};
 	char *text = as_text(&plot, 9, 1, true);
 
@@ -231,7 +315,7 @@ static void named_bars_lie_with_their_numbers(void **state)
 {
 	static const double y[] = {0.25, 0.5};
 	static const char *const names[] = {"red", "green"};
-	struct cs_series series = {CS_SERIES_BARS, "share", NULL, y, NULL, NULL, 2, cs_series_colour(0)};
+	struct cs_series series = {CS_SERIES_BARS, "share", NULL, y, NULL, NULL, 2, cs_series_colour(0), 0};
 	struct cs_plot plot = {.series = &series, .series_count = 1, .categories = names};
 	char *text = as_text(&plot, 40, 6, false);
 
@@ -267,7 +351,7 @@ static void thinning_keeps_every_extreme(void **state)
 {
 	enum { COUNT = 50000 };
 	static double y[COUNT];
-	struct cs_series series = {CS_SERIES_LINE, "spiky", NULL, y, NULL, NULL, COUNT, cs_series_colour(0)};
+	struct cs_series series = {CS_SERIES_LINE, "spiky", NULL, y, NULL, NULL, COUNT, cs_series_colour(0), 0};
 	struct cs_plot plot = {.series = &series, .series_count = 1};
 	struct cs_cell cells[40];
 
@@ -281,8 +365,8 @@ static void fifty_thousand_points_take_milliseconds(void **state)
 {
 	enum { COUNT = 50000 };
 	static double y[COUNT], low[COUNT], high[COUNT];
-	struct cs_series series[2] = {{CS_SERIES_LINE, "a", NULL, y, low, high, COUNT, cs_series_colour(0)},
-		{CS_SERIES_POINTS, "b", NULL, y, NULL, NULL, COUNT, cs_series_colour(1)}};
+	struct cs_series series[2] = {{CS_SERIES_LINE, "a", NULL, y, low, high, COUNT, cs_series_colour(0), 0},
+		{CS_SERIES_POINTS, "b", NULL, y, NULL, NULL, COUNT, cs_series_colour(1), 0}};
 	struct cs_plot plot = {.series = series, .series_count = 1};
 	static struct cs_cell cells[80 * 24];
 	struct cs_picture picture;
@@ -329,9 +413,9 @@ static void nothing_upsets_a_plot(void **state)
 		for (int variant = 0; variant < 16; variant++)
 			for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
 				struct cs_series series[2] = {{(enum cs_series_kind)(variant % 3), "one", NULL, odd[o],
-								      odd[o], odd[o], 4, {9, 9, 9}},
+								      odd[o], odd[o], 4, {9, 9, 9}, 1},
 					{CS_SERIES_LINE, "two", odd[o], odd[0], NULL, NULL, variant & 4 ? 4 : 0,
-						{9, 9, 9}}};
+						{9, 9, 9}, 0}};
 				struct cs_plot plot = {.title = "t",
 					.x_label = "x",
 					.y_label = "y",
@@ -364,8 +448,8 @@ static void names_are_as_many_as_the_first_series_has(void **state)
 {
 	static const double y[] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
 	static const char *const names[] = {"a", "b"}; /* a third would be read past the end */
-	struct cs_series series[2] = {{CS_SERIES_BARS, "few", NULL, y, NULL, NULL, 2, {0, 0, 200}},
-		{CS_SERIES_BARS, "many", NULL, y, NULL, NULL, 9, {200, 0, 0}}};
+	struct cs_series series[2] = {{CS_SERIES_BARS, "few", NULL, y, NULL, NULL, 2, {0, 0, 200}, 0},
+		{CS_SERIES_BARS, "many", NULL, y, NULL, NULL, 9, {200, 0, 0}, 0}};
 	struct cs_plot plot = {.series = series, .series_count = 2, .categories = names};
 	struct cs_picture picture;
 	char *text = as_text(&plot, 60, 10, false);
@@ -380,7 +464,7 @@ static void names_are_as_many_as_the_first_series_has(void **state)
 static void files_are_what_their_names_say(void **state)
 {
 	static const double y[] = {1, 2, 3};
-	struct cs_series series = {CS_SERIES_LINE, "s", NULL, y, NULL, NULL, 3, {0, 0, 200}};
+	struct cs_series series = {CS_SERIES_LINE, "s", NULL, y, NULL, NULL, 3, {0, 0, 200}, 0};
 	struct cs_plot plot = {.title = "A < B & C", .series = &series, .series_count = 1};
 	char directory[] = "/tmp/cs-test-plot-XXXXXX";
 	char path[64], *bytes;
@@ -408,7 +492,7 @@ static void files_are_what_their_names_say(void **state)
 static void failed_allocations_are_errors(void **state)
 {
 	static const double y[] = {1, 2, 3};
-	struct cs_series series = {CS_SERIES_LINE, "s", NULL, y, y, y, 3, {0, 0, 200}};
+	struct cs_series series = {CS_SERIES_LINE, "s", NULL, y, y, y, 3, {0, 0, 200}, 0};
 	struct cs_plot plot = {.series = &series, .series_count = 1};
 	struct cs_picture picture = {0};
 	long nth;
@@ -438,6 +522,8 @@ int main(void)
 		cmocka_unit_test(numbers_have_a_point_in_every_locale),
 		cmocka_unit_test(a_line_is_drawn_in_its_colour_and_named_at_its_end),
 		cmocka_unit_test(a_legend_takes_as_many_rows_as_it_needs),
+		cmocka_unit_test(lines_are_told_apart_where_colours_repeat_or_are_few),
+		cmocka_unit_test(what_the_numbers_below_are_is_said_in_narrow_plots_too),
 		cmocka_unit_test(a_diagonal_in_cells_is_a_diagonal),
 		cmocka_unit_test(a_nan_leaves_a_gap),
 		cmocka_unit_test(named_bars_lie_with_their_numbers),
