@@ -192,6 +192,10 @@ static void take_character(struct browser *browser, unsigned character)
 		take_key(browser, 27);
 		take_key(browser, (int)character);
 		break;
+	case CS_REPLY_WAS_ONE:
+		take_key(browser, 27);
+		browser->replies_since = cs_ui_clock();
+		break;
 	case CS_REPLY_IS_MORE:
 		browser->replies_since = cs_ui_clock();
 		break;
@@ -205,7 +209,9 @@ static void read_keys(struct browser *browser)
 
 	while (!browser->session.quit && (kind = cs_terminal_read(&key)) != ERR) {
 		if (kind == KEY_CODE_YES) {
-			browser->replies = (struct cs_replies){0};
+			if (cs_replies_silence(
+				    &browser->replies, true)) /* Esc, and a key of many bytes right behind it */
+				take_key(browser, 27);
 			if (key != KEY_RESIZE)
 				take_key(browser, cs_key_of(key, true));
 		} else {

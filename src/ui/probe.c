@@ -243,6 +243,9 @@ static bool take_byte(struct cs_probe *probe, struct cs_replies *replies, unsign
 	case CS_REPLY_WAS_ESC: /* or a key of the application mode, "ESC O A" */
 		keep_typed(typed, size, byte == 'O' ? "\033[" : (char[]){'\033', (char)byte}, 2);
 		break;
+	case CS_REPLY_WAS_ONE:
+		keep_typed(typed, size, "\033", 1);
+		break;
 	case CS_REPLY_IS_MORE:
 		break;
 	}

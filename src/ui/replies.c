@@ -52,6 +52,8 @@ static enum cs_reply_word finish(struct cs_replies *replies, char kind, struct c
 static enum cs_reply_word after_escape(struct cs_replies *replies, unsigned character)
 {
 	switch (character) {
+	case ESCAPE: /* the Esc key, and an answer right behind it */
+		return CS_REPLY_WAS_ONE;
 	case '[':
 		replies->state = CS_REPLY_CSI;
 		return CS_REPLY_IS_MORE;

@@ -36,6 +36,7 @@ enum cs_reply_word {
 	CS_REPLY_IS_MORE, /* taken; perhaps an answer */
 	CS_REPLY_IS_DONE, /* *reply is filled */
 	CS_REPLY_WAS_ESC, /* the escape before was a key of its own, and so is this character */
+	CS_REPLY_WAS_ONE, /* the escape before was a key of its own; this one, too, may begin an answer */
 };
 
 enum cs_reply_word cs_replies_feed(struct cs_replies *replies, unsigned character, struct cs_reply *reply);

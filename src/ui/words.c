@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -79,6 +80,22 @@ const char *cs_words_value(double value, char *text, size_t size)
 		snprintf(text, size, "%.2f", value);
 	else
 		snprintf(text, size, "%.3f", value);
+	return text;
+}
+
+const char *cs_words_value_in(double value, int room, char *text, size_t size)
+{
+	bool plain = fabs(value) >= 1 && fabs(value) < 1e5;
+
+	cs_words_value(value, text, size);
+	for (int digits = 1; (int)strlen(text) > room && digits >= 0; digits--) {
+		if (plain)
+			snprintf(text, size, "%.*f", digits, value);
+		else
+			snprintf(text, size, "%.*g", digits + 1, value);
+	}
+	if ((int)strlen(text) > room)
+		text[0] = '\0';
 	return text;
 }
 

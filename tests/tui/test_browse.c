@@ -157,6 +157,17 @@ static void finding_goes_to_numbers_and_names(void **state)
 	quit();
 }
 
+static void esc_and_an_arrow_right_behind_it_are_two_keys(void **state)
+{
+	(void)state;
+	play((struct terminal_kind){0}, "runs/tiny/best.hdf5");
+	expect("network  tiny");
+	press("?", "help · keys of the network screen");
+	press("\033\033[B\r", "pool1  6 features"); /* back, a row further, in */
+	press("?\033\033[?62;22c\033", "network  tiny"); /* and Esc as the terminal answers */
+	quit();
+}
+
 static void images_are_chosen_by_key(void **state)
 {
 	(void)state;
@@ -289,6 +300,7 @@ int main(void)
 		cmocka_unit_test(layers_change_with_brackets_and_figures),
 		cmocka_unit_test(rule_signal_and_scale_hold_on_every_screen),
 		cmocka_unit_test(finding_goes_to_numbers_and_names),
+		cmocka_unit_test(esc_and_an_arrow_right_behind_it_are_two_keys),
 		cmocka_unit_test(images_are_chosen_by_key),
 		cmocka_unit_test(lua_answers_in_the_status_line_or_on_a_screen),
 		cmocka_unit_test(export_writes_pictures_and_numbers),

@@ -52,6 +52,9 @@ static const char *parse(const char *stream)
 		case CS_REPLY_WAS_ESC:
 			used += (size_t)snprintf(out + used, sizeof out - used, "^%c", *stream);
 			break;
+		case CS_REPLY_WAS_ONE:
+			used += (size_t)snprintf(out + used, sizeof out - used, "^");
+			break;
 		case CS_REPLY_IS_MORE:
 			break;
 		}
@@ -74,6 +77,9 @@ static void answers_are_told_from_keys(void **state)
 	assert_string_equal(parse("\033]11;rgb:ff/ff/ff\ax"), "<]11>x");
 	assert_string_equal(parse("\033"), "^");
 	assert_string_equal(parse("\033q"), "^q");
+	assert_string_equal(parse("\033\033[?62;4cq"), "^<c62>q"); /* Esc was pressed as the answer came */
+	assert_string_equal(parse("\033\033"), "^^");
+	assert_string_equal(parse("\033\033q"), "^^q");
 	assert_string_equal(parse("\033[12"), ""); /* broken off: dropped */
 	assert_string_equal(parse("\033[1\nq"), "\nq");
 }
@@ -394,6 +400,11 @@ static void numbers_read_as_people_write_them(void **state)
 	assert_string_equal(cs_words_value(0, text, sizeof text), "0");
 	assert_string_equal(cs_words_value(8.314, text, sizeof text), "8.31");
 	assert_string_equal(cs_words_value(-0.0123, text, sizeof text), "-0.012");
+	assert_string_equal(cs_words_value_in(8.314, 4, text, sizeof text), "8.31");
+	assert_string_equal(cs_words_value_in(8.314, 3, text, sizeof text), "8.3");
+	assert_string_equal(cs_words_value_in(99.97, 4, text, sizeof text), "100");
+	assert_string_equal(cs_words_value_in(0.0123, 4, text, sizeof text), "0.01");
+	assert_string_equal(cs_words_value_in(0.0123, 3, text, sizeof text), "");
 }
 
 static const char *row_text(void *context, int row)
