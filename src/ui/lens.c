@@ -68,6 +68,33 @@ static void draw_exhibits(struct cs_exhibit *exhibits, int count, bool shared)
 	cs_free(items);
 }
 
+void cs_lens_ask_strongest(
+	struct cs_session *session, enum cs_tile_kind kind, int layer, int64_t feature, struct cs_exhibit *exhibit)
+{
+	struct cs_scan *scan = cs_session_scan(session, layer);
+	struct cs_feature_numbers numbers;
+	struct cs_tile_key key;
+
+	if (!scan || !cs_scan_feature(scan, layer, feature, &numbers))
+		return;
+	if (numbers.count == 0) {
+		int64_t total;
+
+		exhibit->silent = cs_scan_seen(scan, &total) > 0;
+		return;
+	}
+	key = cs_lens_key(session, kind, layer, numbers.top[0].image);
+	key.row = numbers.top[0].row;
+	key.column = numbers.top[0].column;
+	if (kind == CS_TILE_PROJECTION) {
+		key.feature = feature;
+		key.at = CS_AT_POSITION;
+		key.cropped = 1;
+	}
+	cs_lens_ask(session, &key, exhibit);
+	exhibit->value = numbers.top[0].value;
+}
+
 void cs_lens_draw(const struct cs_session *session, struct cs_exhibit *exhibits, int count)
 {
 	draw_exhibits(exhibits, count, session->shared);

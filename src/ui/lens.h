@@ -23,6 +23,11 @@ struct cs_tile_key cs_lens_key(const struct cs_session *session, enum cs_tile_ki
 /* Ask for a tile; the exhibit's tile, value and silence are filled when it is there. */
 void cs_lens_ask(struct cs_session *session, const struct cs_tile_key *key, struct cs_exhibit *exhibit);
 
+/* The image of the data set that excites a feature most, as the patch that it sees (CS_TILE_PATCH) or projected back and cut to that
+ * (CS_TILE_PROJECTION); value and silence are filled as soon as the scan knows them. */
+void cs_lens_ask_strongest(
+	struct cs_session *session, enum cs_tile_kind kind, int layer, int64_t feature, struct cs_exhibit *exhibit);
+
 /* Draw all that are there into pictures: each on its own scale, or, when the session says so, all numbers on a shared one. */
 void cs_lens_draw(const struct cs_session *session, struct cs_exhibit *exhibits, int count);
 

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { COMFORTABLE = 64, SYMBOL_ROWS = 6, GAP = 1, NUMBERS_FROM = 7, ZOOM = 8 };
+enum { COMFORTABLE = 64, SYMBOL_ROWS = 6, GAP = 1, NUMBERS_FROM = 4, ZOOM = 8 };
 
 /* Rows of a tile: about so many pixels, or rows of symbols, changed by the zoom. */
 static int tile_rows(const struct cs_session *session, const struct cs_mosaic *mosaic, int available)
@@ -100,8 +100,8 @@ void cs_mosaic_show(struct cs_session *session, const struct cs_tensor *numbers,
 		low = fminf(low, used);
 		high = fmaxf(high, used);
 		if (!session->shared && wide >= NUMBERS_FROM)
-			cs_screen_put(screen, at.row + rows, at.column, wide, CS_STYLE_DIM, "±%s",
-				cs_words_value((double)used, text, sizeof text));
+			cs_screen_put(screen, at.row + rows, at.column, wide, CS_STYLE_DIM, "%s%s", wide > 5 ? "±" : "",
+				cs_words_value_in((double)used, wide > 5 ? wide - 1 : wide, text, sizeof text));
 	}
 	show_scale(session, numbers, low, high, limit, area);
 	if (mosaic->rows > mosaic->down)

@@ -98,13 +98,18 @@ int cs_layer_block(const struct cs_network *network, int layer)
 		: layer;
 }
 
-const char *cs_layer_name(const struct cs_network *network, int layer)
+int cs_layer_begin(const struct cs_network *network, int layer)
 {
 	for (int i = layer - 1; i >= 0 && i >= layer - 2; i--) {
 		if (cs_layer_block(network, i) == layer)
-			return network->layers[i].spec.name;
+			return i;
 	}
-	return network->layers[layer].spec.name;
+	return layer;
+}
+
+const char *cs_layer_name(const struct cs_network *network, int layer)
+{
+	return network->layers[cs_layer_begin(network, layer)].spec.name;
 }
 
 static enum cs_status find_layers(struct cs_opened *opened, struct cs_error *error)

@@ -118,6 +118,8 @@ int64_t cs_layer_features(const struct cs_layer *layer);
 /* A layer with weights, the batch norm and the activation that belong to it are a block: the layer at its end, whose maps stand for it; any other layer is its
  * own. And what people call a layer: the end of a block by the name of the layer with weights, as analyses do. */
 int cs_layer_block(const struct cs_network *network, int layer);
+int cs_layer_begin(const struct cs_network *network,
+	int layer); /* the layer with weights of the block that ends there; else the layer itself */
 const char *cs_layer_name(const struct cs_network *network, int layer);
 
 #endif

@@ -75,23 +75,29 @@ static int by_value(const void *a, const void *b)
 	return x->feature < y->feature ? -1 : x->feature > y->feature;
 }
 
-bool cs_tint_sort(struct cs_session *session, int layer, int channel, int64_t features, int64_t *order)
+bool cs_tint_rank(const struct cs_result *result, int64_t first, int64_t count, int channel, int64_t *order)
 {
-	const struct cs_result *result = cs_tint_result(session);
 	const struct cs_result_column *column = cs_result_column(result, columns[channel]);
-	int64_t row = first_row(session, layer, features);
-	struct ranked *list = cs_alloc((size_t)features * sizeof *list);
-	bool known = list && row >= 0 && column && column->numbers;
+	struct ranked *list = cs_alloc((size_t)count * sizeof *list);
+	bool known = list && column && column->numbers;
 
-	for (int64_t f = 0; f < features; f++)
-		order[f] = f;
-	if (known) {
-		for (int64_t f = 0; f < features; f++)
-			list[f] = (struct ranked){cs_tint_lost(result, row + f, channel), f};
-		qsort(list, (size_t)features, sizeof *list, by_value);
-		for (int64_t f = 0; f < features; f++)
-			order[f] = list[f].feature;
-	}
+	for (int64_t f = 0; known && f < count; f++)
+		list[f] = (struct ranked){cs_tint_lost(result, first + f, channel), f};
+	if (known)
+		qsort(list, (size_t)count, sizeof *list, by_value);
+	for (int64_t f = 0; f < count; f++)
+		order[f] = known ? list[f].feature : f;
 	cs_free(list);
 	return known;
+}
+
+bool cs_tint_sort(struct cs_session *session, int layer, int channel, int64_t features, int64_t *order)
+{
+	int64_t row = first_row(session, layer, features);
+
+	if (row >= 0)
+		return cs_tint_rank(cs_tint_result(session), row, features, channel, order);
+	for (int64_t f = 0; f < features; f++)
+		order[f] = f;
+	return false;
 }

@@ -17,6 +17,10 @@ bool cs_tint_feature(struct cs_session *session, int layer, int64_t feature, flo
  * fires is not first because it loses all of nothing. NaN where it could not be measured. */
 double cs_tint_lost(const struct cs_result *result, int64_t row, int channel);
 
+/* order[count]: the features that the rows of the table from `first` on are of, as numbers from 0, by what they lose, most first. False when nothing is
+ * known. */
+bool cs_tint_rank(const struct cs_result *result, int64_t first, int64_t count, int channel, int64_t *order);
+
 /* order[features]: by what they lose (cs_tint_lost), most first; by number where nothing is known. False when nothing is. */
 bool cs_tint_sort(struct cs_session *session, int layer, int channel, int64_t features, int64_t *order);
 

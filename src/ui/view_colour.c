@@ -5,6 +5,7 @@
 #include "ui/analyses.h"
 #include "ui/csv.h"
 #include "ui/invite.h"
+#include "ui/lens.h"
 #include "ui/reading.h"
 #include "ui/record.h"
 #include "ui/spark.h"
@@ -19,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD = 4, MOST_LAYERS = 64, TOP = 12 };
+enum { HEAD = 4, MOST_LAYERS = 64, TOP = 12, STRIP_ROWS = 3, STRIP_MOST = 8, STRIP_GAP = 2 };
 
 static const char *const channel_names[3] = {"R", "G", "B"};
 static const char *const columns[3] = {"without red", "without green", "without blue"};
@@ -182,47 +183,110 @@ static void draw_head(struct cs_view *view)
 	cs_screen_put(screen, HEAD - 1, 11 + 3 * (wide + 2), -1, CS_STYLE_DIM, "hue that excites most");
 }
 
-struct ranked {
-	double value;
-	int64_t feature;
-};
-
-static int by_value(const void *a, const void *b)
+/* How many of the features in that order lose anything that is known, at most `most`. */
+static int known_losses(const struct colour *state, const struct cs_result *result, const int64_t *order, int most)
 {
-	const struct ranked *x = a, *y = b;
+	const struct row *row = &state->rows[state->table.cursor];
+	int count = 0;
 
-	if (isnan(x->value) != isnan(y->value))
-		return isnan(x->value) ? 1 : -1;
-	if (x->value != y->value && !isnan(x->value))
-		return x->value > y->value ? -1 : 1;
-	return x->feature < y->feature ? -1 : x->feature > y->feature;
+	while (count < most && count < row->count &&
+		!isnan(cs_tint_lost(result, row->first + order[count], state->channel)))
+		count++;
+	return count;
 }
 
-/* The features of the layer under the cursor that lose most without the channel, and what share of their response that is. */
-static void draw_features(struct cs_view *view, const struct cs_result *result, int at)
+/* "19 92 %": a feature of the layer under the cursor, and what share of its response goes without the channel. Returns columns. */
+static int draw_loss(
+	struct cs_view *view, const struct cs_result *result, int64_t feature, int at, int column, int room)
 {
 	struct colour *state = view->state;
 	struct cs_screen *screen = &view->session->screen;
-	const struct row *row = &state->rows[state->table.cursor];
 	const struct cs_result_column *lost = cs_result_column(result, columns[state->channel]);
-	struct ranked *list = cs_alloc((size_t)row->count * sizeof *list);
-	int used;
+	int used = cs_screen_put(screen, at, column, room, CS_STYLE_TEXT, "%" PRId64, feature);
+	char share[24];
+
+	snprintf(share, sizeof share, " %.0f %%",
+		100 * (double)lost->numbers[state->rows[state->table.cursor].first + feature]);
+	if (used + (int)strlen(share) <= room) /* whole, or not at all */
+		used += cs_screen_put(screen, at, column + used, -1, CS_STYLE_DIM, "%s", share);
+	return used;
+}
+
+/* Rows of pictures in a strip of so many rows: patches, and below them projections where there is room for both. */
+static int strip_kinds(int rows)
+{
+	return rows - 2 >= 2 * STRIP_ROWS ? 2 : 1;
+}
+
+/* The features of the layer under the cursor that lose most without the channel: in words, or what so many kinds of pictures below are. */
+static void draw_features(struct cs_view *view, const struct cs_result *result, const int64_t *order, int at, int kinds)
+{
+	static const char *const shown[] = {
+		"", " strongest patch, answer to the hues", " strongest patch, what of it is seen, answer to the hues"};
+	struct colour *state = view->state;
+	struct cs_screen *screen = &view->session->screen;
+	int count = known_losses(state, result, order, TOP), used;
 
 	used = 1 +
-		cs_screen_put(screen, at, 1, -1, CS_STYLE_DIM, "%s, most lost %s:", row->name, columns[state->channel]);
-	for (int64_t f = 0; list && lost && lost->numbers && f < row->count; f++)
-		list[f] = (struct ranked){cs_tint_lost(result, row->first + f, state->channel), f};
-	if (list && lost && lost->numbers) {
-		qsort(list, (size_t)row->count, sizeof *list, by_value);
-		for (int i = 0; i < TOP && i < row->count && used < screen->columns - 12; i++) {
-			if (isnan(list[i].value))
-				break;
-			used += cs_screen_put(screen, at, used, -1, CS_STYLE_TEXT, "  %" PRId64, list[i].feature);
-			used += cs_screen_put(screen, at, used, -1, CS_STYLE_DIM, " %.0f %%",
-				100 * (double)lost->numbers[row->first + list[i].feature]);
-		}
+		cs_screen_put(screen, at, 1, -1, CS_STYLE_DIM, "%s, most lost %s:%s",
+			state->rows[state->table.cursor].name, columns[state->channel], shown[kinds]);
+	for (int i = 0; i < count && kinds == 0 && used < screen->columns - 12; i++)
+		used += 2 + draw_loss(view, result, order[i], at, used + 2, screen->columns - used - 2);
+}
+
+/* What a feature answers to the hues, over so many cells as it has room. */
+static void draw_hues(struct cs_view *view, const struct cs_result *result, int64_t row, struct cs_area area)
+{
+	const struct cs_tensor *hues = cs_result_tensor(result, "hues");
+	struct cs_rgb colours[72];
+	float answers[72];
+	int cells = area.columns < 72 ? area.columns : 72;
+
+	if (!hues || hues->shape.rank != 2 || hues->shape.dim[0] <= row || hues->shape.dim[1] < 1)
+		return;
+	for (int k = 0; k < cells; k++) {
+		int64_t at = k * hues->shape.dim[1] / cells;
+
+		answers[k] = hues->data[row * hues->shape.dim[1] + at];
+		colours[k] = cs_hue_colour(360.0 * (double)at / (double)hues->shape.dim[1]);
 	}
-	cs_free(list);
+	cs_spark_show(view->session, area.row, area.column, cells, answers, cells, 0, colours);
+}
+
+/* Those features as pictures: the patch that excites each most, below it what of that is seen where there is room for both, and its answer to
+ * the hues. */
+static void draw_strip(
+	struct cs_view *view, const struct cs_result *result, const int64_t *order, int layer, struct cs_area area)
+{
+	struct colour *state = view->state;
+	struct cs_session *session = view->session;
+	const struct row *row = &state->rows[state->table.cursor];
+	int kinds = strip_kinds(area.rows), rows = (area.rows - 2) / kinds, wide, count;
+	struct cs_exhibit *exhibits;
+
+	rows = rows > STRIP_MOST ? STRIP_MOST : rows;
+	wide = cs_graphics_columns(session->graphics, rows);
+	count = known_losses(state, result, order, (area.columns + STRIP_GAP) / (wide + STRIP_GAP));
+	exhibits = count ? cs_calloc((size_t)(kinds * count), sizeof *exhibits) : NULL;
+	if (!exhibits)
+		return;
+	for (int i = 0; i < kinds * count; i++)
+		cs_lens_ask_strongest(
+			session, i < count ? CS_TILE_PATCH : CS_TILE_PROJECTION, layer, order[i % count], &exhibits[i]);
+	cs_lens_draw(session, exhibits, kinds * count);
+	for (int i = 0; i < kinds * count; i++) {
+		struct cs_area at = {
+			area.row + 1 + i / count * rows, area.column + i % count * (wide + STRIP_GAP), rows, wide};
+
+		cs_lens_show(session, at, CS_ANCHOR_LEFT, &exhibits[i]);
+		cs_spots_add(&session->spots, at, CS_SPOT_ITEM, MOST_LAYERS + order[i % count]);
+		if (i >= count)
+			continue;
+		draw_loss(view, result, order[i], area.row, at.column, wide);
+		draw_hues(view, result, row->first + order[i],
+			(struct cs_area){area.row + 1 + kinds * rows, at.column, 1, wide});
+	}
+	cs_lens_free(exhibits, kinds * count);
 }
 
 static void draw_counts(struct cs_view *view, int at)
@@ -239,37 +303,87 @@ static void draw_counts(struct cs_view *view, int at)
 		row->shape, row->both, row->neither, row->silent, of);
 }
 
-/* "probes  turquoise car 0.63  yellow banana 0.73 ..." as bars where there is room. Returns rows. */
-static int draw_probes(struct cs_view *view, const struct cs_result *result, int at, int rows)
+static const struct cs_plot *probes_of(const struct cs_result *result)
 {
-	struct cs_screen *screen = &view->session->screen;
-	double most = 0;
-	int drawn = 0;
-
 	for (int i = 0; i < result->figure_count; i++) {
 		const struct cs_plot *plot = &result->figures[i].plot;
 
-		if (strcmp(result->figures[i].name, "probes") != 0 || plot->series_count == 0 || !plot->categories)
-			continue;
-		cs_screen_put(screen, at, 1, -1, CS_STYLE_DIM, "probes  %s, over the answer to white",
-			plot->title ? plot->title : "");
-		for (long k = 0; k < plot->series[0].count; k++)
-			most = fmax(most, plot->series[0].y[k]);
-		for (long k = 0; k < plot->series[0].count && drawn + 1 < rows; k++) {
-			const struct cs_series *bars = &plot->series[0];
-			int row = at + 1 + drawn++, bar = screen->columns - 42 < 40 ? screen->columns - 42 : 40;
-
-			cs_screen_put(screen, row, 3, 18, CS_STYLE_TEXT, "%s", plot->categories[k]);
-			if (bar > 4)
-				cs_screen_bar(screen, row, 22, bar, most > 0 ? bars->y[k] / most : 0, CS_STYLE_TEXT);
-			cs_screen_put(screen, row, bar > 4 ? 23 + bar : 22, -1, CS_STYLE_TEXT, "%.2f", bars->y[k]);
-			if (bars->low && bars->high)
-				cs_screen_put(screen, row, bar > 4 ? 29 + bar : 28, -1, CS_STYLE_DIM, "%.2f to %.2f",
-					bars->low[k], bars->high[k]);
-		}
-		return drawn + 1;
+		if (strcmp(result->figures[i].name, "probes") == 0 && plot->series_count > 0 && plot->categories)
+			return plot;
 	}
-	return 0;
+	return NULL;
+}
+
+/* "probes  turquoise car 0.63  yellow banana 0.73 ..." as bars where there is room. */
+static void draw_probes(struct cs_view *view, const struct cs_plot *plot, int at, int rows)
+{
+	struct cs_screen *screen = &view->session->screen;
+	const struct cs_series *bars = &plot->series[0];
+	int bar = screen->columns - 42 < 40 ? screen->columns - 42 : 40;
+	double most = 0;
+
+	cs_screen_put(screen, at, 1, -1, CS_STYLE_DIM, "probes  %s, over the answer to white",
+		plot->title ? plot->title : "");
+	for (long k = 0; k < bars->count; k++)
+		most = fmax(most, bars->y[k]);
+	for (int k = 0; k < bars->count && k + 1 < rows; k++) {
+		int row = at + 1 + k;
+
+		cs_screen_put(screen, row, 3, 18, CS_STYLE_TEXT, "%s", plot->categories[k]);
+		if (bar > 4)
+			cs_screen_bar(screen, row, 22, bar, most > 0 ? bars->y[k] / most : 0, CS_STYLE_TEXT);
+		cs_screen_put(screen, row, bar > 4 ? 23 + bar : 22, -1, CS_STYLE_TEXT, "%.2f", bars->y[k]);
+		if (bars->low && bars->high)
+			cs_screen_put(screen, row, bar > 4 ? 29 + bar : 28, -1, CS_STYLE_DIM, "%.2f to %.2f",
+				bars->low[k], bars->high[k]);
+	}
+}
+
+/* The layer of the network that the row under the cursor is about, after all that belongs to it; -1: none. */
+static int layer_of(const struct cs_view *view)
+{
+	const struct colour *state = view->state;
+	int found;
+
+	if (!cs_session_has_model(view->session) || state->table.cursor < 0 ||
+		state->table.cursor >= state->table.count)
+		return -1;
+	found = cs_network_find(cs_session_network(view->session), state->rows[state->table.cursor].name);
+	return found < 0 ? found : cs_layer_block(cs_session_network(view->session), found);
+}
+
+/* The layer under the cursor: what its features go by, those that lose most by number and, where there is room, as pictures; and the probes. */
+static void draw_layer(struct cs_view *view, const struct cs_result *result, int at)
+{
+	struct colour *state = view->state;
+	struct cs_session *session = view->session;
+	const struct row *row = &state->rows[state->table.cursor];
+	const struct cs_plot *probes = probes_of(result);
+	int rows = session->body_rows - at - 3,
+	    below = probes ? (int)fmin(TOP, (double)probes->series[0].count) + 1 : 0;
+	int64_t *order = cs_alloc((size_t)row->count * sizeof *order);
+	int layer = layer_of(view);
+
+	if (at + 1 >= session->body_rows || !order)
+		rows = 0;
+	else
+		draw_counts(view, at);
+	if (rows > 0 && cs_tint_rank(result, row->first, row->count, state->channel, order)) {
+		bool shown = layer >= 0 && cs_session_has_images(session) &&
+			cs_layer_features(&cs_session_network(session)->layers[layer]) == row->count &&
+			rows - below >= STRIP_ROWS + 2;
+
+		draw_features(view, result, order, at + 1, shown ? strip_kinds(rows - below) : 0);
+		if (shown) {
+			draw_strip(view, result, order, layer,
+				(struct cs_area){at + 2, 1, rows - below, session->screen.columns - 2});
+			at += rows - below;
+			rows = below;
+		}
+	}
+	if (probes && rows > 2)
+		draw_probes(view, probes, at + 3, rows);
+	cs_free(order);
 }
 
 static void draw_colour(struct cs_view *view)
@@ -278,7 +392,7 @@ static void draw_colour(struct cs_view *view)
 	struct cs_session *session = view->session;
 	struct cs_screen *screen = &session->screen;
 	const struct cs_result *result = result_of(view);
-	int page = session->body_rows - HEAD, row;
+	int page = session->body_rows - HEAD;
 	float largest = 0, mean, half;
 
 	cs_screen_put(screen, 0, 1, -1, CS_STYLE_TITLE, "colour");
@@ -307,13 +421,7 @@ static void draw_colour(struct cs_view *view)
 	for (int i = 0; i < page && state->table.top + i < state->table.count; i++)
 		draw_row(view, result, state->table.top + i, HEAD + i, largest,
 			state->table.top + i == state->table.cursor);
-	row = HEAD + (state->table.count < page ? state->table.count : page) + 1;
-	if (row + 1 < session->body_rows) {
-		draw_counts(view, row);
-		draw_features(view, result, row + 1);
-	}
-	if (row + 5 < session->body_rows)
-		draw_probes(view, result, row + 3, session->body_rows - row - 3);
+	draw_layer(view, result, HEAD + (state->table.count < page ? state->table.count : page) + 1);
 }
 
 /* ---- keys ---- */
@@ -321,12 +429,11 @@ static void draw_colour(struct cs_view *view)
 static void open_features(struct cs_view *view)
 {
 	struct colour *state = view->state;
-	int layer;
+	int layer = layer_of(view);
 
 	if (!cs_session_has_model(view->session) || state->table.cursor < 0 ||
 		state->table.cursor >= state->table.count)
 		return;
-	layer = cs_network_find(cs_session_network(view->session), state->rows[state->table.cursor].name);
 	if (layer < 0)
 		cs_session_say(view->session, CS_STYLE_WARN, "this model has no layer '%s'",
 			state->rows[state->table.cursor].name);
@@ -365,7 +472,14 @@ static bool select_colour(struct cs_view *view, int64_t index)
 {
 	struct colour *state = view->state;
 	bool there = state->table.cursor == index;
+	int layer = layer_of(view);
 
+	if (index >= MOST_LAYERS) {
+		if (layer >= 0)
+			cs_view_push(view->session, &cs_view_feature,
+				&(struct cs_feature_argument){.layer = layer, .feature = index - MOST_LAYERS});
+		return false;
+	}
 	state->table.cursor = (int)index;
 	return there;
 }

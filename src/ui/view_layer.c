@@ -175,7 +175,22 @@ static bool tick_layer(struct cs_view *view)
 	return true;
 }
 
-static void draw_title(struct cs_view *view)
+/* What the feature under the cursor does, where there is no room for more about it. Returns the column after it. */
+static int draw_strongest(struct cs_view *view)
+{
+	struct layer *state = view->state;
+	struct cs_scan *scan = scan_of(view);
+	struct cs_feature_numbers numbers;
+	char value[40];
+
+	if (!scan || !cs_scan_feature(scan, state->layer, state->order[state->cursor], &numbers) || numbers.count == 0)
+		return 1;
+	return 2 +
+		cs_screen_put(&view->session->screen, 1, 1, -1, CS_STYLE_TEXT, "%" PRId64 ": %s",
+			state->order[state->cursor], cs_words_value((double)numbers.top[0].value, value, sizeof value));
+}
+
+static void draw_title(struct cs_view *view, bool side)
 {
 	struct layer *state = view->state;
 	struct cs_session *session = view->session;
@@ -202,15 +217,16 @@ static void draw_title(struct cs_view *view)
 	else /* the features' order is what is asked for when it came from another screen */
 		cs_screen_put_right(screen, 0, screen->columns - 1, CS_STYLE_DIM, "by %s ▾ %d/%d",
 			cs_order_name(state->sort), page + 1, pages);
+	used = side || state->kind == FILTERS ? 1 : draw_strongest(view);
 	if (state->kind == FILTERS)
 		cs_screen_put(screen, 1, 1, -1, CS_STYLE_DIM, "the filters themselves%s",
 			session->shared ? " · one scale" : "");
 	else if (state->kind == PATCHES)
-		cs_screen_put(screen, 1, 1, -1, CS_STYLE_DIM, "strongest image, the patch that the unit sees");
+		cs_screen_put(screen, 1, used, -1, CS_STYLE_DIM, "strongest image, the patch that the unit sees");
 	else
-		cs_screen_put(screen, 1, 1, -1, CS_STYLE_DIM, "strongest image, projected back · rule %s · signal %s%s",
-			cs_rule_names[session->rule], session->signal == CS_SIGNAL_VALUE ? "value" : "one",
-			session->shared ? " · one scale" : "");
+		cs_screen_put(screen, 1, used, -1, CS_STYLE_DIM,
+			"strongest image, projected back · rule %s · signal %s%s", cs_rule_names[session->rule],
+			session->signal == CS_SIGNAL_VALUE ? "value" : "one", session->shared ? " · one scale" : "");
 }
 
 /* Ask for one feature's picture. */
@@ -218,9 +234,6 @@ static void ask(struct cs_view *view, int64_t feature, struct cs_exhibit *exhibi
 {
 	struct layer *state = view->state;
 	struct cs_session *session = view->session;
-	struct cs_scan *scan = scan_of(view);
-	struct cs_feature_numbers numbers;
-	struct cs_tile_key key;
 
 	snprintf(exhibit->name, sizeof exhibit->name, "%.40s-%" PRId64, layer_of(view)->spec.name, feature);
 	if (state->kind == FILTERS) {
@@ -229,25 +242,8 @@ static void ask(struct cs_view *view, int64_t feature, struct cs_exhibit *exhibi
 		exhibit->filter = feature;
 		return;
 	}
-	if (!scan || !cs_scan_feature(scan, state->layer, feature, &numbers))
-		return;
-	if (numbers.count == 0) {
-		int64_t total;
-
-		exhibit->silent = cs_scan_seen(scan, &total) > 0;
-		return;
-	}
-	key = cs_lens_key(session, state->kind == PATCHES ? CS_TILE_PATCH : CS_TILE_PROJECTION, state->layer,
-		numbers.top[0].image);
-	key.row = numbers.top[0].row;
-	key.column = numbers.top[0].column;
-	if (state->kind == PROJECTIONS) {
-		key.feature = feature;
-		key.at = CS_AT_POSITION;
-		key.cropped = 1;
-	}
-	cs_lens_ask(session, &key, exhibit);
-	exhibit->value = numbers.top[0].value;
+	cs_lens_ask_strongest(
+		session, state->kind == PATCHES ? CS_TILE_PATCH : CS_TILE_PROJECTION, state->layer, feature, exhibit);
 }
 
 /* Tiles of `rows` rows that fit beside and below each other. */
@@ -290,8 +286,8 @@ static void draw_tile(struct cs_view *view, const struct cs_exhibit *exhibit, in
 	cs_lens_show(view->session, area, CS_ANCHOR_CENTRE, exhibit);
 	used = cs_screen_put(screen, area.row + area.rows, area.column, area.columns, CS_STYLE_TEXT, "%" PRId64,
 		state->order[place]);
-	cs_words_value((double)exhibit->value, value, sizeof value);
-	if (exhibit->value > 0 && used + 1 + cs_screen_width(screen, value) <= area.columns)
+	cs_words_value_in((double)exhibit->value, area.columns - used - 1, value, sizeof value);
+	if (exhibit->value > 0 && value[0])
 		cs_screen_put(screen, area.row + area.rows, area.column + area.columns - cs_screen_width(screen, value),
 			-1, CS_STYLE_DIM, "%s", value);
 	if (place == state->cursor)
@@ -311,7 +307,7 @@ static void draw_layer(struct cs_view *view)
 	char why[500];
 
 	fit_tiles(view, rows, available, screen->columns - side - 1, &state->across, &state->down);
-	draw_title(view);
+	draw_title(view, side > 0);
 	if (state->kind != FILTERS && !cs_session_has_images(session)) {
 		cs_session_why_not(session, why, sizeof why);
 		cs_screen_put(screen, HEAD + 1, 1, -1, CS_STYLE_DIM, "%s%s", why,

@@ -37,11 +37,11 @@ static const struct cs_network *network_of(const struct cs_view *view)
 	return cs_session_has_model(view->session) ? cs_session_network(view->session) : NULL;
 }
 
-/* The layer's own figure among the keys 1 to 9, or -1. */
+/* The figure among the keys 1 to 9 of the block that begins with this layer, or -1. */
 static int digit_of(const struct cs_view *view, int layer)
 {
 	for (int i = 0; i < view->session->opened->layer_count && i < 9; i++) {
-		if (view->session->opened->layers[i] == layer)
+		if (cs_layer_begin(network_of(view), view->session->opened->layers[i]) == layer)
 			return i;
 	}
 	return -1;
@@ -123,7 +123,7 @@ static void draw_layer(struct cs_view *view, int row, int i, bool selected)
 	int digit = digit_of(view, i);
 	enum cs_style style = digit >= 0 ? CS_STYLE_TEXT : CS_STYLE_DIM;
 	char text[160];
-	int64_t silent = cs_scan_silent(scan, i);
+	int64_t silent = cs_layer_begin(network, i) == i ? cs_scan_silent(scan, cs_layer_block(network, i)) : -1;
 
 	if (digit >= 0)
 		cs_screen_put(screen, row, 1, 2, CS_STYLE_KEY, "%d", digit + 1);
@@ -200,7 +200,7 @@ static void draw_network(struct cs_view *view)
 		return;
 	}
 	if (!state->settled && session->opened->layer_count) {
-		state->table.cursor = session->opened->layers[0];
+		state->table.cursor = cs_layer_begin(network, session->opened->layers[0]);
 		state->settled = true;
 	}
 	draw_title(view);
@@ -246,16 +246,18 @@ static bool act_network(struct cs_view *view, enum cs_action action, int argumen
 	if (!state->blocks && cs_table_move(&state->table, action, view->session->body_rows - HEAD))
 		return true;
 	if (action == CS_ACTION_LAYER_NEXT || action == CS_ACTION_LAYER_PREVIOUS) {
-		int layer = cs_session_layer_step(
-			view->session, state->table.cursor, action == CS_ACTION_LAYER_NEXT ? 1 : -1);
+		int step = action == CS_ACTION_LAYER_NEXT ? 1 : -1, layer = -1;
 
+		if (network && state->table.cursor >= 0)
+			layer = cs_session_layer_step(
+				view->session, cs_layer_block(network, state->table.cursor), step);
 		if (layer >= 0)
-			state->table.cursor = layer;
+			state->table.cursor = cs_layer_begin(network, layer);
 		return true;
 	}
 	if ((action == CS_ACTION_ENTER || action == CS_ACTION_RIGHT) && network && state->table.cursor >= 0)
 		return cs_view_push(view->session, &cs_view_layer,
-			       &(struct cs_layer_argument){.layer = state->table.cursor}),
+			       &(struct cs_layer_argument){.layer = cs_layer_block(network, state->table.cursor)}),
 		       true;
 	return action == CS_ACTION_ENTER || action == CS_ACTION_RIGHT;
 }

@@ -82,6 +82,78 @@ static void the_result_is_shown_in_every_kind_of_terminal(void **state)
 	}
 }
 
+static void the_features_that_lose_most_are_shown_as_pictures(void **state)
+{
+	(void)state;
+	start((struct terminal_kind){.columns = 120, .rows = 40, .sixel = true});
+	press("C", "colour or shape?  conv1:");
+	press("j", "conv2, most lost without red: strongest patch, what of it is seen, answer to the hues");
+	expect("turquoise car");
+	harness_settle(&h);
+	assert_int_equal(harness_remnants(&h), 0);
+	assert_true(harness_whole(&h) >= 8); /* patches, and as many projections */
+	assert_int_equal(harness_whole(&h) % 2, 0);
+	for (int i = 0; i < h.picture_count; i++) { /* between the words and the probes */
+		if (!h.pictures[i].damaged)
+			assert_in_range(h.pictures[i].row, 10, 28);
+	}
+	press("\033[<0;5;14M\033[<0;5;14m", "strongest 9 of"); /* a press on the first: that feature */
+	press("\033", "most lost without red:");
+	harness_resize(&h, 24, 80);
+	press("o", "conv2, most lost without green: strongest patch, answer to the hues");
+	harness_resize(&h, 20, 80); /* no room: in words */
+	expect("conv2, most lost without green:  ");
+	quit();
+}
+
+/* Eight convolutions, each with a batch norm and an activation behind it. */
+static void blocks_go_by_the_name_of_their_convolution(void **state)
+{
+	(void)state;
+	assert_int_equal(
+		shell("cat >normed.lua <<'END'\n"
+		      "local cs = require 'convscope'\n"
+		      "return { title = 'eight blocks', training = { epochs = 1 }, network = function(options)\n"
+		      "  local spec = { input = options.input }\n"
+		      "  for i = 1, 8 do\n"
+		      "    spec[#spec + 1] = cs.conv { i == 8 and 5 or 4, 3, padding = 'same', bias = false }\n"
+		      "    spec[#spec + 1] = cs.batchnorm {}\n"
+		      "    spec[#spec + 1] = cs.activation { 'relu' }\n"
+		      "  end\n"
+		      "  spec[#spec + 1] = cs.global_avgpool {}\n"
+		      "  spec[#spec + 1] = cs.dense { options.classes, activation = 'softmax' }\n"
+		      "  return spec\n"
+		      "end }\n"
+		      "END\n"
+		      "'%s' train -m normed.lua --size 16 -d shapes:count=80,size=16,classes=4 -o runs/normed "
+		      "--threads 1 "
+		      ">said 2>&1",
+			getenv("CONVSCOPE")),
+		0);
+	play_program((struct terminal_kind){.columns = 110, .rows = 40}, "runs/normed");
+	expect("8 conv8 5"); /* the model is there */
+	press("t", " 8  conv8 ");
+	expect("    norm8 ");
+	expect("    activation8 ");
+	harness_settle(&h);
+	press("\t", "conv8      5 ");
+	expect("relu + norm");
+	press("\t8", "conv8  5 features"); /* the figure, */
+	press("\033", " 8  conv8 ");
+	press("]]]]]]]\r", "conv8  5 features"); /* seven further than the first, */
+	press("\033", " 8  conv8 ");
+	press("/conv8\r\r", "conv8  5 features"); /* and by its name */
+	press("\r", "conv8 · feature ");
+	press("\033C", "There is no result of this analysis");
+	press("r", "colour or shape?  conv1:");
+	press("jjjjjjj", "colour or shape?  conv8:");
+	press("\r", "conv8  5 features");
+	expect("sort: red");
+	expect("goes by");
+	press("\033\033\033", " 8  conv8 "); /* colour, the layer it was asked for in, the network */
+	quit();
+}
+
 static void the_layer_screen_shows_and_sorts_by_colour(void **state)
 {
 	(void)state;
@@ -101,7 +173,9 @@ int main(void)
 		cmocka_unit_test(who_comes_for_the_first_time_is_shown_the_way),
 		cmocka_unit_test(without_a_result_one_is_made_from_the_screen),
 		cmocka_unit_test(the_result_is_shown_in_every_kind_of_terminal),
+		cmocka_unit_test(the_features_that_lose_most_are_shown_as_pictures),
 		cmocka_unit_test(the_layer_screen_shows_and_sorts_by_colour),
+		cmocka_unit_test(blocks_go_by_the_name_of_their_convolution),
 	};
 
 	return cmocka_run_group_tests(tests, tiny_set_up, tiny_tear_down);

@@ -61,6 +61,33 @@ static void a_window_of_twenty_by_five_still_says_where_one_is(void **state)
 	quit();
 }
 
+static void narrow_tiles_keep_their_numbers(void **state)
+{
+	(void)state;
+	start((struct terminal_kind){.rows = 24, .columns = 50}); /* no room beside the tiles */
+	press("2", "conv2  20");
+	harness_settle(&h);
+	harness_keys(&h, "----"); /* as small as they get */
+	harness_settle(&h);
+	for (int i = 0; i < 3; i++) {
+		int feature = -1, used = 0, room = 0, number = 0;
+		float strongest = 0, value = 0;
+
+		/* "17: 8.31" for the one under the cursor, "17 8" or so below the first tile */
+		assert_int_equal(sscanf(harness_row(&h, 1), " %d: %f%n", &feature, &strongest, &used), 2);
+		assert_true(strongest > 0);
+		for (int row = 2; i == 0 && row < 8 && !room; row++)
+			room = sscanf(harness_row(&h, row), " %d %f", &number, &value) == 2;
+		if (i == 0) {
+			assert_true(room && number == feature);
+			assert_true(value > 0.5f * strongest && value < 1.5f * strongest);
+		}
+		harness_keys(&h, "l");
+		harness_settle(&h);
+	}
+	quit();
+}
+
 static void without_utf8_only_ascii_is_written(void **state)
 {
 	(void)state;
@@ -102,6 +129,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(any_size_is_survived),
 		cmocka_unit_test(a_window_of_twenty_by_five_still_says_where_one_is),
+		cmocka_unit_test(narrow_tiles_keep_their_numbers),
 		cmocka_unit_test(without_utf8_only_ascii_is_written),
 		cmocka_unit_test(few_or_no_colours_are_enough),
 	};
