@@ -213,18 +213,34 @@ static void derive(const struct job *job, int64_t image)
 	s->kernels->column_sums(s->cells, s->f, gradient, job->memory + job->at.bias + image * s->f);
 }
 
+/* One of the images that are looked at: how many of its gradients are not zero, and how many of its outputs. They are noted where the bias
+ * gradients will be. */
+static int64_t *lives_of(const struct job *job, int64_t looked_at)
+{
+	return (int64_t *)(job->memory + job->at.bias) + 2 * looked_at;
+}
+
+static void live_task(void *context, int task, int worker)
+{
+	const struct job *job = context;
+	int64_t n = job->s.cells * job->s.f, first = (int64_t)task * SAMPLE * n, *lives = lives_of(job, task);
+
+	(void)worker;
+	lives[0] = job->s.blocked->live_total(job->pass->d_next_out + first, n);
+	lives[1] = job->s.blocked->live_total(job->pass->next_out + first, n);
+}
+
 /* Do most of the batch's cells live, as far as every SAMPLE-th image tells: those whose gradient is not zero, and whose output is not,
  * where a rectifier has stopped them? */
-static bool most_live(const struct job *job)
+static bool most_live(struct job *job)
 {
-	const struct cs_pass *pass = job->pass;
-	int64_t n = job->s.cells * job->s.f;
-	double gradients = 0, outputs = 0, all = 0;
+	int64_t looked_at = cs_divide_up(job->pass->count, SAMPLE);
+	double gradients = 0, outputs = 0, all = (double)(looked_at * job->s.cells * job->s.f);
 
-	for (int64_t image = 0; image < pass->count; image += SAMPLE) {
-		gradients += (double)job->s.blocked->live_total(pass->d_next_out + image * n, n);
-		outputs += (double)job->s.blocked->live_total(pass->next_out + image * n, n);
-		all += (double)n;
+	cs_workers_run(job->pass->workers, (int)looked_at, live_task, job);
+	for (int64_t i = 0; i < looked_at; i++) {
+		gradients += (double)lives_of(job, i)[0];
+		outputs += (double)lives_of(job, i)[1];
 	}
 	return gradients * outputs * 100 >= all * all * DENSE;
 }
