@@ -1,6 +1,7 @@
 -- background.lua: what the browser asks of a Lua state of its own: which analyses there are, and to run one and save what comes of it.
 local cs = require "convscope"
 local files = require "convscope.files"
+local value_of = require("convscope.words").value
 
 local background = {}
 
@@ -43,13 +44,7 @@ end
 -- Lines "key=value" as a table; numbers, true and false become what they look like.
 local function settings(text)
   local out = {}
-  for key, value in text:gmatch "([^=\n]+)=([^\n]*)" do
-    if value == "true" or value == "false" then
-      out[key] = value == "true"
-    else
-      out[key] = math.tointeger(tonumber(value)) or tonumber(value) or value
-    end
-  end
+  for key, value in text:gmatch "([^=\n]+)=([^\n]*)" do out[key] = value_of(value) end
   return out
 end
 

@@ -1,6 +1,7 @@
 -- common.lua: what several commands share: models and data sets as arguments, options written key=value, layers by name.
 local cs = require "convscope"
 local cli = require "convscope.commandline"
+local value_of = require("convscope.words").value
 local system = cs.engine.system
 
 local common = {}
@@ -233,11 +234,7 @@ function common.settings(words)
   for _, word in ipairs(words or {}) do
     local key, value = word:match "^([%w_.]+)=(.*)$"
     if not key then cli.usage("--set %s: expected key=value", word) end
-    if value == "true" or value == "false" then
-      out[key] = value == "true"
-    else
-      out[key] = math.tointeger(tonumber(value)) or tonumber(value) or value
-    end
+    out[key] = value_of(value)
   end
   return out
 end

@@ -202,7 +202,7 @@ enum cs_status cs_arrays_init(struct cs_arrays *a, struct cs_error *error)
 	char **names = NULL;
 	int count = 0;
 	int64_t first = 0;
-	enum cs_status status = a->ops->open(a->context, &file, error);
+	enum cs_status status = cs_arrays_begin(a, &file, error);
 
 	if (status)
 		return status;
@@ -213,7 +213,7 @@ enum cs_status cs_arrays_init(struct cs_arrays *a, struct cs_error *error)
 		status = look_at_section(a, file, &a->section[i], first, error);
 		first += a->section[i].count;
 	}
-	a->ops->close(file);
+	cs_arrays_end(a, file);
 	cs_free(names);
 	a->scale = 1;
 	return status;

@@ -17,8 +17,8 @@
 
 /* How a kind of file is read: one const row. `file` is what open() made, for one thread; names are without slashes and endings. */
 struct cs_array_ops {
-	enum cs_status (*open)(void *context, void **file, struct cs_error *error);
-	void (*close)(void *file);
+	enum cs_status (*open)(void *context, void **file, struct cs_error *error); /* NULL: the context is the file */
+	void (*close)(void *file); /* NULL: nothing to do */
 	/* The names of all arrays, NULL-ended, one block to be freed. */
 	enum cs_status (*list)(void *file, char ***names, int *count, struct cs_error *error);
 	/* Shape and kind of elements: 'f' floating, 'i' integer, 'b' boolean, 's' text, '?' other. */
@@ -62,6 +62,21 @@ enum cs_status cs_arrays_init(struct cs_arrays *arrays, struct cs_error *error);
 void cs_arrays_fini(struct cs_arrays *arrays);
 /* The one of the names, ended by NULL, that is `wanted`, whatever its case; or NULL. */
 const char *cs_arrays_name(char *const *names, const char *wanted);
+
+/* A thread begins and ends to read a file of arrays. */
+static inline enum cs_status cs_arrays_begin(const struct cs_arrays *arrays, void **file, struct cs_error *error)
+{
+	if (arrays->ops->open)
+		return arrays->ops->open(arrays->context, file, error);
+	*file = arrays->context;
+	return CS_OK;
+}
+
+static inline void cs_arrays_end(const struct cs_arrays *arrays, void *file)
+{
+	if (arrays->ops->close)
+		arrays->ops->close(file);
+}
 
 /* A data set of arrays, all else being known: `kind` and `fingerprint` name its cache, `real` is its path (struct cs_source). Finds the images
  * and opens them (cs_stored_open_sized). Errors: those of cs_arrays_init and of reading. */

@@ -275,7 +275,7 @@ static enum cs_status arrays_catalogue(void *context, struct cs_catalogue *out, 
 	const struct cs_array_section *last = &a->section[a->sections - 1];
 	struct tables t = {0};
 	void *file = NULL;
-	enum cs_status status = a->ops->open(a->context, &file, error);
+	enum cs_status status = cs_arrays_begin(a, &file, error);
 
 	if (status)
 		return status;
@@ -295,7 +295,7 @@ static enum cs_status arrays_catalogue(void *context, struct cs_catalogue *out, 
 	out->fixed = t.parts != NULL;
 	for (int k = 0; k < a->sections && !status; k++)
 		status = add_images(a, &a->section[k], &t, out, error);
-	a->ops->close(file);
+	cs_arrays_end(a, file);
 	tables_free(&t);
 	return status;
 }
@@ -316,7 +316,7 @@ static void arrays_reader_free(void *reader)
 	struct reader *r = reader;
 
 	if (r->file)
-		r->arrays->ops->close(r->file);
+		cs_arrays_end(r->arrays, r->file);
 	cs_free(r->rows);
 	cs_free(r);
 }
@@ -333,7 +333,7 @@ static enum cs_status arrays_reader_new(void *context, void **reader, struct cs_
 	r->arrays = a;
 	r->block = a->ops->block / bytes > 1 ? a->ops->block / bytes : 1;
 	r->rows = cs_alloc((size_t)(r->block * bytes));
-	status = r->rows ? a->ops->open(a->context, &r->file, error) : cs_fail_memory(error, "an image");
+	status = r->rows ? cs_arrays_begin(a, &r->file, error) : cs_fail_memory(error, "an image");
 	if (status)
 		arrays_reader_free(r);
 	else

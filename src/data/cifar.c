@@ -153,18 +153,6 @@ static int64_t images_of(const struct cifar *c, int set)
 	return count;
 }
 
-static enum cs_status open_arrays(void *context, void **file, struct cs_error *error)
-{
-	(void)error;
-	*file = context;
-	return CS_OK;
-}
-
-static void close_arrays(void *file)
-{
-	(void)file;
-}
-
 static enum cs_status list_arrays(void *file, char ***names, int *count, struct cs_error *error)
 {
 	const struct cifar *c = file;
@@ -285,8 +273,6 @@ static enum cs_status read_names(void *file, const char *name, char ***out, int 
 }
 
 static const struct cs_array_ops cifar_arrays = {
-	.open = open_arrays,
-	.close = close_arrays,
 	.list = list_arrays,
 	.info = array_info,
 	.rows = array_rows,

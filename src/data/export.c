@@ -6,12 +6,10 @@
 #include "data/dataset.h"
 
 #include "core/alloc.h"
-#include "io/file.h"
-#include "io/h5.h"
+#include "io/h5_save.h"
 
 #include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Bytes of images that are written together. */
 enum { SLICE = 8 << 20 };
@@ -90,14 +88,23 @@ static enum cs_status write_pixels(
 	return status;
 }
 
-static enum cs_status write_all(const struct cs_dataset *data, const struct columns *c, struct cs_h5 *file,
-	struct cs_job *job, struct cs_error *error)
+/* What write_all() writes. */
+struct export {
+	const struct cs_dataset *data;
+	const struct columns *columns;
+	struct cs_job *job;
+};
+
+static enum cs_status write_all(struct cs_h5 *file, void *context, struct cs_error *error)
 {
+	const struct export *export = context;
+	const struct cs_dataset *data = export->data;
+	const struct columns *c = export->columns;
 	int64_t n = data->count;
 	enum cs_status status;
 
 	/* one step after another, until one fails */
-	if ((status = write_pixels(data, file, job, error)) ||
+	if ((status = write_pixels(data, file, export->job, error)) ||
 		(status = cs_h5_write_array(file, "/y", CS_H5_I32, CS_SHAPE(n), c->labels, error)) ||
 		(status = cs_h5_write_array(file, "/split", CS_H5_U8, CS_SHAPE(n), c->parts, error)) ||
 		(c->any_box &&
@@ -114,29 +121,14 @@ static enum cs_status write_all(const struct cs_dataset *data, const struct colu
 enum cs_status cs_dataset_export(
 	const struct cs_dataset *data, const char *path, struct cs_job *job, struct cs_error *error)
 {
-	char *temporary = cs_file_temporary(path);
 	struct columns columns = {0};
-	struct cs_h5 *file = NULL;
-	enum cs_status status, closed;
+	struct export export = {data, &columns, job};
+	enum cs_status status = columns_fill(data, &columns, error);
 
-	if (!temporary)
-		return cs_fail_memory(error, "a file name");
-	status = columns_fill(data, &columns, error);
 	if (!status)
-		status = cs_h5_open(temporary, CS_H5_CREATE, &file, error);
-	if (status)
-		goto out;
-	status = write_all(data, &columns, file, job, error);
-	closed = cs_h5_close(file, status ? NULL : error);
-	status = status ? status : closed;
+		status = cs_h5_save(path, write_all, &export, error);
 	if (!status)
-		status = cs_file_commit(temporary, path, error);
-	if (status)
-		unlink(temporary);
-	else
 		cs_job_progress(job, 1, "wrote %s", path);
-out:
 	columns_free(&columns);
-	cs_free(temporary);
 	return status;
 }

@@ -302,18 +302,6 @@ static const struct array *array_called(const struct idx *idx, const char *name)
 	return NULL;
 }
 
-static enum cs_status open_arrays(void *context, void **file, struct cs_error *error)
-{
-	(void)error;
-	*file = context;
-	return CS_OK;
-}
-
-static void close_arrays(void *file)
-{
-	(void)file;
-}
-
 static enum cs_status list_arrays(void *file, char ***names, int *count, struct cs_error *error)
 {
 	static const char *const all[] = {"x", "y", "x_train", "y_train", "x_val", "y_val", "x_test", "y_test", "class_ids", "class_names"};
@@ -415,8 +403,6 @@ static enum cs_status read_mapping(void *file, const char *name, char ***out, in
 }
 
 static const struct cs_array_ops idx_arrays = {
-	.open = open_arrays,
-	.close = close_arrays,
 	.list = list_arrays,
 	.info = array_info,
 	.rows = array_rows,

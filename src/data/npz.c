@@ -158,18 +158,6 @@ static enum cs_status need(struct npz *npz, struct member *m, struct cs_error *e
 
 /* --- as arrays.h wants them --- */
 
-static enum cs_status open_arrays(void *context, void **file, struct cs_error *error)
-{
-	(void)error;
-	*file = context;
-	return CS_OK;
-}
-
-static void close_arrays(void *file)
-{
-	(void)file;
-}
-
 static enum cs_status list_arrays(void *file, char ***names, int *count, struct cs_error *error)
 {
 	const struct npz *npz = file;
@@ -305,8 +293,6 @@ static enum cs_status array_strings(void *file, const char *name, char ***out, i
 }
 
 static const struct cs_array_ops npz_arrays = {
-	.open = open_arrays,
-	.close = close_arrays,
 	.list = list_arrays,
 	.info = array_info,
 	.rows = array_rows,

@@ -17,6 +17,7 @@
 #include "core/whitening.h"
 #include "io/archive.h"
 #include "io/file.h"
+#include "io/h5_save.h"
 #include "model/keras.h"
 #include "model/keras_plan.h"
 #include "model/model_internal.h"
@@ -240,34 +241,33 @@ static enum cs_status read_record(struct cs_h5 *file, struct cs_model *model, st
 	return CS_OK;
 }
 
+/* What write_whole() writes. */
+struct whole {
+	const struct cs_model *model;
+	cs_model_extra extra;
+	const void *context;
+};
+
+static enum cs_status write_whole(struct cs_h5 *file, void *context, struct cs_error *error)
+{
+	const struct whole *whole = context;
+	enum cs_status status = cs_keras_write(whole->model->network, file, error);
+
+	if (!status)
+		status = cs_model_write_own(whole->model, file, !whole->extra, error);
+	if (!status && whole->extra)
+		status = whole->extra(file, whole->context, error);
+	return status;
+}
+
 enum cs_status cs_model_save_with(const struct cs_model *model, const char *path, cs_model_extra extra,
 	const void *context, struct cs_error *error)
 {
-	char *temporary = cs_file_temporary(path);
-	struct cs_h5 *file = NULL;
-	enum cs_status status;
+	struct whole whole = {model, extra, context};
+	enum cs_status status = cs_h5_save(path, write_whole, &whole, error);
 
-	if (!temporary)
-		return cs_fail_memory(error, "a path");
-	status = cs_h5_open(temporary, CS_H5_CREATE, &file, error);
-	if (!status)
-		status = cs_keras_write(model->network, file, error);
-	if (!status)
-		status = cs_model_write_own(model, file, !extra, error);
-	if (!status && extra)
-		status = extra(file, context, error);
-	if (file) {
-		enum cs_status closed = cs_h5_close(file, status ? NULL : error);
-
-		status = status ? status : closed;
-	}
-	if (!status)
-		status = cs_file_commit(temporary, path, error);
-	if (status) {
-		unlink(temporary);
+	if (status)
 		cs_error_prefix(error, "cannot save '%s'", path);
-	}
-	cs_free(temporary);
 	return status;
 }
 

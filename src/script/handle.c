@@ -89,14 +89,7 @@ static void close_all(lua_State *L, int arg)
 	if (!object)
 		return;
 	handle->object = NULL;
-	if (lua_getiuservalue(L, arg, CS_HANDLE_CHILDREN) == LUA_TTABLE) {
-		lua_pushnil(L);
-		while (lua_next(L, -2)) {
-			lua_pop(L, 1);
-			close_all(L, -1);
-		}
-	}
-	lua_pop(L, 1);
+	cs_handle_orphan(L, arg);
 	handle->type->close(object);
 	for (int i = 1; i <= CS_HANDLE_VALUES; i++) {
 		lua_pushnil(L);

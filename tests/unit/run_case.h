@@ -2,6 +2,8 @@
 #ifndef CS_TESTS_RUN_CASE_H
 #define CS_TESTS_RUN_CASE_H
 
+#include "directory_case.h"
+
 #include "core/alloc.h"
 #include "core/log.h"
 #include "io/file.h"
@@ -11,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char directory[64];
 static struct cs_dataset *data;
 static char warnings[4000];
 
@@ -27,10 +28,8 @@ static inline int set_up(void **state)
 	struct cs_data_options options = cs_data_options_default();
 	struct cs_error error;
 
-	(void)state;
 	cs_log_to(keep_warnings, NULL);
-	strcpy(directory, "/tmp/test_run.XXXXXX");
-	if (!mkdtemp(directory))
+	if (make_directory(state))
 		return -1;
 	if (cs_dataset_open("shapes:count=150,size=16,classes=4,seed=5", &options, NULL, &data, &error)) {
 		fprintf(stderr, "%s\n", error.message);
@@ -41,12 +40,8 @@ static inline int set_up(void **state)
 
 static inline int tear_down(void **state)
 {
-	char command[128];
-
-	(void)state;
 	cs_dataset_close(data);
-	snprintf(command, sizeof command, "rm -rf '%s'", directory);
-	return system(command);
+	return remove_directory(state);
 }
 
 /* conv, batch norm, pool, dropout, dense: whatever keeps state or draws random numbers is in it. */

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "directory_case.h"
+
 #include "core/alloc.h"
 #include "core/random.h"
 #include "io/file.h"
@@ -21,34 +23,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static char directory[64];
-
-static int make_directory(void **state)
-{
-	(void)state;
-	strcpy(directory, "/tmp/test_formats.XXXXXX");
-	return mkdtemp(directory) ? 0 : -1;
-}
-
-static int remove_directory(void **state)
-{
-	char command[128];
-
-	(void)state;
-	snprintf(command, sizeof command, "rm -rf '%s'", directory);
-	return system(command);
-}
-
-static const char *in_directory(const char *name)
-{
-	static char paths[4][160];
-	static int next;
-	char *path = paths[next++ % 4];
-
-	snprintf(path, sizeof paths[0], "%s/%s", directory, name);
-	return path;
-}
 
 #define MUST(call)                                            \
 	do {                                                  \

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "directory_case.h"
+
 #include "core/alloc.h"
 #include "model/history.h"
 
@@ -26,24 +28,6 @@ enum { SANITIZED = 1 };
 #else
 enum { SANITIZED = 0 };
 #endif
-
-static char directory[64];
-
-static int make_directory(void **state)
-{
-	(void)state;
-	strcpy(directory, "/tmp/test_history.XXXXXX");
-	return mkdtemp(directory) ? 0 : -1;
-}
-
-static int remove_directory(void **state)
-{
-	char command[128];
-
-	(void)state;
-	snprintf(command, sizeof command, "rm -rf '%s'", directory);
-	return system(command);
-}
 
 static void remove_file(const char *name)
 {

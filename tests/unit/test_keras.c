@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "directory_case.h"
 #include "model_case.h"
 
 #include "core/alloc.h"
@@ -23,24 +24,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-static char directory[64];
-
-static int make_directory(void **state)
-{
-	(void)state;
-	strcpy(directory, "/tmp/test_keras.XXXXXX");
-	return mkdtemp(directory) ? 0 : -1;
-}
-
-static int remove_directory(void **state)
-{
-	char command[128];
-
-	(void)state;
-	snprintf(command, sizeof command, "rm -rf '%s'", directory);
-	return system(command);
-}
 
 static void an_architecture_survives_its_json(void **state)
 {

@@ -4,6 +4,7 @@ local cli = require "convscope.commandline"
 local common = require "convscope.common"
 local files = require "convscope.files"
 local trials = require "convscope.trials"
+local value_of = require("convscope.words").value
 
 -- "0.001..0.1" (log-uniform), "2:9" (whole numbers), "a,b,c" (one of them) as a choice; a space file gives the same as tables.
 local function choice(text)
@@ -15,12 +16,7 @@ local function choice(text)
   low, high = text:match "^(%-?%d+):(%-?%d+)$"
   if low then return { low = math.tointeger(low), high = math.tointeger(high), whole = true } end
   local list = {}
-  for word in text:gmatch "[^,]+" do
-    local value = math.tointeger(tonumber(word)) or tonumber(word)
-    if value == nil then value = word end
-    if word == "true" or word == "false" then value = word == "true" end
-    list[#list + 1] = value
-  end
+  for word in text:gmatch "[^,]+" do list[#list + 1] = value_of(word) end
   return list
 end
 
