@@ -100,6 +100,7 @@ local function progress_reporter()
       return
     end
     if not start then start, told = now, now end
+    if not fraction and text == "" then return end -- at work, with nothing to say yet
     local spent = now - start
     local eta = fraction and fraction > 0.01 and spent > 1 and ("  ETA " .. cli.duration(spent / fraction * (1 - fraction))) or ""
     if cli.live then

@@ -121,6 +121,7 @@ enum cs_status cs_dataset_open(const char *spec, const struct cs_data_options *g
 		goto out;
 	}
 	options.pairs = pairs;
+	cs_job_progress(job, -1, "looking at %s", name);
 	data->ops = kind_of(&place);
 	if (cs_job_cancelled(job)) { /* what was asked then may have said no to what is its own */
 		status = cs_fail(error, CS_ERR_CANCELLED, "the opening of '%s' was cancelled", name);

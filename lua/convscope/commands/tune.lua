@@ -136,6 +136,127 @@ local function advice(model, data)
   return net, candidates
 end
 
+-- So many different candidates, drawn by a seed; fewer where the choices give no more.
+local function drawn(space, keys, args)
+  local candidates, random, seen = {}, cs.random(args.seed), {}
+  for _ = 1, args.candidates * 20 do
+    if #candidates == args.candidates then break end
+    local settings = draw(space, keys, random)
+    local text = described(settings, keys)
+    if not seen[text] then
+      seen[text] = true
+      candidates[#candidates + 1] = { name = text, settings = settings }
+    end
+  end
+  return candidates
+end
+
+-- The epochs after which the worst are dropped; the last are those of a whole training.
+local function rungs_of(epochs, halving, count)
+  local rungs = { epochs }
+  while halving > 1 and #rungs < 8 and rungs[1] // halving >= 1 and halving ^ #rungs <= count do
+    table.insert(rungs, 1, rungs[1] // halving)
+  end
+  return rungs
+end
+
+-- One candidate, trained from each seed as far as `limit`: its scores, their mean and interval.
+local function train(one, limit, seeds, search, tell)
+  local args, source, data, preset = search.args, search.source, search.data, search.preset
+  one.scores, one.reached = {}, limit
+  for seed = 0, seeds - 1 do
+    local network, training = split(one.settings, preset)
+    local _, summary, code = trials.train {
+      directory = ("%s-seed%d"):format(one.place, seed), data = data, until_epoch = limit,
+      make = function()
+        if one.layers then return cs.network { input = source.input, layers = one.layers, seed = seed, name = source.name } end
+        network.classes, network.seed, network.size = data.classes, seed, data.height
+        return cs.preset(search.name, network)
+      end,
+      options = training_options(preset, training, search.epochs, seed, args.precision),
+      tell = tell,
+    }
+    if type(summary) == "table" then
+      one.scores[#one.scores + 1] = summary.accuracy or 0
+    elseif code == "cancelled" then
+      cli.fail("%s; the same command goes on", summary)
+    else -- a candidate that does not fit or does not learn is an answer, too
+      one.failed, one.scores[#one.scores + 1] = summary, 0
+      break
+    end
+  end
+  one.mean, one.low, one.high = trials.interval(one.scores)
+end
+
+-- Which of two is the better one; of equals that with the lower number.
+local function better(a, b)
+  if a.mean ~= b.mean then return a.mean > b.mean end
+  return a.number < b.number
+end
+
+-- All candidates round by round, the worst dropped after each but the last; then in the order of their worth.
+local function race(candidates, search)
+  local args, alive = search.args, table.move(candidates, 1, #candidates, 1, {})
+  local rungs = rungs_of(search.epochs, args.halving, #candidates)
+  for r, limit in ipairs(rungs) do
+    for k, one in ipairs(alive) do
+      train(one, limit, r == #rungs and args.last_seeds or args.seeds, search, function(text)
+        cs.progress(((r - 1) + (k - 1) / #alive) / #rungs, ("round %d of %d, candidate %d (%s): %s"):format(r, #rungs, one.number, one.name, text))
+      end)
+    end
+    table.sort(alive, better)
+    if r < #rungs then
+      for k = #alive, math.max(1, math.ceil(#alive / args.halving)) + 1, -1 do
+        if not (args.advice and alive[k].number == 1) then table.remove(alive, k) end -- the control stays
+      end
+    end
+  end
+  cs.progress()
+  table.sort(candidates, function(a, b)
+    if a.reached ~= b.reached then return a.reached > b.reached end
+    return better(a, b)
+  end)
+end
+
+-- With advice: each against the model as it is, seed by seed.
+local function against_control(result, candidates)
+  local control
+  for _, one in ipairs(candidates) do if one.number == 1 then control = one end end
+  for _, one in ipairs(candidates) do
+    if one ~= control and one.reached == control.reached and #one.scores == #control.scores and not one.failed then
+      local differences = {}
+      for k, score in ipairs(one.scores) do differences[k] = 100 * (score - control.scores[k]) end
+      local mean, low, high = trials.interval(differences)
+      result:note(("%s: %+.2f points against the model as it is%s, seed by seed (%d)"):format(one.name, mean,
+        #differences > 1 and (" [%.2f, %.2f]"):format(low, high) or "", #differences))
+    end
+  end
+end
+
+-- What came of it: a table, notes, bars.
+local function result_of(candidates, search)
+  local result = cs.result { "candidate", "settings", "epochs", "seeds", "validation accuracy", "low", "high", "run" }
+  for _, one in ipairs(candidates) do
+    result:add(one.number, one.name, one.reached, #one.scores, one.mean, one.low, one.high, one.place .. "-seed0")
+    if one.failed then result:note(("candidate %d (%s) failed: %s"):format(one.number, one.name, one.failed)) end
+    if one.why and one.number > 1 then result:note(("candidate %d stands for: %s"):format(one.number, one.why)) end
+  end
+  if search.args.advice then against_control(result, candidates) end
+  local best = candidates[1]
+  result:note(("best: candidate %d (%s), %.2f %%%s of %d validation images after %d epochs; those it was chosen by: other images tell its worth"):format(best.number,
+    best.name, 100 * best.mean, #best.scores > 1 and (" [%.2f, %.2f] (%d seeds)"):format(100 * best.low, 100 * best.high, #best.scores) or "",
+    search.data.val.count, best.reached))
+  local names, bars = {}, { kind = "bars", y = {}, low = {}, high = {} }
+  for k, one in ipairs(candidates) do
+    local known = #one.scores > 1
+    names[k] = ("%d (%d)"):format(one.number, one.reached)
+    bars.y[k], bars.low[k], bars.high[k] = one.mean, known and one.low or 0 / 0, known and one.high or 0 / 0
+  end
+  result:plot("accuracy", cs.plot { title = "candidates, and epochs that each was trained for", y_label = "validation accuracy", categories = names, series = { bars },
+    zero = true })
+  return result
+end
+
 return {
   summary = "search for better settings or architectures: random candidates, successive halving, matched seeds",
   description = "Draws candidates from choices (--vary, or a Lua file that returns a table), trains each with the same seeds and drops the worse ones early: with --halving 3 "
@@ -170,7 +291,7 @@ return {
     local size = source and { height = source.input[1], width = source.input[2] } or { size = args.size or preset.size or 64 }
     local data = cli.check(cs.dataset(spec, common.data_settings(args, size)))
     if data.val.count == 0 then cli.fail("%s has no validation images to choose by", data.spec) end
-    local candidates = {}
+    local candidates
     if args.advice then
       if #keys > 0 then cli.usage "either --advice or choices" end
       source, candidates = advice(args.advice, data)
@@ -178,100 +299,13 @@ return {
       for _, one in ipairs(candidates) do one.settings = {} end
     else
       if #keys == 0 then cli.usage "nothing varies: name choices with --vary, or a file of them" end
-      local random, seen = cs.random(args.seed), {}
-      for _ = 1, args.candidates * 20 do
-        if #candidates == args.candidates then break end
-        local settings = draw(space, keys, random)
-        local text = described(settings, keys)
-        if not seen[text] then
-          seen[text] = true
-          candidates[#candidates + 1] = { name = text, settings = settings }
-        end
-      end
+      candidates = drawn(space, keys, args)
     end
-    local epochs = args.epochs or preset.training and preset.training.epochs or 40
-    local rungs = { epochs }
-    while args.halving > 1 and #rungs < 8 and rungs[1] // args.halving >= 1 and args.halving ^ #rungs <= #candidates do
-      table.insert(rungs, 1, rungs[1] // args.halving)
-    end
-    local alive = {}
-    for k, one in ipairs(candidates) do
-      one.number, one.place = k, ("%s/%03d"):format(directory, k)
-      alive[k] = one
-    end
-    for r, limit in ipairs(rungs) do
-      for k, one in ipairs(alive) do
-        one.scores, one.reached = {}, limit
-        for seed = 0, (r == #rungs and args.last_seeds or args.seeds) - 1 do
-          local network, training = split(one.settings, preset)
-          local _, summary, code = trials.train {
-            directory = ("%s-seed%d"):format(one.place, seed), data = data, until_epoch = limit,
-            make = function()
-              if one.layers then return cs.network { input = source.input, layers = one.layers, seed = seed, name = source.name } end
-              network.classes, network.seed, network.size = data.classes, seed, data.height
-              return cs.preset(name, network)
-            end,
-            options = training_options(preset, training, epochs, seed, args.precision),
-            tell = function(text)
-              cs.progress(((r - 1) + (k - 1) / #alive) / #rungs, ("round %d of %d, candidate %d (%s): %s"):format(r, #rungs, one.number, one.name, text))
-            end,
-          }
-          if type(summary) == "table" then
-            one.scores[#one.scores + 1] = summary.accuracy or 0
-          elseif code == "cancelled" then
-            cli.fail("%s; the same command goes on", summary)
-          else -- a candidate that does not fit or does not learn is an answer, too
-            one.failed, one.scores[#one.scores + 1] = summary, 0
-            break
-          end
-        end
-        one.mean, one.low, one.high = trials.interval(one.scores)
-      end
-      table.sort(alive, function(a, b)
-        if a.mean ~= b.mean then return a.mean > b.mean end
-        return a.number < b.number
-      end)
-      if r < #rungs then
-        for k = #alive, math.max(1, math.ceil(#alive / args.halving)) + 1, -1 do
-          if not (args.advice and alive[k].number == 1) then table.remove(alive, k) end -- the control stays
-        end
-      end
-    end
-    cs.progress()
-    table.sort(candidates, function(a, b)
-      if a.reached ~= b.reached then return a.reached > b.reached end
-      if a.mean ~= b.mean then return a.mean > b.mean end
-      return a.number < b.number
-    end)
-    local result = cs.result { "candidate", "settings", "epochs", "seeds", "validation accuracy", "low", "high", "run" }
-    for _, one in ipairs(candidates) do
-      result:add(one.number, one.name, one.reached, #one.scores, one.mean, one.low, one.high, one.place .. "-seed0")
-      if one.failed then result:note(("candidate %d (%s) failed: %s"):format(one.number, one.name, one.failed)) end
-      if one.why and one.number > 1 then result:note(("candidate %d stands for: %s"):format(one.number, one.why)) end
-    end
-    local control = {} -- with advice: each against the model as it is, seed by seed
-    for _, one in ipairs(candidates) do if args.advice and one.number == 1 then control = one end end
-    for _, one in ipairs(control.scores and candidates or {}) do
-      if one ~= control and one.reached == control.reached and #one.scores == #control.scores and not one.failed then
-        local differences = {}
-        for k, score in ipairs(one.scores) do differences[k] = 100 * (score - control.scores[k]) end
-        local mean, low, high = trials.interval(differences)
-        result:note(("%s: %+.2f points against the model as it is%s, seed by seed (%d)"):format(one.name, mean,
-          #differences > 1 and (" [%.2f, %.2f]"):format(low, high) or "", #differences))
-      end
-    end
-    local best = candidates[1]
-    result:note(("best: candidate %d (%s), %.2f %%%s of %d validation images after %d epochs; those it was chosen by: other images tell its worth"):format(best.number,
-      best.name, 100 * best.mean, #best.scores > 1 and (" [%.2f, %.2f] (%d seeds)"):format(100 * best.low, 100 * best.high, #best.scores) or "",
-      data.val.count, best.reached))
-    local names, bars = {}, { kind = "bars", y = {}, low = {}, high = {} }
-    for k, one in ipairs(candidates) do
-      local known = #one.scores > 1
-      names[k] = ("%d (%d)"):format(one.number, one.reached)
-      bars.y[k], bars.low[k], bars.high[k] = one.mean, known and one.low or 0 / 0, known and one.high or 0 / 0
-    end
-    result:plot("accuracy", cs.plot { title = "candidates, and epochs that each was trained for", y_label = "validation accuracy", categories = names, series = { bars },
-      zero = true })
+    for k, one in ipairs(candidates) do one.number, one.place = k, ("%s/%03d"):format(directory, k) end
+    local search = { args = args, name = name, preset = preset, source = source, data = data,
+      epochs = args.epochs or preset.training and preset.training.epochs or 40 }
+    race(candidates, search)
+    local result = result_of(candidates, search)
     local paths = cli.check(result:save(directory, "tune"))
     if args.json then
       local document = result:data()
