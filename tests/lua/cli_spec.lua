@@ -717,6 +717,51 @@ describe("with a trained run", function()
   end)
 end)
 
+describe("odd input", function()
+  teardown(helper.clean)
+  local place = helper.directory()
+
+  -- So many pictures in each of the folders.
+  local function pictures(root, classes, count, shape, name)
+    for k, class in ipairs(classes) do
+      os.execute(("mkdir -p %s"):format(helper.quote(root .. "/" .. class)))
+      for i = 1, count do
+        local path = ("%s/%s/%s"):format(root, class, name:format(i))
+        assert(cs.picture(cs.random(10 * k + i):uniform(0, 1, shape)):save(path))
+      end
+    end
+    return root
+  end
+
+  local function refused(expected, ...)
+    local code, out, err = run(...)
+    assert.same({ 1, "" }, { code, out })
+    assert.matches("^convscope: [^\n]*\n$", err)
+    assert(err:find(expected, 1, true), err)
+  end
+
+  it("pictures of one pixel, in grey, with names that are no words: they are trained on like others", function()
+    local small = pictures(place .. "/one pixel", { "a", "b" }, 12, { 1, 1, 3 }, "%d.png")
+    local grey = pictures(place .. "/grey", { "a", "b" }, 12, { 16, 16, 1 }, "%d.png")
+    local named = pictures(place .. "/-of all\nsorts ü", { "-first", "the\tsecond\none" }, 12, { 16, 16, 3 }, "-p %d ä.png")
+    for k, set in ipairs { small, grey, named } do
+      local out = ("%s/run%d"):format(place, k)
+      local found = json("train", "-d", set, "--size", "16", "--epochs", "1", "-o", out, "--json")
+      assert.equal("complete", found.finish)
+      assert.equal(1, select(2, (ok("eval", out, "-d", set, "--split", "all")):gsub("24 images", "")))
+    end
+  end)
+
+  it("sets that cannot be trained on are refused in a line, and leave no run", function()
+    local one = pictures(place .. "/one class", { "a" }, 4, { 8, 8, 3 }, "%d.png")
+    refused("has one class folder ('a')", "train", "-d", one, "-o", place .. "/none")
+    refused("there is no directory '" .. place .. "/nowhere'", "convert", place .. "/run2", place .. "/nowhere/x.h5")
+    refused("it is a directory; name a file in it", "project", place .. "/run2", one .. "/a/1.png", "-l", "conv1", "-f", "0", "-o", one)
+    assert.is_false(helper.exists(place .. "/none"))
+    assert.is_false(helper.exists(place .. "/nowhere"))
+  end)
+end)
+
 describe("bench and doctor", function()
   teardown(helper.clean)
 
