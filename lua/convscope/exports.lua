@@ -322,7 +322,7 @@ local measures = {
 }
 
 -- What the levels of a kind of damage are, and in which unit.
-local levels = { gaussian = "deviation, of full range", salt_pepper = "share of the pixels", blur = "sigma, pixels", jpeg = "quality, of 100" }
+local levels = { gaussian = "sd of full range", salt_pepper = "share of pixels", blur = "sigma, pixels", jpeg = "quality, of 100" }
 
 -- The lines of one measure: by layer, levels from left to right, where undamaged pictures stand put in.
 local function noise_lines(result, at, kind, measure, undamaged)

@@ -60,7 +60,7 @@ double cs_canvas_y(const struct cs_canvas *canvas, double fraction)
 struct cs_rgb cs_canvas_readable(const struct cs_canvas *canvas, struct cs_rgb colour)
 {
 	double light = (0.2126 * colour.r + 0.7152 * colour.g + 0.0722 * colour.b) / 255;
-	double share = canvas->plot->dark ? (light < 0.45 ? 0.35 : 0) : (light > 0.65 ? 0.25 : 0);
+	double share = canvas->plot->dark ? fmax(0, 1.2 * (0.45 - light)) : (light > 0.65 ? 0.25 : 0);
 	double towards = canvas->plot->dark ? 255 : 0;
 
 	colour.r = (uint8_t)lrint(colour.r + share * (towards - colour.r));

@@ -166,7 +166,7 @@ static void draw_x_numbers(const struct cs_cell_screen *screen, const struct cs_
 static void draw_x_axis(const struct cs_cell_screen *screen, bool numbers)
 {
 	struct cs_plot_tick ticks[CS_PLOT_TICKS];
-	int count = cs_plot_x_ticks(&screen->range, (screen->right - screen->left) / 9, ticks);
+	int count = cs_plot_x_ticks(&screen->range, (screen->right - screen->left) / 6, ticks);
 
 	cs_cells_put(screen, screen->left - 1, screen->bottom, screen->ascii ? '+' : 0x2514, cs_cells_grey);
 	for (int column = screen->left; column < screen->right; column++)

@@ -168,21 +168,54 @@ static void draw_status(struct cs_session *session, int row)
 			screen, row, 1, screen->columns - used - 3, session->message_style, "%s", session->message);
 }
 
+/* How the line could go on, in rows from `row` up to `end`, as columns allow; what does not fit ends in an ellipsis. Returns the rows that takes, whether they
+ * are drawn or not. */
+static int lay_choices(struct cs_session *session, int row, int end, bool draw)
+{
+	struct cs_screen *screen = &session->screen;
+	int first = row, column = 1;
+
+	for (const char *at = session->choices; *at;) {
+		const char *gap = strstr(at, "  ");
+		size_t length = gap ? (size_t)(gap - at) : strlen(at);
+		char word[300];
+		int wide;
+
+		snprintf(word, sizeof word, "%.*s", (int)length, at);
+		wide = cs_screen_width(screen, word);
+		if (column > 1 && column + wide > screen->columns - (row + 1 == end && gap ? 3 : 1)) {
+			if (row + 1 == end) {
+				if (draw)
+					cs_screen_put(screen, row, column, -1, CS_STYLE_DIM, "…");
+				break;
+			}
+			row++;
+			column = 1;
+		}
+		if (draw)
+			cs_screen_put(screen, row, column, screen->columns - column - 1, CS_STYLE_TEXT, "%s", word);
+		column += wide + 2;
+		at += length + (gap ? 2 : 0);
+	}
+	return row - first + 1;
+}
+
 void cs_chrome_draw(struct cs_session *session)
 {
 	struct cs_screen *screen = &session->screen;
-	bool hints = screen->rows >= HINTS_FROM;
+	int hints = screen->rows >= HINTS_FROM, choices = 0;
 
 	if (screen->rows < LEAST_ROWS || screen->columns < LEAST_COLUMNS) {
 		cs_screen_put(screen, 0, 0, -1, CS_STYLE_TEXT, "too small");
 		return;
 	}
-	session->body_rows = screen->rows - (hints ? 2 : 1);
+	if (session->prompt.active && session->choices[0])
+		choices = lay_choices(session, 0, screen->rows / 3, false);
+	session->body_rows = screen->rows - 1 - (choices > hints ? choices : hints);
 	cs_spots_clear(&session->spots);
 	session->top->ops->draw(session->top);
-	if (session->prompt.active && session->choices[0])
-		cs_screen_put(
-			screen, screen->rows - 2, 1, -1, CS_STYLE_TEXT, "%-*s", screen->columns - 2, session->choices);
+	if (choices > 0)
+		lay_choices(session, session->body_rows, session->body_rows + choices, true);
 	else if (hints)
 		draw_hints(session, screen->rows - 2);
 	draw_status(session, screen->rows - 1);

@@ -386,6 +386,22 @@ static void draw_layer(struct cs_view *view, const struct cs_result *result, int
 	cs_free(order);
 }
 
+/* The layer under the cursor in words, where there is room for nothing else. */
+static void draw_few(struct cs_view *view, const struct cs_result *result)
+{
+	struct colour *state = view->state;
+	const struct row *row = &state->rows[state->table.cursor];
+	float mean[3] = {NAN, NAN, NAN}, half;
+	char text[200];
+
+	for (int c = 0; c < 3; c++)
+		sensitivity(result, state->table.cursor, c, &mean[c], &half);
+	snprintf(text, sizeof text, "%s: R %.2f G %.2f B %.2f; %d colour, %d shape, %d both", row->name, (double)mean[0],
+		(double)mean[1], (double)mean[2], row->colour, row->shape, row->both);
+	cs_screen_put_lines(&view->session->screen, 1, view->session->body_rows, 1, view->session->screen.columns - 2,
+		CS_STYLE_TEXT, text);
+}
+
 static void draw_colour(struct cs_view *view)
 {
 	struct colour *state = view->state;
@@ -402,8 +418,13 @@ static void draw_colour(struct cs_view *view)
 		cs_invite_draw(session, "colour", state->reading, 2);
 		return;
 	}
+	if (state->table.count > 0 && page < 1) {
+		cs_table_settle(&state->table, 1);
+		draw_few(view, result);
+		return;
+	}
 	cs_invite_origin(session, "colour", state->reading, 1);
-	if (state->table.count == 0 || page < 1) {
+	if (state->table.count == 0) {
 		cs_screen_put(screen, 2, 1, -1, CS_STYLE_WARN,
 			"this result has no table of features: [r] runs the analysis anew");
 		return;

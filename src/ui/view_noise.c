@@ -223,8 +223,8 @@ static int make_series(const struct figure *figure, struct cs_series series[MOST
 /* What the levels of a kind of damage are, and in which unit; exports.lua has the same words. */
 static const char *level_of(const char *kind)
 {
-	static const char *const known[][2] = {{"gaussian", "deviation, of full range"},
-		{"salt_pepper", "share of the pixels"}, {"blur", "sigma, pixels"}, {"jpeg", "quality, of 100"}};
+	static const char *const known[][2] = {{"gaussian", "sd of full range"},
+		{"salt_pepper", "share of pixels"}, {"blur", "sigma, pixels"}, {"jpeg", "quality, of 100"}};
 
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
 		if (strcmp(known[i][0], kind) == 0)
@@ -259,15 +259,18 @@ static void draw_words(struct cs_view *view, int row)
 	struct cs_screen *screen = &view->session->screen;
 	const struct line *line = figure->count ? &figure->lines[0] : NULL;
 	bool falls = strcmp(state->kinds[state->kind], "jpeg") == 0; /* severity grows to the left */
-	char a[40], b[40], level[40];
+	char a[40], b[40], level[40], text[200];
 
 	if (!line || line->count < 2)
 		return;
-	cs_screen_put(screen, row, 1, -1, CS_STYLE_TEXT, "%s: accuracy %s without, %s at %s (%s)",
+	snprintf(text, sizeof text, "%s: accuracy %s without, %s at %s (%s)",
 		state->kinds[state->kind], cs_words_value(line->y[falls ? line->count - 1 : 0], a, sizeof a),
 		cs_words_value(line->y[falls ? 0 : line->count - 1], b, sizeof b),
 		cs_words_value(line->x[falls ? 0 : line->count - 1], level, sizeof level),
 		level_of(state->kinds[state->kind]));
+	/* in as many rows as it needs where there is room for nothing else */
+	cs_screen_put_lines(screen, row, view->session->body_rows > 6 ? row + 1 : view->session->body_rows, 1,
+		screen->columns - 2, CS_STYLE_TEXT, text);
 }
 
 /* The levels in the window: one for all charts, so that they stay comparable. */
@@ -322,7 +325,8 @@ static void draw_noise(struct cs_view *view)
 		cs_invite_draw(session, "noise", state->reading, 2);
 		return;
 	}
-	cs_invite_origin(session, "noise", state->reading, 1);
+	if (session->body_rows > 4)
+		cs_invite_origin(session, "noise", state->reading, 1);
 	if (state->kind_count == 0) {
 		cs_screen_put(screen, 2, 1, -1, CS_STYLE_WARN,
 			"this result has no levels of noise: [r] runs the analysis anew");
@@ -333,6 +337,8 @@ static void draw_noise(struct cs_view *view)
 			cs_screen_put(screen, 0, used + 2, -1, i == state->kind ? CS_STYLE_SELECT : CS_STYLE_DIM, "%s",
 				state->kinds[i]);
 	draw_words(view, session->body_rows > 4 ? 2 : 1);
+	if (session->body_rows <= 6)
+		return; /* the words have it all */
 	if (state->pane == MEASURES && samples(result)) {
 		const struct cs_result_figure *figure = samples(result);
 

@@ -73,7 +73,7 @@ static void the_result_is_shown_in_every_kind_of_terminal(void **state)
 		harness_keys(&h, "C");
 		expect("colour or shape?  conv1:");
 		harness_resize(&h, 5, 20);
-		expect("colour");
+		expect("conv1: R ");
 		harness_resize(&h, 24, 80);
 		expect("colour or shape?  conv1:");
 		harness_keys(&h, "e");

@@ -171,6 +171,7 @@ static void noise_is_drawn_by_level_and_layer(void **state)
 		expect("each on its own scale");
 		harness_resize(&h, 5, 20);
 		expect("noise");
+		expect("without,"); /* the words, whole */
 		harness_resize(&h, 24, 80);
 		expect("under Gaussian noise, a row a level");
 		harness_keys(&h, "\te");

@@ -240,6 +240,14 @@ static void tab_completes_names_of_lua_layers_and_paths(void **state)
 	perform("\025#model.layers\r", "6");
 	perform(":data.test.count\r", "32");
 	perform(":\033[A\033[A\r", "6"); /* the history */
+	harness_resize(&h, 24, 80);
+	perform(":cs.\t", "activation  adam  "); /* more than a row holds */
+	expect("write_file  zeropad");
+	perform("\025", "[?] help"); /* the hints again */
+	perform("cs.\t", "write_file  zeropad");
+	harness_resize(&h, 5, 20);
+	expect("activation  adam  …");
+	press("\033", "network  tiny");
 	quit();
 }
 
