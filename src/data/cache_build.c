@@ -414,6 +414,8 @@ enum cs_status cs_cache_build(const struct cs_source *source, const struct cs_ca
 	status = b.status;
 	if (status && error)
 		*error = b.error;
+	if (status && fd >= 0)
+		unlink(path); /* before anything that takes time: a program that is left does not wait for the rest of this */
 	if (!status)
 		status = finish(&b, out, error);
 out:
