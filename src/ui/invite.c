@@ -8,6 +8,7 @@
 #include "ui/words.h"
 
 #include <string.h>
+#include <unistd.h>
 
 int cs_invite_draw(struct cs_session *session, const char *name, const struct cs_reading *reading, int row)
 {
@@ -44,6 +45,11 @@ int cs_invite_draw(struct cs_session *session, const char *name, const struct cs
 			screen, row, screen->rows - 3, 1, screen->columns - 2, CS_STYLE_BAD, run->error.message);
 	if (!reading || !cs_reading_looked(reading)) {
 		cs_screen_put(screen, row++, 1, -1, CS_STYLE_DIM, "looking for a result ...");
+		return row - from;
+	}
+	if (run && !run->error.status && run->path && !cs_reading_trouble(reading)->status &&
+		access(run->path, R_OK) == 0) { /* it has just come, and is taken in a moment */
+		cs_screen_put(screen, row++, 1, -1, CS_STYLE_DIM, "reading the result ...");
 		return row - from;
 	}
 	if (cs_reading_trouble(reading)->status)
