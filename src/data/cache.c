@@ -2,7 +2,8 @@
  *
  * Who finds no valid file takes the lock beside it, looks again (another process may have made it meanwhile), and makes it. The
  * lock is flock(2): it goes with its process, however that ends. Where locks do not work, two may make the same file; the last
- * rename wins, and both are right. Temporary files of makers that were killed are removed by the next one who holds the lock.
+ * rename wins, and both are right. What is being written has no name where the file system can do that, so that nothing of it is left however the
+ * program ends; elsewhere it is a temporary file, and those of makers that were killed are removed by the next one who holds the lock.
  */
 #include "data/cache.h"
 
@@ -17,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <time.h>
@@ -126,25 +128,56 @@ static enum cs_status in_memory(const struct cs_source *source, const struct cs_
 	return cs_cache_build(source, options, -1, NULL, job, out, &disk, error);
 }
 
-/* Decode into a temporary file and give it its name. */
+/* A file without a name in the folder that `path` will lie in; -1 where there is no such thing, or it could not be given a name afterwards. */
+static int open_nameless(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *directory = slash ? cs_strndup(path, (size_t)(slash - path) + 1) : cs_strndup(".", 1);
+	int fd = directory && access("/proc/self/fd", X_OK) == 0 ? open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666) : -1;
+
+	cs_free(directory);
+	return fd;
+}
+
+/* Call it so. */
+static enum cs_status name_it(int fd, const char *name, struct cs_error *error)
+{
+	char self[40];
+
+	snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+	unlink(name); /* of a process of the same number that was killed */
+	if (linkat(AT_FDCWD, self, AT_FDCWD, name, AT_SYMLINK_FOLLOW) != 0)
+		return cs_fail_errno(error, "cannot write", name);
+	return CS_OK;
+}
+
+/* Decode into a file without a name, or a temporary one, and give it its name. */
 static enum cs_status make_file(const struct cs_source *source, const struct cs_cache_options *options,
 	const char *path, struct cs_job *job, bool *disk_failed, struct cs_error *error)
 {
 	char *temporary = cs_file_temporary(path);
 	struct cs_store none;
 	enum cs_status status;
-	int fd = -1;
+	bool nameless;
+	int fd;
 
 	*disk_failed = false;
 	if (!temporary)
 		return cs_fail_memory(error, "a file name");
-	fd = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	fd = open_nameless(path);
+	nameless = fd >= 0;
+	if (!nameless)
+		fd = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	if (fd < 0) {
 		*disk_failed = true;
 		status = cs_fail_errno(error, "cannot write", path);
 		goto out;
 	}
 	status = cs_cache_build(source, options, fd, temporary, job, &none, disk_failed, error);
+	if (nameless && !status) {
+		status = name_it(fd, temporary, error);
+		*disk_failed = status != CS_OK;
+	}
 	if (close(fd) != 0 && !status) {
 		*disk_failed = true;
 		status = cs_fail_errno(error, "cannot write", path);
