@@ -109,7 +109,9 @@ return {
     for _, layer in ipairs(layers) do
       local likest, learnt = best[layer.name .. "\0edges"], best[layer.name .. "\0learnt: edges"]
       if likest and learnt then
-        result[layer == layers[#layers] and "verdict" or "note"](result, ("%s: the picture's edges come back best by %s (%.2f [%.2f, %.2f]); what was learnt shows most by %s (%.2f [%.2f, %.2f] above a random network)")
+        local shows = learnt.low > 0 and "what was learnt shows most by %s (%.2f [%.2f, %.2f] above a random network)"
+          or "by none of the ways do they come back better than through a random network (most by %s: %.2f [%.2f, %.2f])"
+        result[layer == layers[#layers] and "verdict" or "note"](result, ("%s: the picture's edges come back best by %s (%.2f [%.2f, %.2f]); " .. shows)
           :format(layer.name, likest.way, likest.mean, likest.low, likest.high, learnt.way, learnt.mean, learnt.low, learnt.high))
       end
     end
