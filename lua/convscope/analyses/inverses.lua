@@ -16,6 +16,10 @@ local inverses = {
 }
 local measures = { "correlation", "ssim", "edges" }
 
+-- What the rules with short names do, for sentences.
+local spoken = { none = "the transposed kernels alone", m = "rule m (mask alone)", s = "rule s (switches alone)", r = "rule r (rectified alone)",
+  mr = "rule mr (mask, rectified)" }
+
 -- The reconstruction of the whole layer for each image of the trace.
 local function reconstruct(trace, layer, way, count, opt)
   local parts = {}
@@ -112,7 +116,7 @@ return {
         local shows = learnt.low > 0 and "what was learnt shows most by %s (%.2f [%.2f, %.2f] above a random network)"
           or "by none of the ways do they come back better than through a random network (most by %s: %.2f [%.2f, %.2f])"
         result[layer == layers[#layers] and "verdict" or "note"](result, ("%s: the picture's edges come back best by %s (%.2f [%.2f, %.2f]); " .. shows)
-          :format(layer.name, likest.way, likest.mean, likest.low, likest.high, learnt.way, learnt.mean, learnt.low, learnt.high))
+          :format(layer.name, spoken[likest.way] or likest.way, likest.mean, likest.low, likest.high, spoken[learnt.way] or learnt.way, learnt.mean, learnt.low, learnt.high))
       end
     end
     for _, name in ipairs { "edges", "learnt: edges" } do
