@@ -149,7 +149,8 @@ void cs_image_draw_ranking(struct cs_view *view, int row)
 
 	used = 1 +
 		cs_screen_put(screen, row, 1, -1, CS_STYLE_DIM, "%s %s  ",
-			state->what == CS_IMAGE_UNIT ? "under the cursor in" : "strongest in", at->spec.name);
+			state->what == CS_IMAGE_UNIT ? "under the cursor in" : "strongest in",
+			cs_layer_name(cs_session_network(view->session), layer));
 	if (!list)
 		return;
 	from = state->what == CS_IMAGE_UNIT ? state->unit_rank

@@ -153,6 +153,7 @@ static void blocks_go_by_the_name_of_their_convolution(void **state)
 	expect("sort: red");
 	expect("goes by");
 	press("\033\033\033", " 8  conv8 "); /* colour, the layer it was asked for in, the network */
+	press("i", "strongest in conv8"); /* the image's last block */
 	quit();
 }
 
