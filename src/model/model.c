@@ -136,6 +136,17 @@ static uint64_t mark_numbers(uint64_t hash, const struct cs_tensor *tensor)
 	return cs_hash_bytes(hash, tensor->data, (size_t)cs_tensor_count(tensor) * sizeof(float));
 }
 
+static uint64_t mark_whitening(uint64_t hash, const struct cs_whitening *w)
+{
+	int64_t means = cs_whitening_means(w->kind, w->height, w->width, w->channels),
+		gains = cs_whitening_gains(w->kind, w->height, w->width, w->channels);
+
+	hash = cs_hash_bytes(hash, w->mean, (size_t)means * sizeof *w->mean);
+	if (w->axes)
+		hash = cs_hash_bytes(hash, w->axes, (size_t)(means * means) * sizeof *w->axes);
+	return cs_hash_bytes(hash, w->gain, (size_t)gains * sizeof *w->gain);
+}
+
 uint64_t cs_model_mark(const struct cs_model *model)
 {
 	const struct cs_preprocess *pre = &model->preprocess;
@@ -144,6 +155,7 @@ uint64_t cs_model_mark(const struct cs_model *model)
 	for (int i = 0; i < model->network->layer_count; i++) {
 		const struct cs_layer *layer = &model->network->layers[i];
 		const struct cs_layer_spec *spec = &layer->spec;
+		float alpha = isnan(spec->alpha) ? -1 : spec->alpha; /* Keras' own; one kind of NaN is not another's bits */
 		int64_t stride[2] = {
 			spec->stride[0] ? spec->stride[0] : spec->window[0], spec->stride[1] ? spec->stride[1] : spec->window[1]};
 
@@ -154,6 +166,7 @@ uint64_t cs_model_mark(const struct cs_model *model)
 		hash = cs_hash_bytes(hash, &spec->padding, sizeof spec->padding);
 		hash = cs_hash_bytes(hash, spec->border, sizeof spec->border);
 		hash = cs_hash_bytes(hash, &spec->activation, sizeof spec->activation);
+		hash = cs_hash_bytes(hash, &alpha, sizeof alpha);
 		hash = cs_hash_bytes(hash, &spec->factor, sizeof spec->factor);
 		hash = cs_hash_bytes(hash, &spec->offset, sizeof spec->offset);
 		hash = cs_hash_bytes(hash, &spec->epsilon, sizeof spec->epsilon);
@@ -164,9 +177,7 @@ uint64_t cs_model_mark(const struct cs_model *model)
 	hash = cs_hash_bytes(hash, pre->mean, sizeof pre->mean);
 	hash = cs_hash_bytes(hash, pre->deviation, sizeof pre->deviation);
 	hash = cs_hash_bytes(hash, &pre->bgr, sizeof pre->bgr);
-	if (model->whitening)
-		hash = cs_hash_bytes(hash, &model->whitening->epsilon, sizeof model->whitening->epsilon);
-	return hash;
+	return model->whitening ? mark_whitening(hash, model->whitening) : hash;
 }
 
 /* Where a checkpoint (checkpoint.c) and a model that was written anew keep the curves. */

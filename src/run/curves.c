@@ -2,6 +2,7 @@
 #include "run/curves.h"
 
 #include "core/alloc.h"
+#include "core/hash.h"
 #include "io/file.h"
 
 #include <jansson.h>
@@ -279,20 +280,10 @@ double cs_line_at(const struct cs_line *line, double x)
 	return best < 0 ? NAN : line->y[best];
 }
 
-static const uint64_t start = 0xcbf29ce484222325u;
-
-/* FNV-1a. */
-static uint64_t taken_in(uint64_t hash, const void *bytes, size_t count)
-{
-	for (const unsigned char *at = bytes; count > 0; count--)
-		hash = (hash ^ *at++) * 0x100000001b3u;
-	return hash;
-}
-
 /* Of what a JSON value says: members in any order, but for those that are another in every run. */
 static uint64_t said_by(const json_t *value)
 {
-	uint64_t hash = taken_in(start, (unsigned char[]){(unsigned char)json_typeof(value)}, 1);
+	uint64_t hash = cs_hash_bytes(CS_HASH_BEGIN, (unsigned char[]){(unsigned char)json_typeof(value)}, 1);
 
 	switch (json_typeof(value)) {
 	case JSON_OBJECT: {
@@ -301,10 +292,10 @@ static uint64_t said_by(const json_t *value)
 
 		json_object_foreach((json_t *)value, key, member)
 		{
-			uint64_t of[2] = {taken_in(start, key, strlen(key)), said_by(member)};
+			uint64_t of[2] = {cs_hash_bytes(CS_HASH_BEGIN, key, strlen(key)), said_by(member)};
 
 			if (strcmp(key, "seed") != 0 && strcmp(key, "begun") != 0)
-				hash += taken_in(start, of, sizeof of);
+				hash += cs_hash_bytes(CS_HASH_BEGIN, of, sizeof of);
 		}
 		return hash;
 	}
@@ -312,16 +303,16 @@ static uint64_t said_by(const json_t *value)
 		for (size_t i = 0; i < json_array_size(value); i++) {
 			uint64_t of = said_by(json_array_get(value, i));
 
-			hash = taken_in(hash, &of, sizeof of);
+			hash = cs_hash_bytes(hash, &of, sizeof of);
 		}
 		return hash;
 	case JSON_STRING:
-		return taken_in(hash, json_string_value(value), json_string_length(value));
+		return cs_hash_bytes(hash, json_string_value(value), json_string_length(value));
 	case JSON_INTEGER:
 	case JSON_REAL: {
 		double number = json_number_value(value);
 
-		return taken_in(hash, &number, sizeof number);
+		return cs_hash_bytes(hash, &number, sizeof number);
 	}
 	default:
 		return hash;

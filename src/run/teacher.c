@@ -6,10 +6,10 @@
 #include "run/teacher.h"
 
 #include "core/alloc.h"
+#include "nn/activation.h"
 #include "nn/trace.h"
 #include "run/run_internal.h"
 
-#include <math.h>
 #include <string.h>
 
 struct cs_teacher {
@@ -112,26 +112,12 @@ void cs_teacher_free(struct cs_teacher *teacher)
 	cs_free(teacher);
 }
 
-/* softmax(scores) * share into out, in double precision. */
-static void answer(const float *scores, int classes, double share, float *out)
-{
-	double highest = (double)scores[0], sum = 0;
-
-	for (int k = 1; k < classes; k++)
-		highest = fmax(highest, (double)scores[k]);
-	for (int k = 0; k < classes; k++)
-		sum += exp((double)scores[k] - highest);
-	for (int k = 0; k < classes; k++)
-		out[k] = (float)(share * exp((double)scores[k] - highest) / sum);
-}
-
 struct cs_batch cs_teacher_answer(struct cs_teacher *teacher, const struct cs_batch *batch)
 {
 	struct cs_tensor from = cs_tensor_slice(&batch->images, 0, batch->count),
 			 to = cs_tensor_slice(&teacher->images, 0, batch->count);
 	int64_t numbers = cs_tensor_count(&from);
 	int channels = teacher->channels;
-	const float *scores;
 	struct cs_batch out = *batch;
 
 	for (int64_t i = 0; i < numbers; i += channels) {
@@ -139,15 +125,17 @@ struct cs_batch cs_teacher_answer(struct cs_teacher *teacher, const struct cs_ba
 			to.data[i + k] = teacher->factor[k] * from.data[i + k] + teacher->offset[k];
 	}
 	cs_network_forward(teacher->trace, &to);
-	scores = cs_trace_scores(teacher->trace);
+	memcpy(teacher->targets, cs_trace_scores(teacher->trace),
+		(size_t)batch->count * (size_t)teacher->classes * sizeof *teacher->targets);
+	cs_activate(CS_SOFTMAX, 0, teacher->targets, batch->count, teacher->classes);
 	for (int i = 0; i < batch->count; i++) {
 		float *row = teacher->targets + (int64_t)i * teacher->classes;
-		bool labelled = batch->labels && batch->labels[i] >= 0;
 
-		answer(scores + (int64_t)i * teacher->classes, teacher->classes, labelled ? (double)teacher->share : 1,
-			row);
-		if (labelled)
-			row[batch->labels[i]] += 1 - teacher->share;
+		if (!batch->labels || batch->labels[i] < 0)
+			continue;
+		for (int k = 0; k < teacher->classes; k++)
+			row[k] *= teacher->share;
+		row[batch->labels[i]] += 1 - teacher->share;
 	}
 	out.targets = teacher->targets;
 	return out;

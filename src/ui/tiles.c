@@ -2,6 +2,7 @@
 #include "ui/tiles.h"
 
 #include "core/alloc.h"
+#include "core/hash.h"
 #include "core/whitening.h"
 #include "deconv/patch.h"
 #include "ui/clock.h"
@@ -354,12 +355,7 @@ void cs_tiles_free(struct cs_tiles *tiles)
 
 static unsigned bucket_of(const struct cs_tile_key *key)
 {
-	const unsigned char *bytes = (const unsigned char *)key;
-	uint64_t hash = 0xcbf29ce484222325u;
-
-	for (size_t i = 0; i < sizeof *key; i++)
-		hash = (hash ^ bytes[i]) * 0x100000001b3u;
-	return (unsigned)(hash >> 20) % BUCKETS;
+	return (unsigned)(cs_hash_bytes(CS_HASH_BEGIN, key, sizeof *key) >> 20) % BUCKETS;
 }
 
 static bool same_key(const struct cs_tile_key *a, const struct cs_tile_key *b)

@@ -37,6 +37,9 @@ describe("a network", function()
     for i, layer in ipairs(net.layers) do list[i] = layer.spec end
     list[2].type = "avgpool"
     assert.not_equal(net.mark, assert(net:rebuild(list)).mark)
+    local function leaky(alpha) return assert(cs.network { input = { 8, 8, 3 }, cs.conv { 2, 3, activation = "leaky_relu", alpha = alpha }, cs.dense { 2 } }).mark end
+    assert.not_equal(leaky(0.1), leaky(0.2))
+    assert.equal(leaky(nil), leaky(nil))
   end)
 
   it("takes every kind of layer", function()

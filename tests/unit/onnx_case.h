@@ -9,29 +9,13 @@
 #include "model/onnx.h"
 #include "nn/trace.h"
 
+#include "directory_case.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static char directory[64];
-
-static inline int make_directory(void **state)
-{
-	(void)state;
-	strcpy(directory, "/tmp/test_onnx.XXXXXX");
-	return mkdtemp(directory) ? 0 : -1;
-}
-
-static inline int remove_directory(void **state)
-{
-	char command[128];
-
-	(void)state;
-	snprintf(command, sizeof command, "rm -rf '%s'", directory);
-	return system(command);
-}
 
 /* --- protobuf, as little as it takes --- */
 
