@@ -199,10 +199,10 @@ static void draw_options(struct cs_view *view, struct cs_area area)
 
 	if (!analysis)
 		return;
-	if (area.rows > 2 * BELOW) /* what the table has no room for */
-		row += 1 +
-			cs_screen_put_lines(
-				screen, row, row + 4, area.column, area.columns, CS_STYLE_TEXT, analysis->title);
+	if (area.rows >= BELOW) /* what the table has no room for */
+		row += (area.rows > 2 * BELOW) +
+			cs_screen_put_lines(screen, row, row + (area.rows > 2 * BELOW ? 4 : 2), area.column,
+				area.columns, CS_STYLE_TEXT, analysis->title);
 	cs_screen_put(screen, row++, area.column, area.columns, CS_STYLE_DIM, "options of %s%s", analysis->name,
 		analysis->option_count ? "" : ": none");
 	if (run && (run->work || run->error.status)) {
@@ -236,7 +236,7 @@ static void draw_analyses(struct cs_view *view)
 	struct cs_session *session = view->session;
 	struct cs_screen *screen = &session->screen;
 	bool wide = screen->columns >= WIDE;
-	int below = !wide && session->body_rows - HEAD >= 2 * BELOW ? BELOW : 0;
+	int below = !wide && session->body_rows - HEAD >= 2 * BELOW ? BELOW + 1 : 0;
 	int width = wide ? screen->columns - SIDE - 2 : screen->columns, page = session->body_rows - HEAD - below;
 	int count;
 	char why[500], *path;

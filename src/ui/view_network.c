@@ -113,6 +113,20 @@ static struct columns lay_out(const struct cs_screen *screen, const struct cs_ne
 	return at;
 }
 
+/* A layer in words for so many columns: without the number of features, which the output tells, where all of it has no room. */
+static void describe(const struct cs_screen *screen, const struct cs_layer *layer, int room, char *text, size_t size)
+{
+	char *number, *end;
+
+	cs_layer_describe(layer, text, size);
+	if (cs_screen_width(screen, text) <= room)
+		return;
+	number = strstr(text, ", ");
+	end = number ? strstr(number, " features") : NULL;
+	if (end)
+		memmove(number, end + strlen(" features"), strlen(end + strlen(" features")) + 1);
+}
+
 static void draw_layer(struct cs_view *view, int row, int i, bool selected)
 {
 	struct cs_screen *screen = &view->session->screen;
@@ -128,7 +142,7 @@ static void draw_layer(struct cs_view *view, int row, int i, bool selected)
 	if (digit >= 0)
 		cs_screen_put(screen, row, 1, 2, CS_STYLE_KEY, "%d", digit + 1);
 	cs_screen_put(screen, row, 4, at.type - 5, style, "%s", layer->spec.name);
-	cs_layer_describe(layer, text, sizeof text);
+	describe(screen, layer, at.shape - at.type - 10, text, sizeof text);
 	if (at.shape - at.type > 18)
 		cs_screen_put(screen, row, at.type, at.shape - at.type - 10, style, "%s", text);
 	shape_text(&layer->out, text, sizeof text);
@@ -175,9 +189,14 @@ static void draw_below(struct cs_view *view, int row)
 
 	if (scan_of(view) && row < session->body_rows) {
 		seen = cs_scan_seen(scan_of(view), &total);
-		cs_screen_put(&session->screen, row, 4, -1, CS_STYLE_DIM,
-			"silent: features that fire on none of %" PRId64 " images of the %s split", seen,
-			cs_split_name(session->opened->split));
+		if (seen)
+			cs_screen_put(&session->screen, row, 4, -1, CS_STYLE_DIM,
+				"silent: features that fire on none of %" PRId64 " images of the %s split", seen,
+				cs_split_name(session->opened->split));
+		else
+			cs_screen_put(&session->screen, row, 4, -1, CS_STYLE_DIM,
+				"silent: features that fire on none of the images of the %s split; none is seen yet",
+				cs_split_name(session->opened->split));
 	}
 	if (row + 2 + 1 + blocks <= session->body_rows)
 		cs_blocks_show(session, network, row + 2, 1 + blocks);
