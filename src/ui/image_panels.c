@@ -124,7 +124,7 @@ void cs_panel_ask(struct cs_view *view, const struct cs_panel *panel, struct cs_
 {
 	struct cs_image_state *state = view->state;
 	struct cs_tile_key key = cs_lens_key(view->session, CS_TILE_PROJECTION, panel->layer, state->image);
-	const char *name = cs_session_network(view->session)->layers[panel->layer].spec.name;
+	const char *name = cs_layer_name(cs_session_network(view->session), panel->layer);
 	char rule[40] = "";
 
 	key.rule = panel->rule;

@@ -290,11 +290,11 @@ void cs_record_analysis(struct cs_session *session, const char *name, const char
 	write_down(session);
 }
 
-/* An order that the result of the colour analysis gives. */
-static void record_colour_order(struct cs_session *session, const char *layer, const char *name, const char *channel)
+/* An order that the result of the colour analysis gives, which knows the layer by the name of its block. */
+static void record_colour_order(struct cs_session *session, const char *layer, const char *channel)
 {
 	char *path = cs_analyses_path(session, "colour");
-	char quoted[1200];
+	char quoted[1200], name[200];
 
 	if (!path)
 		return;
@@ -303,28 +303,32 @@ static void record_colour_order(struct cs_session *session, const char *layer, c
 		"  local order = assert(cs.exports.colour_order(%s, %s, \"%s\"))\n"
 		"  print(\"%s by %s: \" .. table.concat(order, \" \", 1, math.min(#order, 10)))\n"
 		"end",
-		layer, channel, cs_record_quote(path, quoted, sizeof quoted), name, channel, layer, channel);
+		layer, channel, cs_record_quote(path, quoted, sizeof quoted), cs_record_quote(layer, name, sizeof name),
+		channel, layer, channel);
 	cs_free(path);
 }
 
-void cs_record_order(struct cs_session *session, const char *layer, const char *order)
+void cs_record_order(struct cs_session *session, int layer, const char *order)
 {
+	const struct cs_network *network = cs_session_network(session);
 	char name[200], by[60];
+	const char *block;
 
 	if (!session->record || !cs_session_has_images(session))
 		return;
-	cs_record_quote(layer, name, sizeof name);
+	block = cs_layer_name(network, layer);
 	if (strcmp(order, "red") == 0 || strcmp(order, "green") == 0 || strcmp(order, "blue") == 0) {
-		record_colour_order(session, layer, name, order);
+		record_colour_order(session, block, order);
 		return;
 	}
+	cs_record_quote(network->layers[layer].spec.name, name, sizeof name);
 	cs_record_line(session,
 		"do -- the features of %s by %s\n"
 		"  local order = assert(cs.ranking(model, data.%s:sample(%d, 0), %s, %s))\n"
 		"  print(\"%s by %s: \" .. table.concat(order, \" \", 1, math.min(#order, 10)))\n"
 		"end",
-		layer, order, cs_split_name(session->opened->split), CS_SCAN_IMAGES, name,
-		cs_record_quote(order, by, sizeof by), layer, order);
+		block, order, cs_split_name(session->opened->split), CS_SCAN_IMAGES, name,
+		cs_record_quote(order, by, sizeof by), block, order);
 }
 
 const char *cs_record_image(const struct cs_session *session, int64_t image, char *text, size_t size)

@@ -34,7 +34,7 @@ void cs_record_sheet(
 void cs_record_analysis(struct cs_session *session, const char *name, const char *options, const char *directory);
 
 /* A layer whose features were sorted; `order` as cs_order_name() has it. */
-void cs_record_order(struct cs_session *session, const char *layer, const char *order);
+void cs_record_order(struct cs_session *session, int layer, const char *order);
 
 /* An export by cs.exports (lua/convscope/exports.lua): `call` is what stands between "cs.exports." and the closing parenthesis, "network(model,
  * data.test, \"stem\"" say. */

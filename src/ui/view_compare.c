@@ -472,10 +472,13 @@ static void record_verdicts(struct cs_view *view, const char *stem)
 /* The pictures beside the table, behind what record_verdicts() wrote. */
 static void record_seen(struct cs_view *view, int64_t image, int64_t feature, const char *stem)
 {
+	struct compare *state = view->state;
 	struct cs_session *session = view->session;
-	char layer[200], quoted[1200];
+	int second = cs_rival_layer(state->rival, layer_of(view));
+	char layer[200], others[200], quoted[1200];
 
 	cs_record_quote(cs_session_network(session)->layers[layer_of(view)].spec.name, layer, sizeof layer);
+	cs_record_quote(cs_rival_opened(state->rival)->model->network->layers[second].spec.name, others, sizeof others);
 	cs_record_choices(session);
 	cs_record_line(session,
 		"do\n"
@@ -485,7 +488,7 @@ static void record_seen(struct cs_view *view, int64_t image, int64_t feature, co
 		"  sheet:of(model):projection(\"B\", data:images(%" PRId64 ", 1), %s, { feature = %" PRId64 " })\n"
 		"  assert(sheet:save(%s))\n"
 		"end",
-		PICTURES, image, image, layer, feature, image, layer, feature,
+		PICTURES, image, image, others, feature, image, layer, feature,
 		cs_record_quote(stem, quoted, sizeof quoted));
 }
 

@@ -235,7 +235,8 @@ static void ask(struct cs_view *view, int64_t feature, struct cs_exhibit *exhibi
 	struct layer *state = view->state;
 	struct cs_session *session = view->session;
 
-	snprintf(exhibit->name, sizeof exhibit->name, "%.40s-%" PRId64, layer_of(view)->spec.name, feature);
+	snprintf(exhibit->name, sizeof exhibit->name, "%.40s-%" PRId64,
+		cs_layer_name(cs_session_network(session), state->layer), feature);
 	if (state->kind == FILTERS) {
 		exhibit->numbers = &state->filters[feature];
 		exhibit->layer = first_conv(cs_session_network(session), state->layer)->spec.name;
@@ -440,7 +441,7 @@ static bool act_layer(struct cs_view *view, enum cs_action action, int argument)
 		state->touched = false;
 		state->cursor = 0;
 		sort(view);
-		cs_record_order(view->session, layer_of(view)->spec.name, cs_order_name(state->sort));
+		cs_record_order(view->session, state->layer, cs_order_name(state->sort));
 		return true;
 	case CS_ACTION_KIND:
 		next_kind(view);

@@ -89,7 +89,8 @@ static void the_features_that_lose_most_are_shown_as_pictures(void **state)
 	press("C", "colour or shape?  conv1:");
 	press("j", "conv2, most lost without red: strongest patch, what of it is seen, answer to the hues");
 	expect("turquoise car");
-	for (double end = harness_now() + PLAY_SECONDS; harness_now() < end && (harness_whole(&h) < 8 || harness_whole(&h) % 2);)
+	for (double end = harness_now() + PLAY_SECONDS;
+		harness_now() < end && (harness_whole(&h) < 8 || harness_whole(&h) % 2);)
 		harness_pump(&h, 50); /* they come one after the other */
 	harness_settle(&h);
 	assert_int_equal(harness_remnants(&h), 0);
@@ -152,9 +153,33 @@ static void blocks_go_by_the_name_of_their_convolution(void **state)
 	press("\r", "conv8  5 features");
 	expect("sort: red");
 	expect("goes by");
+	press(":record blocks.lua\r", "recording into blocks.lua");
+	press("o", "sort: green");
+	harness_settle(&h);
+	press(":export convscope-tiles\r", "wrote convscope-tiles.png");
 	press("\033\033\033", " 8  conv8 "); /* colour, the layer it was asked for in, the network */
 	press("i", "strongest in conv8"); /* the image's last block */
+	harness_settle(&h);
+	press(":export convscope-panels\r", "wrote convscope-panels.png");
+	press(":record\r", "recorded blocks.lua");
 	quit();
+	/* pictures in exported files, too */
+	assert_int_equal(
+		shell("grep -aq 'conv8-[0-4]' convscope-tiles.hdf5 && grep -aq 'conv8-feature[0-4]' "
+		      "convscope-panels.hdf5 && ! grep -a 'activation8' convscope-tiles.hdf5 convscope-panels.hdf5"),
+		0);
+	/* and the recorded script finds the block in the result of the analysis, the layer at its end in the network */
+	assert_int_equal(
+		shell("mkdir by-hand && mv convscope-*.png convscope-*.hdf5 by-hand/ && '%s' run blocks.lua >said 2>&1 "
+		      "|| { cat said blocks.lua >&2; false; }",
+			getenv("CONVSCOPE")),
+		0);
+	assert_int_equal(
+		shell("grep -q '^conv8 by green: [0-4] [0-4] [0-4] [0-4] [0-4]$' said || { cat said >&2; false; }"), 0);
+	assert_int_equal(
+		shell("cmp by-hand/convscope-tiles.png convscope-tiles.png && cmp by-hand/convscope-panels.png "
+		      "convscope-panels.png"),
+		0);
 }
 
 static void the_layer_screen_shows_and_sorts_by_colour(void **state)
