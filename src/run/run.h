@@ -93,6 +93,15 @@ struct cs_run_state {
 };
 enum cs_status cs_run_inspect(const char *directory, struct cs_run_state *state, struct cs_error *error);
 
+/* Looks like a run directory: holds a configuration, a history or a checkpoint. `modified` (or NULL): when the newest of its files was
+ * written, seconds since 1970. Cheap. */
+bool cs_is_run(const char *directory, double *modified);
+
+/* Where results of analyses of a model are kept and looked for, to be freed; NULL without memory. `target` is a run or a model file. `within`:
+ * they are the run's own, RUN/analyses; else, of a model outside of a run or of a run that is not to be written to, they lie in convscope-analyses/NAME
+ * here. */
+char *cs_run_results(const char *target, bool *within);
+
 /* Set by signal handlers (SIGINT, SIGTERM): the run ends after the batch in work. Async-signal-safe. */
 void cs_run_request_stop(int signal_number);
 

@@ -9,6 +9,7 @@
 #include "script/rooms.h"
 #include "script/value.h"
 
+#include "core/alloc.h"
 #include "data/whiten.h"
 #include "run/curves.h"
 #include "run/run.h"
@@ -538,7 +539,22 @@ static int l_save_history(lua_State *L)
 	return 1;
 }
 
+/* engine.results_place(target): where results of analyses of a run or a model file are looked for, and whether that is within the run itself. */
+static int l_results_place(lua_State *L)
+{
+	bool within;
+	char *directory = cs_run_results(luaL_checkstring(L, 1), &within);
+
+	if (!directory)
+		return luaL_error(L, "there is not enough memory for a path");
+	lua_pushstring(L, directory);
+	cs_free(directory);
+	lua_pushboolean(L, within);
+	return 2;
+}
+
 static const luaL_Reg functions[] = {
+	{"results_place", l_results_place},
 	{"train", l_train},
 	{"run_state", l_run_state},
 	{"history", l_history},

@@ -2,18 +2,15 @@
 #include "ui/analyses.h"
 
 #include "core/alloc.h"
-#include "io/file.h"
+#include "run/run.h"
 #include "ui/clock.h"
 #include "ui/reading.h"
 #include "ui/record.h"
-#include "ui/runs.h"
 #include "ui/view.h"
 #include "ui/words.h"
 
-#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const double last_wait = 3; /* s at the end of the program for those that do not heed a cancel */
@@ -216,48 +213,12 @@ static enum cs_status analyze(struct cs_job *job, void *context, struct cs_error
 	return errand->hooks->analyze(errand->hooks->context, &what, job, error);
 }
 
-static bool is_link(const char *path)
-{
-	struct stat about;
-
-	return !lstat(path, &about) && S_ISLNK(about.st_mode);
-}
-
-/* The directory for results of the open model, to be freed. A run may come from elsewhere: where its `analyses` is a link, results do not go
- * where that leads. */
+/* The directory for results of the open model, to be freed. */
 static char *directory_of(const struct cs_session *session)
 {
-	char *copy, *directory = NULL, *dot;
+	bool within;
 
-	if (session->run && !access(session->run, W_OK)) /* an installed model's is not to be written to */
-		directory = cs_file_join(session->run, "analyses");
-	if (directory && !is_link(directory))
-		return directory;
-	cs_free(directory);
-	directory = NULL;
-	if (session->run)
-		return cs_format("convscope-analyses/%s", strrchr(session->run, '/') ? strrchr(session->run, '/') + 1 : session->run);
-	if (!session->opened)
-		return NULL;
-	copy = cs_strdup(session->opened->target);
-	if (copy && cs_file_exists(session->opened->target) && cs_is_run(dirname(copy)))
-		directory = cs_file_join(copy, "analyses");
-	cs_free(copy);
-	if (directory && !is_link(directory))
-		return directory;
-	cs_free(directory);
-	directory = NULL;
-	copy = cs_strdup(session->opened->target);
-	if (copy) {
-		char *name = basename(copy);
-
-		dot = strrchr(name, '.');
-		if (dot && dot != name)
-			*dot = '\0';
-		directory = cs_format("convscope-analyses/%s", name);
-	}
-	cs_free(copy);
-	return directory;
+	return session->opened ? cs_run_results(session->opened->target, &within) : NULL;
 }
 
 char *cs_analyses_path(const struct cs_session *session, const char *name)

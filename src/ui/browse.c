@@ -390,7 +390,7 @@ static enum cs_status find_start(const char *target, struct start *start, struct
 	const char *here = cs_file_is_directory("runs") ? "runs" : ".";
 
 	*start = (struct start){0};
-	if (!target && cs_is_run("."))
+	if (!target && cs_is_run(".", NULL))
 		target = ".";
 	if (!target) {
 		start->run = cs_newest_run(here);
@@ -403,7 +403,7 @@ static enum cs_status find_start(const char *target, struct start *start, struct
 			"model file or run",
 			here);
 	}
-	if (cs_is_run(target)) {
+	if (cs_is_run(target, NULL)) {
 		start->run = cs_strdup(target);
 		return CS_OK;
 	}

@@ -68,8 +68,8 @@ void cs_command_open_picture(struct cs_session *session, const char *path)
 		release_errand(errand);
 		return;
 	}
-	if (cs_work_start(
-		    session->works, "reading the picture", read_picture, errand, release_errand, &session->picture, &error))
+	if (cs_work_start(session->works, "reading the picture", read_picture, errand, release_errand,
+		    &session->picture, &error))
 		cs_session_complain(session, &error);
 }
 
@@ -125,7 +125,7 @@ static void open_target(struct cs_session *session, const char *argument)
 		cs_session_say(session, CS_STYLE_WARN, "open what? a picture, a model, a run or a directory of runs");
 	} else if (is_picture(path)) {
 		cs_command_open_picture(session, path);
-	} else if (cs_is_run(path)) {
+	} else if (cs_is_run(path, NULL)) {
 		cs_view_push(session, &cs_view_run, &(struct cs_run_argument){.directory = path});
 	} else if (cs_file_is_directory(path)) {
 		cs_view_push(session, &cs_view_runs, &(struct cs_runs_argument){path});

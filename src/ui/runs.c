@@ -10,34 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-
-static bool has(const char *directory, const char *name, double *modified)
-{
-	char *path = cs_file_join(directory, name);
-	struct stat info;
-	bool there = path && stat(path, &info) == 0;
-
-	if (there && modified && (double)info.st_mtime > *modified)
-		*modified = (double)info.st_mtime;
-	cs_free(path);
-	return there;
-}
-
-static bool is_run(const char *directory, double *modified)
-{
-	static const char *const signs[] = {"config.json", "history.hdf5", "last.hdf5", "best.hdf5", "summary.json"};
-	bool any = false;
-
-	for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
-		any |= has(directory, signs[i], modified);
-	return any;
-}
-
-bool cs_is_run(const char *directory)
-{
-	return cs_file_is_directory(directory) && is_run(directory, NULL);
-}
 
 /* "runs/a" for an entry of "runs", "a" for one of "."; NULL when it is hidden or there is no memory. */
 static char *entry_path(const char *directory, const struct dirent *entry)
@@ -58,7 +30,7 @@ char *cs_newest_run(const char *directory)
 		char *path = entry_path(directory, entry);
 		double modified = 0;
 
-		if (path && cs_file_is_directory(path) && is_run(path, &modified) && modified > best) {
+		if (path && cs_is_run(path, &modified) && modified > best) {
 			best = modified;
 			cs_free(newest);
 			newest = path;
@@ -93,7 +65,7 @@ static enum cs_status find_paths(
 
 		if (cs_job_cancelled(job))
 			status = CS_ERR_CANCELLED;
-		if (!status && path && cs_is_run(path)) {
+		if (!status && path && cs_is_run(path, NULL)) {
 			if ((*count & (*count - 1)) == 0) { /* room for a power of two */
 				char **larger = cs_realloc(paths, *count ? 2 * (size_t)*count : 1, sizeof *paths);
 
@@ -141,11 +113,11 @@ static bool read_one(
 	double stamp = 0;
 	int at;
 
-	if (!is_run(path, &stamp))
+	if (!cs_is_run(path, &stamp))
 		return false;
 	/* both lists are mostly the same ones in the same order */
 	at = before && *hint < before->count && strcmp(before->runs[*hint].path, path) == 0 ? *hint
-										   : find_known(before, path);
+											    : find_known(before, path);
 	if (at >= 0)
 		*hint = at + 1;
 	list->stamps[list->count] = stamp;
@@ -163,8 +135,8 @@ static bool read_one(
 	return cs_run_inspect(path, to, NULL) == CS_OK;
 }
 
-enum cs_status cs_run_list_read(const char *directory, const struct cs_run_list *before, bool quick,
-	struct cs_job *job, struct cs_run_list *out, struct cs_error *error)
+enum cs_status cs_run_list_read(const char *directory, const struct cs_run_list *before, bool quick, struct cs_job *job,
+	struct cs_run_list *out, struct cs_error *error)
 {
 	struct cs_run_list list = {0};
 	char **paths = NULL;

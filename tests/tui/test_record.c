@@ -163,10 +163,7 @@ static void results_of_analyses_are_exported_again(void **state)
 {
 	(void)state;
 	assert_int_equal(shell("rm -f convscope-*"), 0);
-	assert_int_equal(
-		shell("'%s' analyze colour runs/tiny -o runs/tiny/analyses --threads 1 --set images=12 >said 2>&1",
-			program),
-		0);
+	assert_int_equal(shell("'%s' analyze colour runs/tiny --threads 1 --set images=12 >said 2>&1", program), 0);
 	assert_int_equal(
 		shell("'%s' analyze noise runs/tiny -o runs/tiny/analyses --threads 1 --set images=12 >said 2>&1",
 			program),

@@ -20,14 +20,25 @@ local function list(json)
   end
 end
 
+-- Where the result goes: to -o, else to the analyses of a run that can be written to, where the browser lists it; else nowhere, and the second is where it
+-- would be listed.
+local function place(args, net)
+  if args.output then return args.output end
+  local run = cs.engine.system.is_directory(args.model) and args.model
+  local where, within = cs.engine.results_place(run or cs.engine.find_run(args.model) or net.path)
+  if run and within then return where end
+  return nil, where
+end
+
 return {
   summary = "run an analysis by name, or list them",
-  description = "An analysis is a Lua file in the library's or the user's analyses directory. Its result is printed, and with -o written as HDF5, CSV and PNG.",
+  description = "An analysis is a Lua file in the library's or the user's analyses directory. Its result is printed, and written as HDF5, CSV and PNG: to "
+    .. "the directory of -o, else, where MODEL is a run directory, to its analyses, which the browser lists.",
   arguments = function(parser)
     parser:argument("name", "The analysis; without one they are listed."):argname("NAME"):args "?"
     parser:argument("model", "A model file, a run directory (its best), or an installed model."):argname("MODEL"):args "?"
     common.data_option(parser)
-    parser:option("-o --output", "Directory for NAME.hdf5, NAME.csv and NAME-*.png."):argname "DIR"
+    parser:option("-o --output", "Directory for NAME.hdf5, NAME.csv and NAME-*.png (of a run directory: its analyses)."):argname "DIR"
     common.set_option(parser, "An option of the analysis.")
     common.model_options(parser)
     common.json(parser)
@@ -44,9 +55,10 @@ return {
     if not args.model then cli.usage("which model? convscope analyze %s MODEL", args.name) end
     local net = common.load_model(args)
     local data = common.open_data(args, net)
-    common.ready_directory(args.output)
+    local directory, listed = place(args, net)
+    common.ready_directory(directory)
     local result = cli.check(cs.analysis(args.name, net, data, common.settings(args.set)))
-    local paths = args.output and cli.check(result:save(args.output, args.name)) or {}
+    local paths = directory and cli.check(result:save(directory, args.name)) or {}
     if args.json then
       local document = result:data()
       document.analysis, document.files = args.name, paths
@@ -54,5 +66,6 @@ return {
     end
     cli.print(result:text(args.output and 20 or nil))
     for _, path in ipairs(paths) do cli.print("wrote " .. path) end
+    if not directory then cli.say("nothing was saved: -o DIR writes the result, -o %s to where the browser lists it", listed) end
   end,
 }
