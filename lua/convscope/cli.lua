@@ -58,6 +58,10 @@ end
 local left_to_do = {}
 function cli.afterwards(f) left_to_do[#left_to_do + 1] = f end
 
+-- What is to be undone where the command fails.
+local to_undo = {}
+function cli.on_failure(f) to_undo[#to_undo + 1] = f end
+
 -- The live line, where standard error is a terminal.
 cli.live = system.isatty(2) and os.getenv "TERM" ~= "dumb"
 local line_shown = false
@@ -245,6 +249,7 @@ return function(argv)
   cli.clear()
   if not ok then
     code = 1
+    for _, f in ipairs(to_undo) do f() end
     if getmetatable(err) == failure then
       code = err.exit
       if err.message then io.stderr:write("convscope: ", cli.plain(err.message), "\n") end

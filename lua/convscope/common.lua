@@ -197,9 +197,27 @@ function common.open_data(args, net)
   return cli.check(cs.dataset(spec, common.data_settings(args, size))), spec
 end
 
--- Before long work: the directory its results go to is there and can be written, or the end.
+-- The directories of a path that are not there yet, the deepest first.
+local function missing(path)
+  local out = {}
+  path = path:gsub("/+$", "")
+  while path ~= "" and not system.exists(path) do
+    out[#out + 1] = path
+    path = path:match "^(.*[^/])/+[^/]*$" or ""
+  end
+  return out
+end
+
+-- Before long work: the directory its results go to is there and can be written, or the end. Where the command fails, those that were made go again while
+-- nothing lies in them.
 function common.ready_directory(path)
   if not path then return end
+  local made = missing(path)
+  cli.on_failure(function()
+    for _, directory in ipairs(made) do
+      if system.is_directory(directory) then os.remove(directory) end
+    end
+  end)
   cli.check(system.make_directories(path))
   cli.check(system.writable(path:gsub("/*$", "/") .. "result"))
 end

@@ -334,12 +334,9 @@ local function as_default(default, value, least)
   return tostring(value)
 end
 
---- cs.analysis(name, net, data[, options])
--- Run an analysis, a file of the analyses directories, and return its result; `options` override its own. nil, message, code when there is none
--- of that name, or an option is not what its default is. An analysis is a Lua file that returns a table with `title`, `options` (names and defaults:
--- numbers, words or lists with commas, true or false), where wanted `least` (the smallest value of whole numbers, else 1, or 0 where that is the
--- default) and `run(job, net, data, options)`, which returns a cs.result.
-function result.analysis(name, net, data, options)
+-- An analysis as it is to be run: its table, what it is `given` (its own options, and what overrides them), and the `names` of the options in order. nil,
+-- message, code where there is none of that name, or an option is refused: nothing needs to be opened to find that out.
+function result.prepared(name, options)
   local files = require "convscope.files"
   local path = files.find("analyses", name)
   if not path then
@@ -367,6 +364,18 @@ function result.analysis(name, net, data, options)
       return nil, ("option '%s' of %s is '%s'; expected %s"):format(key, name, tostring(value), expected), "argument"
     end
   end
+  return { analysis = analysis, given = given, names = names }
+end
+
+--- cs.analysis(name, net, data[, options])
+-- Run an analysis, a file of the analyses directories, and return its result; `options` override its own. nil, message, code when there is none
+-- of that name, or an option is not what its default is. An analysis is a Lua file that returns a table with `title`, `options` (names and defaults:
+-- numbers, words or lists with commas, true or false), where wanted `least` (the smallest value of whole numbers, else 1, or 0 where that is the
+-- default) and `run(job, net, data, options)`, which returns a cs.result.
+function result.analysis(name, net, data, options)
+  local prepared, why, kind = result.prepared(name, options)
+  if not prepared then return nil, why, kind end
+  local analysis, given = prepared.analysis, prepared.given
   local looking = require "convscope.looking"
   local function run()
     local job <close> = require("convscope.progress").open()
@@ -379,7 +388,7 @@ function result.analysis(name, net, data, options)
       if column == "layer" then out:note(blocks) end
     end
     local lines = {}
-    for _, key in ipairs(names) do
+    for _, key in ipairs(prepared.names) do
       local value = given[key]
       lines[#lines + 1] = key .. "=" .. (type(value) == "table" and table.concat(value, ",") or tostring(value))
     end

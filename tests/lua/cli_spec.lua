@@ -676,6 +676,21 @@ describe("with a trained run", function()
     assert.is_nil(os.remove(place .. "/elsewhere/confusion.hdf5"))
   end)
 
+  it("analyze leaves no directory behind where an option is refused", function()
+    local where = place .. "/refused"
+    for _, refused in ipairs { { "confusion", "mots=1", "has no option 'mots'" }, { "gradients", "images=1", "at least two images" } } do
+      local code, _, err = run("analyze", refused[1], directory, "--set", refused[2], "-o", where .. "/deep/")
+      assert.equal(1, code)
+      assert.truthy(err:find(refused[3], 1, true), err)
+      assert.is_false(helper.exists(where))
+    end
+    assert.equal(1, (run("analyze", "confusion", place .. "/no-such-model", "--set", "mots=1")))
+    os.execute("mkdir " .. where)
+    assert.equal(1, (run("analyze", "gradients", directory, "--set", "images=1", "-o", where .. "/deep")))
+    assert.is_true(helper.exists(where)) -- it was there before
+    assert.is_false(helper.exists(where .. "/deep"))
+  end)
+
   it("convert writes a model that answers the same", function()
     ok("convert", directory, place .. "/c.h5")
     local a, b = assert(cs.load(directory)), assert(cs.load(place .. "/c.h5"))

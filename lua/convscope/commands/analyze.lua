@@ -47,17 +47,14 @@ return {
   end,
   run = function(args)
     if not args.name then return list(args.json) end
-    if not files.find("analyses", args.name) then
-      local names = {}
-      for _, file in ipairs(files.all "analyses") do names[#names + 1] = file.name end
-      cli.fail("no analysis '%s': there are %s", args.name, table.concat(names, ", "))
-    end
+    local settings = common.settings(args.set)
+    cli.check(require("convscope.result").prepared(args.name, settings))
     if not args.model then cli.usage("which model? convscope analyze %s MODEL", args.name) end
     local net = common.load_model(args)
     local data = common.open_data(args, net)
     local directory, listed = place(args, net)
     common.ready_directory(directory)
-    local result = cli.check(cs.analysis(args.name, net, data, common.settings(args.set)))
+    local result = cli.check(cs.analysis(args.name, net, data, settings))
     local paths = directory and cli.check(result:save(directory, args.name)) or {}
     if args.json then
       local document = result:data()
