@@ -197,6 +197,19 @@ function common.open_data(args, net)
   return cli.check(cs.dataset(spec, common.data_settings(args, size))), spec
 end
 
+-- Before any work: the name of a file that is written in one format alone ends as such files do, or the end. `endings` begin with a dot.
+function common.check_ending(path, option, format, endings)
+  if not path or system.is_directory(path) then return end -- what is wrong with a directory is said where it is written
+  local given = path:match "[^/]*$":lower()
+  for _, ending in ipairs(endings) do
+    if #given > #ending and given:sub(-#ending) == ending then return end
+  end
+  cli.usage("%s is '%s', but it is written as %s: give it a name that ends in %s", option, path, format, table.concat(endings, " or "))
+end
+
+function common.picture_name(path, option) common.check_ending(path, option, "PNG", { ".png" }) end
+function common.h5_name(path, option) common.check_ending(path, option, "HDF5", { ".h5", ".hdf5" }) end
+
 -- The directories of a path that are not there yet, the deepest first.
 local function missing(path)
   local out = {}

@@ -11,11 +11,13 @@
 #include "core/alloc.h"
 #include "core/preprocess.h"
 #include "figure/montage.h"
+#include "io/file.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static void close_picture(void *object)
 {
@@ -281,17 +283,21 @@ static int by_key(const void *a, const void *b)
 }
 
 /*** picture:save(path[, text])
- * Write a PNG, by way of a temporary file; the numbers behind it (`picture.text`, and the pairs of the table given) go along as
- * text chunks. Returns the picture, or nil, message, code.
+ * Write a PNG, whose name ends in .png, by way of a temporary file; the numbers behind it (`picture.text`, and the pairs of the table
+ * given) go along as text chunks. Returns the picture, or nil, message, code.
  */
 static int l_save(lua_State *L)
 {
 	struct cs_picture *picture = cs_lua_picture_check(L, 1);
-	const char *path = luaL_checkstring(L, 2);
+	const char *path = luaL_checkstring(L, 2), *dot = strrchr(path, '.');
 	const char **pairs;
 	struct cs_error error;
 	size_t count = 0;
 
+	if ((!dot || strcasecmp(dot, ".png")) && !cs_file_is_directory(path)) {
+		cs_fail(&error, CS_ERR_ARGUMENT, "a picture is saved as .png, not '%s'", path);
+		return cs_value_fail(L, &error);
+	}
 	lua_settop(L, 3);
 	lua_newtable(L); /* both tables in one, so that a key comes once */
 	cs_value_extra(L, 1);

@@ -398,6 +398,21 @@ describe("with a trained run", function()
       json("project", directory, "7", "-l", "dense1", "-f", "1", "--at", "map", "--json")
     end)
 
+    it("refuses names of files that it does not write, before it does anything", function()
+      for _, words in ipairs {
+        { "-o is '" .. place .. "/x.bmp', but it is written as PNG: give it a name that ends in .png", "project", place .. "/none.h5", "0", "-o", place .. "/x.bmp" },
+        { "--raw is '" .. place .. "/x.csv', but it is written as HDF5: give it a name that ends in .h5 or .hdf5", "project", place .. "/none.h5", "0", "--raw", place .. "/x.csv" },
+        { "--png is '" .. place .. "/x', but", "data", "export", helper.spec, "--count", "1", "--png", place .. "/x" },
+        { "OUT is '" .. place .. "/x.npz', but", "data", "export", helper.spec, place .. "/x.npz" },
+      } do
+        local code, out, err = run(table.unpack(words, 2))
+        assert.same({ 2, "" }, { code, out }, err)
+        assert.truthy(err:find("convscope: " .. words[1], 1, true), err)
+        assert.matches("^[^\n]+\n$", err)
+      end
+      for _, name in ipairs(cs.engine.system.list(place)) do assert.is_nil(name:match "^x") end
+    end)
+
     it("says that a feature is silent", function()
       local net = assert(cs.load(directory))
       net:set_weights("conv2", "bias", cs.tensor({ 10 }, -1e6))

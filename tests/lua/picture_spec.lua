@@ -46,6 +46,12 @@ describe("a picture", function()
     local picture = cs.picture(photo, { photo = true, zoom = 3 })
     assert.same({ 6, 6 }, { picture.width, picture.height })
     assert.same({ 255, 100, 7 }, { picture:get(2, 5) })
+    for _, name in ipairs { "z.bmp", "z", "z.png.jpg" } do
+      local saved, why, kind = picture:save(directory .. "/" .. name)
+      assert.same({ nil, ("a picture is saved as .png, not '%s/%s'"):format(directory, name), "argument" }, { saved, why, kind })
+      assert.is_false(helper.exists(directory .. "/" .. name))
+    end
+    assert(picture:save(directory .. "/z.PNG"))
     picture:save(directory .. "/z.png")
     local again = assert(cs.picture(directory .. "/z.png"))
     assert.is_true(again:pixels() == picture:pixels())

@@ -35,6 +35,8 @@ local function info(args)
 end
 
 local function export(args)
+  if args.count == 1 then common.picture_name(args.png, "--png") end
+  common.h5_name(args.out, "OUT")
   local data = cli.check(cs.dataset(args.dataset, common.data_settings(args, { size = args.size })))
   if not args.out and not args.png then cli.usage "export needs OUT.h5, or --png for pictures" end
   if args.png then

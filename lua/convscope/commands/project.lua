@@ -126,6 +126,8 @@ return {
     common.threads(parser)
   end,
   run = function(args)
+    common.picture_name(args.output, "-o")
+    common.h5_name(args.raw, "--raw")
     if not args.layer then
       local net = cli.check(cs.load(args.model, { arch = args.arch, size = args.size }))
       local names = {}
