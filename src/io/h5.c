@@ -124,6 +124,14 @@ static hid_t access_properties(enum cs_h5_mode mode)
 	return list;
 }
 
+enum cs_status cs_h5_refuse(const char *name, struct cs_error *error)
+{
+	return cs_fail(error, CS_ERR_FORMAT,
+		"'%s' is not an HDF5 file: expected one (.h5, .hdf5) as convscope, Keras or h5py write it; "
+		"name another, or write this one again",
+		name);
+}
+
 /* Let the system say why a file cannot be opened: it says it better than the library. */
 static enum cs_status try_path(const char *path, const char *name, enum cs_h5_mode mode, struct cs_error *error)
 {
@@ -143,7 +151,7 @@ static enum cs_status try_path(const char *path, const char *name, enum cs_h5_mo
 	if (create)
 		return CS_OK;
 	if (H5Fis_hdf5(path) <= 0)
-		return cs_fail(error, CS_ERR_FORMAT, "'%s' is not an HDF5 file", path);
+		return cs_h5_refuse(path, error);
 	return CS_OK;
 }
 

@@ -14,6 +14,9 @@ struct cs_h5;
 
 enum cs_h5_mode { CS_H5_READ, CS_H5_READ_SWMR, CS_H5_CREATE, CS_H5_WRITE, CS_H5_CREATE_SWMR /* latest format */ };
 
+/* Does an open file begin as an HDF5 file does? Nothing of it is parsed. */
+bool cs_h5_recognise(int descriptor);
+
 /* Open or create (CREATE replaces a file: write to a cs_file_temporary() name and commit). What a killed SWMR writer left opens with
  * READ_SWMR alone. Errors: CS_ERR_NOT_FOUND, CS_ERR_FORMAT ("'x' is not an HDF5 file"), CS_ERR_IO. */
 enum cs_status cs_h5_open(const char *path, enum cs_h5_mode mode, struct cs_h5 **out, struct cs_error *error);

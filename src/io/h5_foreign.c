@@ -177,7 +177,7 @@ static const H5FD_class_t driver = {
 };
 
 /* Where the format allows the signature: at 0, 512, 1024, 2048 and so on. */
-static bool has_signature(int descriptor)
+bool cs_h5_recognise(int descriptor)
 {
 	static const unsigned char signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
 	unsigned char found[8];
@@ -194,8 +194,8 @@ enum cs_status cs_h5_open_descriptor(int descriptor, const char *name, struct cs
 	struct cs_h5 *file;
 	hid_t id, access;
 
-	if (!has_signature(descriptor))
-		return cs_fail(error, CS_ERR_FORMAT, "'%s' is not an HDF5 file", name);
+	if (!cs_h5_recognise(descriptor))
+		return cs_h5_refuse(name, error);
 	file = cs_calloc(1, sizeof *file);
 	if (file)
 		file->name = cs_strdup(name);

@@ -32,6 +32,9 @@ void cs_h5_unlock(void);
 enum cs_status cs_h5_fail(const struct cs_h5 *file, struct cs_error *error, enum cs_status status, const char *format,
 	...) __attribute__((format(printf, 4, 5)));
 
+/* What is said of a file that is no HDF5. CS_ERR_FORMAT. */
+enum cs_status cs_h5_refuse(const char *name, struct cs_error *error);
+
 /* Copy the innermost message of the library's error stack, or "" where there is none. */
 void cs_h5_complaint(char *text, size_t size);
 

@@ -155,9 +155,10 @@ uint64_t cs_model_mark(const struct cs_model *model)
 	for (int i = 0; i < model->network->layer_count; i++) {
 		const struct cs_layer *layer = &model->network->layers[i];
 		const struct cs_layer_spec *spec = &layer->spec;
-		float alpha = isnan(spec->alpha) ? -1 : spec->alpha; /* Keras' own; one kind of NaN is not another's bits */
-		int64_t stride[2] = {
-			spec->stride[0] ? spec->stride[0] : spec->window[0], spec->stride[1] ? spec->stride[1] : spec->window[1]};
+		float alpha =
+			isnan(spec->alpha) ? -1 : spec->alpha; /* Keras' own; one kind of NaN is not another's bits */
+		int64_t stride[2] = {spec->stride[0] ? spec->stride[0] : spec->window[0],
+			spec->stride[1] ? spec->stride[1] : spec->window[1]};
 
 		hash = cs_hash_bytes(hash, spec->ops->type, strlen(spec->ops->type) + 1);
 		hash = cs_hash_bytes(hash, spec->kernel, sizeof spec->kernel);
@@ -418,8 +419,8 @@ enum cs_status cs_model_read(struct cs_h5 *file, const char *path, const struct 
 	return CS_OK;
 }
 
-/* What a file is that is no HDF5, said better than "not HDF5". */
-static enum cs_status recognise(const char *path, struct cs_error *error)
+/* What a file is that is no model, said better than "no model"; and whether it is an HDF5 file. */
+static enum cs_status recognise(const char *path, bool *h5, struct cs_error *error)
 {
 	unsigned char head[64] = {0};
 	int64_t size = 0;
@@ -431,6 +432,7 @@ static enum cs_status recognise(const char *path, struct cs_error *error)
 	if (size)
 		status = cs_file_read_at(
 			file, path, 0, head, size < (int64_t)sizeof head ? (size_t)size : sizeof head - 1, error);
+	*h5 = cs_h5_recognise(file);
 	close(file);
 	if (status)
 		return status;
@@ -488,7 +490,8 @@ enum cs_status cs_model_load_h5(const char *path, const char *member, int descri
 static enum cs_status load_file(
 	const char *path, const struct cs_model_options *options, struct cs_model **out, struct cs_error *error)
 {
-	enum cs_status status = recognise(path, error);
+	bool h5 = false;
+	enum cs_status status = recognise(path, &h5, error);
 
 	if (status)
 		return status;
@@ -496,6 +499,11 @@ static enum cs_status load_file(
 		return cs_keras_zip_load(path, options, out, error);
 	if (cs_onnx_recognise(path))
 		return cs_onnx_model_load(path, out, error);
+	if (!h5)
+		return cs_fail(error, CS_ERR_FORMAT,
+			"'%s' is not an HDF5 file, a .keras file or an ONNX file, which models are read from: "
+			"save it as one of them in the program it comes from (PyTorch: torch.onnx.export)",
+			path);
 	return cs_model_load_h5(path, NULL, -1, options, out, error);
 }
 

@@ -280,7 +280,8 @@ static void what_is_no_hdf5_is_refused(void **state)
 	fputs("this is no model", stream);
 	fclose(stream);
 	assert_int_equal(cs_h5_open_foreign(in_directory("text.h5"), &file, &error), CS_ERR_FORMAT);
-	assert_non_null(strstr(error.message, "is not an HDF5 file"));
+	assert_non_null(strstr(error.message,
+		"is not an HDF5 file: expected one (.h5, .hdf5) as convscope, Keras or h5py write it; name another"));
 	assert_int_equal(cs_h5_open_foreign(in_directory("missing.h5"), &file, &error), CS_ERR_NOT_FOUND);
 	assert_int_not_equal(cs_h5_open_foreign(directory, &file, &error), CS_OK);
 	assert_int_not_equal(cs_h5_open_foreign("/dev/zero", &file, &error), CS_OK);

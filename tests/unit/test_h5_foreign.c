@@ -174,7 +174,8 @@ static void what_is_no_hdf5_is_said_to_be_none(void **state)
 	(void)state;
 	OK(cs_file_write(path, "\x80\x04pickle", 8, &error));
 	assert_int_equal(cs_h5_open(path, CS_H5_READ, &file, &error), CS_ERR_FORMAT);
-	assert_non_null(strstr(error.message, "is not an HDF5 file"));
+	assert_non_null(strstr(error.message,
+		"is not an HDF5 file: expected one (.h5, .hdf5) as convscope, Keras or h5py write it; name another"));
 	assert_int_equal(cs_h5_open("/no/such/file", CS_H5_READ, &file, &error), CS_ERR_NOT_FOUND);
 	assert_int_equal(cs_h5_open("/no/such/file", CS_H5_CREATE, &file, &error), CS_ERR_NOT_FOUND);
 	assert_int_equal(cs_h5_open(directory, CS_H5_READ, &file, &error), CS_ERR_IO);

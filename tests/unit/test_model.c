@@ -80,7 +80,8 @@ static void what_a_model_knows_comes_back(void **state)
 	struct cs_error error;
 
 	(void)state;
-	model->preprocess = (struct cs_preprocess){.scale = 0x1.010102p-8f, .mean = {0.1f, 0.2f, 0.3f}, .deviation = {0.9f, 1.1f, 1.3f}, .bgr = true};
+	model->preprocess = (struct cs_preprocess){
+		.scale = 0x1.010102p-8f, .mean = {0.1f, 0.2f, 0.3f}, .deviation = {0.9f, 1.1f, 1.3f}, .bgr = true};
 	model->preprocess_known = true;
 	snprintf(model->network->name, sizeof model->network->name, "seed");
 	assert_int_equal(cs_model_set_classes(model, 3, ids, names, &error), CS_OK);
@@ -229,7 +230,9 @@ static void what_is_no_model_is_called_by_its_name(void **state)
 		{"PK\3\4 cut short", "zip"},
 		{"version https://git-lfs", "Git LFS pointer"},
 		{"\n <!DOCTYPE html>", "web page"},
-		{"hello", "not an HDF5 file"},
+		{"hello",
+			"is not an HDF5 file, a .keras file or an ONNX file, which models are read from: save it as "
+			"one of them"},
 	};
 
 	(void)state;
