@@ -326,12 +326,22 @@ static void draw_log(struct cs_view *view, const struct cs_followed *latest, int
 	}
 }
 
+/* What the first run has come to, once all of them were read; NULL before: figures without some of the runs are none of them all. */
+static const struct cs_followed *all_read(const struct run *run)
+{
+	for (int i = 1; i < run->count; i++) {
+		if (!cs_follower_latest(run->followers[i]))
+			return NULL;
+	}
+	return cs_follower_latest(run->followers[0]);
+}
+
 static void draw_run(struct cs_view *view)
 {
 	struct run *run = view->state;
 	struct cs_session *session = view->session;
 	struct cs_screen *screen = &session->screen;
-	const struct cs_followed *latest = cs_follower_latest(run->followers[0]);
+	const struct cs_followed *latest = all_read(run);
 	int rows = session->body_rows,
 	    log_rows = rows > 30 ? 4
 		: rows > 18      ? 2
@@ -520,13 +530,16 @@ static enum cs_status export_run(
 	struct cs_view *view, const char *stem, char *message, size_t size, struct cs_error *error)
 {
 	const struct run *run = view->state;
-	const struct cs_followed *latest = cs_follower_latest(run->followers[0]);
+	const struct cs_followed *latest = all_read(run);
 	struct cs_series series[CS_QUANTITIES][2 * CS_CURVE_RUNS];
 	struct cs_lines lines[CS_QUANTITIES];
 	struct cs_plot plots[CS_QUANTITIES];
 	enum cs_status status;
 
-	if (!latest || (latest->curves.epoch_count == 0 && latest->curves.point_count == 0))
+	if (!latest)
+		return cs_fail(error, CS_ERR_NOT_FOUND,
+			"the history is still being read: export it when the curves are on the screen");
+	if (latest->curves.epoch_count == 0 && latest->curves.point_count == 0)
 		return cs_fail(error, CS_ERR_NOT_FOUND, "there are no curves yet");
 	for (int q = 0; q < CS_QUANTITIES; q++) {
 		lines[q] = run->figures[q].lines;
