@@ -256,91 +256,119 @@ static void push_summary(lua_State *L, const struct cs_run_summary *summary, con
 	set_text(L, "directory", directory);
 }
 
-/* engine.train(net, data, options): see cs.train in init.lua. */
-static int l_train(lua_State *L)
+/* What a training is asked to be; `teacher` stays on the stack, NULL: there is none. */
+struct asked {
+	struct cs_run_options options;
+	enum cs_precision precision;
+	struct cs_handle *teacher;
+	bool resume;
+};
+
+/* Raises what cannot be. */
+static struct asked read_asked(lua_State *L, int arg, const struct cs_network *network)
 {
 	static const char *const names[] = {"out", "epochs", "batch", "patience", "optimizer", "schedule", "augment",
 		"smoothing", "seed", "threads", "overwrite", "keep_preprocess", "checkpoint_seconds", "config",
 		"precision", "resume", "zca", "teacher", "teacher_share", "on_batch", "on_epoch", NULL};
+	struct asked asked = {.options = cs_run_options_default(), .precision = network->precision};
+	struct cs_run_options *options = &asked.options;
+	struct cs_error error;
+
+	cs_value_options(L, arg, names);
+	options->directory = cs_value_string(L, arg, "out", NULL);
+	options->epochs = (int)cs_value_integer(L, arg, "epochs", options->epochs, 1, INT32_MAX);
+	options->batch = (int)cs_value_integer(L, arg, "batch", options->batch, 1, 1 << 16);
+	options->patience = (int)cs_value_integer(L, arg, "patience", options->patience, 0, INT32_MAX);
+	options->smoothing = (float)cs_value_number(L, arg, "smoothing", (double)options->smoothing);
+	options->seed = (uint64_t)cs_value_integer(L, arg, "seed", (int64_t)options->seed, 0, INT64_MAX);
+	options->threads = (int)cs_value_integer(L, arg, "threads", cs_value_threads(L), 0, 4096);
+	options->overwrite = cs_value_boolean(L, arg, "overwrite", options->overwrite);
+	options->fixed_preprocess = cs_value_boolean(L, arg, "keep_preprocess", options->fixed_preprocess);
+	options->checkpoint_seconds = cs_value_number(L, arg, "checkpoint_seconds", options->checkpoint_seconds);
+	options->config = cs_value_string(L, arg, "config", NULL);
+	if (cs_precision_parse(
+		    cs_value_string(L, arg, "precision", cs_precision_name(asked.precision)), &asked.precision, &error))
+		luaL_argerror(L, arg, error.message);
+	asked.resume = cs_value_boolean(L, arg, "resume", false);
+	luaL_argcheck(
+		L, !asked.resume || options->directory, arg, "option 'resume' needs 'out', the run to go on with");
+	read_optimizer(L, arg, &options->optimizer);
+	read_schedule(L, arg, &options->schedule);
+	read_augment(L, arg, options);
+	options->zca = read_zca(L, arg);
+	asked.teacher = read_teacher(L, arg, options);
+	return asked;
+}
+
+/* cs_run_train(), in which nobody else touches what it works with: the network and the data set of the first two arguments. */
+static enum cs_status train(
+	lua_State *L, const struct asked *asked, struct cs_run_summary *summary, struct cs_error *error)
+{
+	struct cs_handle *busy[] = {
+		cs_handle_at(L, 1, &cs_lua_network_type), cs_handle_at(L, 2, &cs_lua_dataset_type), asked->teacher};
+	enum cs_status status;
+
+	cs_handle_orphan(L, 1); /* traces of the weights that are about to change */
+	for (size_t i = 0; i < sizeof busy / sizeof *busy && busy[i]; i++)
+		busy[i]->busy++;
+	cs_longcall_guard(NULL);
+	status = cs_run_train(busy[0]->object, busy[1]->object, &asked->options, asked->resume, NULL, summary, error);
+	cs_longcall_unguard();
+	for (size_t i = 0; i < sizeof busy / sizeof *busy && busy[i]; i++)
+		busy[i]->busy--;
+	return status;
+}
+
+/* The summary; behind nil, message, code where the training failed or a signal ended it. Returns how many values. */
+static int push_outcome(
+	lua_State *L, const struct cs_run_summary *summary, const char *directory, const struct cs_error *error)
+{
+	int pushed = 0;
+
+	if (error->status) {
+		pushed = cs_value_fail(L, error);
+	} else if (summary->end == CS_RUN_STOPPED && cs_longcall_signal()) {
+		lua_pushnil(L);
+		lua_pushstring(L, summary->message);
+		lua_pushstring(L, cs_status_name(CS_ERR_CANCELLED));
+		pushed = 3;
+	}
+	push_summary(L, summary, directory);
+	return pushed + 1;
+}
+
+/* engine.train(net, data, options): see cs.train in init.lua. */
+static int l_train(lua_State *L)
+{
 	struct cs_model *model = cs_lua_network_check(L, 1);
-	struct cs_dataset *data = cs_handle_check(L, 2, &cs_lua_dataset_type);
-	struct cs_run_options options = cs_run_options_default();
+	struct cs_handle *network = cs_handle_at(L, 1, &cs_lua_network_type);
 	struct cs_run_summary summary = {.best_epoch = -1};
 	struct watching watching = {.L = L};
-	struct cs_handle *network = cs_handle_at(L, 1, &cs_lua_network_type),
-			 *set = cs_handle_at(L, 2, &cs_lua_dataset_type), *teacher = NULL;
-	enum cs_precision precision = model->network->precision;
 	struct cs_error error = {0};
-	enum cs_status status;
-	const char *name;
-	bool resume;
+	struct asked asked;
 
+	cs_handle_check(L, 2, &cs_lua_dataset_type);
 	lua_settop(L, 3);
-	cs_value_options(L, 3, names);
 	if (network->busy)
 		return luaL_argerror(L, 1, "this network is being trained already");
-	options.directory = cs_value_string(L, 3, "out", NULL);
-	options.epochs = (int)cs_value_integer(L, 3, "epochs", options.epochs, 1, INT32_MAX);
-	options.batch = (int)cs_value_integer(L, 3, "batch", options.batch, 1, 1 << 16);
-	options.patience = (int)cs_value_integer(L, 3, "patience", options.patience, 0, INT32_MAX);
-	options.smoothing = (float)cs_value_number(L, 3, "smoothing", (double)options.smoothing);
-	options.seed = (uint64_t)cs_value_integer(L, 3, "seed", (int64_t)options.seed, 0, INT64_MAX);
-	options.threads = (int)cs_value_integer(L, 3, "threads", cs_value_threads(L), 0, 4096);
-	options.overwrite = cs_value_boolean(L, 3, "overwrite", options.overwrite);
-	options.fixed_preprocess = cs_value_boolean(L, 3, "keep_preprocess", options.fixed_preprocess);
-	options.checkpoint_seconds = cs_value_number(L, 3, "checkpoint_seconds", options.checkpoint_seconds);
-	options.config = cs_value_string(L, 3, "config", NULL);
-	name = cs_value_string(L, 3, "precision", cs_precision_name(precision));
-	if (cs_precision_parse(name, &precision, &error))
-		return luaL_argerror(L, 3, error.message);
-	resume = cs_value_boolean(L, 3, "resume", false);
-	luaL_argcheck(L, !resume || options.directory, 3, "option 'resume' needs 'out', the run to go on with");
-	read_optimizer(L, 3, &options.optimizer);
-	read_schedule(L, 3, &options.schedule);
-	read_augment(L, 3, &options);
-	options.zca = read_zca(L, 3);
-	teacher = read_teacher(L, 3, &options);
-	luaL_argcheck(L, teacher != network, 3, "option 'teacher' is the network itself: it can teach itself nothing");
+	asked = read_asked(L, 3, model->network);
+	luaL_argcheck(
+		L, asked.teacher != network, 3, "option 'teacher' is the network itself: it can teach itself nothing");
 	watching.on_batch = push_callback(L, 3, "on_batch");
 	watching.on_epoch = push_callback(L, 3, "on_epoch");
 	lua_pushnil(L);
 	watching.raised = lua_gettop(L);
 	luaL_checkstack(L, 20, NULL);
-	if (cs_network_set_precision(model->network, precision, &error))
+	if (cs_network_set_precision(model->network, asked.precision, &error))
 		return cs_value_fail(L, &error);
-	options.watch = watch;
-	options.context = &watching;
-	cs_handle_orphan(L, 1); /* traces of the weights that are about to change */
-	network->busy++;
-	set->busy++;
-	if (teacher)
-		teacher->busy++;
-	cs_longcall_guard(NULL);
-	status = cs_run_train(model, data, &options, resume, NULL, &summary, &error);
-	cs_longcall_unguard();
-	network->busy--;
-	set->busy--;
-	if (teacher)
-		teacher->busy--;
+	asked.options.watch = watch;
+	asked.options.context = &watching;
+	error.status = train(L, &asked, &summary, &error);
 	if (watching.failed) {
 		lua_pushvalue(L, watching.raised);
 		return lua_error(L);
 	}
-	if (status) {
-		int pushed = cs_value_fail(L, &error);
-
-		push_summary(L, &summary, options.directory);
-		return pushed + 1;
-	}
-	if (summary.end == CS_RUN_STOPPED && cs_longcall_signal()) {
-		lua_pushnil(L);
-		lua_pushstring(L, summary.message);
-		lua_pushstring(L, cs_status_name(CS_ERR_CANCELLED));
-		push_summary(L, &summary, options.directory);
-		return 4;
-	}
-	push_summary(L, &summary, options.directory);
-	return 1;
+	return push_outcome(L, &summary, asked.options.directory, &error);
 }
 
 /*** cs.run_state(directory)
