@@ -10,6 +10,7 @@
 #include "data/loader.h"
 
 #include "core/alloc.h"
+#include "core/clock.h"
 #include "core/random.h"
 #include "core/whitening.h"
 
@@ -17,7 +18,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 
 enum { DEFAULT_AHEAD = 4 };
 
@@ -54,14 +54,6 @@ struct thread_start {
 	struct cs_loader *loader;
 	int index;
 };
-
-static double seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static enum cs_status fill(
 	struct cs_loader *l, int64_t number, struct cs_batch *batch, uint8_t *scratch, struct cs_error *error)
@@ -283,11 +275,11 @@ const struct cs_batch *cs_loader_next(struct cs_loader *l, struct cs_error *erro
 	if (l->next_serve < l->batches) {
 		slot = &l->slots[l->next_serve % l->slot_count];
 		if (!slot->ready) {
-			double begin = seconds();
+			double begin = cs_now();
 
 			while (!slot->ready)
 				pthread_cond_wait(&l->ready, &l->lock);
-			l->waited += seconds() - begin;
+			l->waited += cs_now() - begin;
 		}
 		if (slot->status) {
 			/* stays: whoever asks again is told again */

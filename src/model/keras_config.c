@@ -263,8 +263,7 @@ static enum cs_status add_layers(
 			continue;
 		cs_keras_split_name(network, i, name, sizeof name);
 		config = activation_layer(layer, name, &class_name);
-		if (!add_entry(layers, class_name, config, three) ||
-			json_object_set_new(fused, name, json_true()))
+		if (!add_entry(layers, class_name, config, three) || json_object_set_new(fused, name, json_true()))
 			return cs_fail_memory(error, "a model's configuration");
 	}
 	return CS_OK;
@@ -281,27 +280,33 @@ static json_t *model_name(const struct cs_network *network)
 	return json_string(name);
 }
 
-enum cs_status cs_keras_config3(const struct cs_network *network, char **json, struct cs_error *error)
+/* The model as text, our own key in it where layers were split; takes `root`, which is NULL without memory. */
+static enum cs_status write_text(json_t *root, json_t *fused, char **json, struct cs_error *error)
 {
-	json_t *layers = json_array(), *fused = json_object(), *root = NULL;
-	enum cs_status status = add_layers(network, true, layers, fused, error);
-	char *text = NULL;
+	char *text;
 
-	if (status)
-		goto out;
-	root = json_pack("{s:s, s:s, s:{s:o, s:b, s:s, s:O, s:o}, s:n, s:{s:o}}", "module", "keras", "class_name",
-		"Sequential", "config", "name", model_name(network), "trainable", 1, "dtype", "float32", "layers", layers,
-		"build_input_shape", batch_shape(network), "registered_name", "build_config", "input_shape",
-		batch_shape(network));
 	if (root && json_object_size(fused))
 		json_object_set_new(root, "convscope", json_pack("{s:O}", "fused", fused));
 	text = root ? json_dumps(root, 0) : NULL;
 	*json = text ? cs_strdup(text) : NULL;
-	if (!*json)
-		status = cs_fail_memory(error, "a model's configuration (are the layers' names UTF-8?)");
 	free(text);
-out:
 	json_decref(root);
+	return *json ? CS_OK : cs_fail_memory(error, "a model's configuration (are the layers' names UTF-8?)");
+}
+
+enum cs_status cs_keras_config3(const struct cs_network *network, char **json, struct cs_error *error)
+{
+	json_t *layers = json_array(), *fused = json_object(), *root;
+	enum cs_status status = add_layers(network, true, layers, fused, error);
+
+	if (status)
+		goto out;
+	root = json_pack("{s:s, s:s, s:{s:o, s:b, s:s, s:O, s:o}, s:n, s:{s:o}}", "module", "keras", "class_name",
+		"Sequential", "config", "name", model_name(network), "trainable", 1, "dtype", "float32", "layers",
+		layers, "build_input_shape", batch_shape(network), "registered_name", "build_config", "input_shape",
+		batch_shape(network));
+	status = write_text(root, fused, json, error);
+out:
 	json_decref(layers);
 	json_decref(fused);
 	return status;
@@ -309,9 +314,8 @@ out:
 
 enum cs_status cs_keras_config(const struct cs_network *network, char **json, struct cs_error *error)
 {
-	json_t *layers = json_array(), *fused = json_object(), *root = NULL;
+	json_t *layers = json_array(), *fused = json_object(), *root;
 	enum cs_status status = CS_OK;
-	char *text = NULL;
 
 	if (json_array_append_new(layers, input_layer(network)))
 		status = cs_fail_memory(error, "a model's configuration");
@@ -322,15 +326,8 @@ enum cs_status cs_keras_config(const struct cs_network *network, char **json, st
 	root = json_pack("{s:s, s:{s:s, s:O}, s:s, s:s}", "class_name", "Sequential", "config", "name",
 		network->name[0] ? network->name : "sequential", "layers", layers, "keras_version", CS_KERAS_VERSION,
 		"backend", "tensorflow");
-	if (root && json_object_size(fused))
-		json_object_set_new(root, "convscope", json_pack("{s:O}", "fused", fused));
-	text = root ? json_dumps(root, 0) : NULL;
-	*json = text ? cs_strdup(text) : NULL;
-	if (!*json)
-		status = cs_fail_memory(error, "a model's configuration (are the layers' names UTF-8?)");
-	free(text);
+	status = write_text(root, fused, json, error);
 out:
-	json_decref(root);
 	json_decref(layers);
 	json_decref(fused);
 	return status;

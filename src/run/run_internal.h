@@ -2,6 +2,7 @@
 #ifndef CS_RUN_RUN_INTERNAL_H
 #define CS_RUN_RUN_INTERNAL_H
 
+#include "core/clock.h"
 #include "run/run.h"
 
 #include <jansson.h>
@@ -91,7 +92,6 @@ struct cs_speed {
 	int count, next;
 };
 
-double cs_now(void); /* seconds, monotonic */
 void cs_speed_add(struct cs_speed *speed, double now, int64_t images);
 
 /* Images a second over about the last `seconds`, 63 at most; 0: unknown. What is shown is of the last CS_SPEED_NOW; what the end is

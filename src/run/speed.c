@@ -1,18 +1,8 @@
 /* speed.c: images a second over the last seconds, from a ring of samples, one a second. See run_internal.h. */
 #include "run/run_internal.h"
 
-#include <time.h>
-
 enum { SLOTS = 64 };
 static const double sample_every = 1;
-
-double cs_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 void cs_speed_add(struct cs_speed *speed, double now, int64_t images)
 {

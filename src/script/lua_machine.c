@@ -7,13 +7,11 @@
 #include "script/value.h"
 
 #include "core/alloc.h"
+#include "core/clock.h"
 #include "core/gemm.h"
 #include "core/random.h"
 #include "nn/loss.h"
 #include "nn/optimizer.h"
-
-#include <stdlib.h>
-#include <time.h>
 
 /*** cs.threads([n])
  * How many threads the engine uses in this program; with a number, use that many from now on (0: one for each processor).
@@ -89,21 +87,6 @@ static int l_speed(lua_State *L)
 	return 1;
 }
 
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* A network that is measured, and what a training step of it takes. */
 struct bench {
 	struct cs_network *network;
@@ -112,7 +95,9 @@ struct bench {
 	uint32_t step;
 };
 
-enum { BENCH_RATE_DIVISOR = 10000 }; /* a learning rate of 1e-4: weights stay sane, and the rate of a step does not depend on it */
+enum {
+	BENCH_RATE_DIVISOR = 10000
+}; /* a learning rate of 1e-4: weights stay sane, and the rate of a step does not depend on it */
 
 static enum cs_status bench_open(struct bench *bench, bool train, struct cs_error *error)
 {
@@ -181,11 +166,11 @@ static int l_bench_steps(lua_State *L)
 		batch.labels[i] = (int)cs_random_below(&random, (uint32_t)out.dim[out.rank - 1]);
 	status = bench_open(&bench, train, &error);
 	for (int i = -1; i < rounds && !status; i++) {
-		double start = now();
+		double start = cs_now();
 
 		status = bench_pass(&bench, &batch, &error);
 		if (i >= 0)
-			seconds[i] = now() - start;
+			seconds[i] = cs_now() - start;
 	}
 out:
 	cs_optimizer_free(bench.optimizer);
@@ -193,8 +178,7 @@ out:
 	cs_lua_trace_drop(L);
 	if (status)
 		return cs_value_fail(L, &error);
-	qsort(seconds, (size_t)rounds, sizeof *seconds, by_value);
-	lua_pushnumber(L, seconds[rounds / 2]);
+	lua_pushnumber(L, cs_peak_median(seconds, rounds));
 	return 1;
 }
 
@@ -204,7 +188,7 @@ enum { EPOCH_BLOCK = 20 }; /* batches of a block */
 static enum cs_status bench_block(struct bench *bench, struct cs_loader *loader, bool load, int count,
 	const struct cs_batch **batch, double *seconds, struct cs_error *error)
 {
-	double start = now();
+	double start = cs_now();
 	enum cs_status status = CS_OK;
 
 	for (int i = 0; i < count && !status; i++) {
@@ -215,7 +199,7 @@ static enum cs_status bench_block(struct bench *bench, struct cs_loader *loader,
 					     : cs_fail(error, CS_ERR_ARGUMENT, "the data set has no more batches");
 		status = bench_pass(bench, *batch, error);
 	}
-	*seconds = (now() - start) / count;
+	*seconds = (cs_now() - start) / count;
 	return status;
 }
 
@@ -253,7 +237,8 @@ static int l_bench_epoch(lua_State *L)
 		2, "images and classes that the network was not made for");
 	if (split->count < (int64_t)size * (blocks + 1) * EPOCH_BLOCK) {
 		cs_fail(&error, CS_ERR_ARGUMENT,
-			"'%s' has %d training images; %d batches of %d, the part of an epoch that is to be measured, take %d",
+			"'%s' has %d training images; %d batches of %d, the part of an epoch that is to be measured, "
+			"take %d",
 			data->spec, (int)split->count, (blocks + 1) * EPOCH_BLOCK, size,
 			(blocks + 1) * EPOCH_BLOCK * size);
 		return cs_value_fail(L, &error);
@@ -273,18 +258,15 @@ static int l_bench_epoch(lua_State *L)
 		cs_loader_start(loader, 0, 0);
 	for (int block = 0; block <= blocks && !status; block++) {
 		for (int load = 1; load >= 0 && !status; load--)
-			status = bench_block(
-				&bench, loader, load, EPOCH_BLOCK, &batch, &seconds[load][block], &error);
+			status = bench_block(&bench, loader, load, EPOCH_BLOCK, &batch, &seconds[load][block], &error);
 	}
 	cs_loader_free(loader);
 	cs_optimizer_free(bench.optimizer);
 	cs_lua_trace_drop(L);
 	if (status)
 		return cs_value_fail(L, &error);
-	for (int load = 1; load >= 0; load--) {
-		qsort(seconds[load] + 1, (size_t)blocks, sizeof *seconds[load], by_value);
-		lua_pushnumber(L, seconds[load][1 + blocks / 2]);
-	}
+	for (int load = 1; load >= 0; load--)
+		lua_pushnumber(L, cs_peak_median(seconds[load] + 1, blocks));
 	return 2;
 }
 

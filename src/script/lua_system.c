@@ -9,6 +9,7 @@
 #include "script/value.h"
 
 #include "core/alloc.h"
+#include "core/clock.h"
 #include "io/file.h"
 
 #include <dirent.h>
@@ -18,7 +19,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 /* system.isatty(0 | 1 | 2) */
@@ -40,10 +40,7 @@ static int l_columns(lua_State *L)
 /* system.clock(): seconds that only go forward. */
 static int l_clock(lua_State *L)
 {
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	lua_pushnumber(L, (lua_Number)time.tv_sec + 1e-9 * (lua_Number)time.tv_nsec);
+	lua_pushnumber(L, cs_now());
 	return 1;
 }
 

@@ -6,14 +6,15 @@
 #include "script/peak.h"
 
 #include "core/alloc.h"
+#include "core/clock.h"
 #include "core/gemm.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 enum { CHAINS = 12, TURNS = 1 << 16, ROUNDS = 5 };
 
-static const double SPREAD = 0.3; /* seconds: threads that have just begun share a processor until the scheduler has spread them */
+static const double SPREAD =
+	0.3; /* seconds: threads that have just begun share a processor until the scheduler has spread them */
 
 struct spin {
 	enum cs_isa isa;
@@ -21,19 +22,17 @@ struct spin {
 	float sink[64];
 };
 
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 static int by_value(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
 
 	return (x > y) - (x < y);
+}
+
+double cs_peak_median(double *values, int count)
+{
+	qsort(values, (size_t)count, sizeof *values, by_value);
+	return values[count / 2];
 }
 
 /* One loop for each width. The compiler contracts the product and the sum into one instruction where the target has it, and keeps all
@@ -108,20 +107,20 @@ double cs_peak_fma(enum cs_isa isa, struct cs_workers *workers)
 {
 	int threads = workers ? cs_workers_count(workers) : 1, rounds = 0;
 	struct spin work = {.isa = isa, .turns = 1};
-	double best = 0, first = now(), start, seconds;
+	double best = 0, first = cs_now(), start, seconds;
 
 	spin(&work, 0, 0);
-	seconds = now() - first;
+	seconds = cs_now() - first;
 	work.turns = seconds > 0 && seconds < 0.02 ? (int)(0.02 / seconds) + 1 : 1;
 	do {
 		double rate;
 
-		start = now();
+		start = cs_now();
 		cs_workers_run(workers, threads, spin, &work);
-		seconds = now() - start;
+		seconds = cs_now() - start;
 		rate = 2e-9 * CHAINS * width_of(isa) * (double)work.turns * TURNS * threads / seconds;
 		best = rate > best ? rate : best;
-	} while (++rounds < ROUNDS || (threads > 1 && now() - first < SPREAD));
+	} while (++rounds < ROUNDS || (threads > 1 && cs_now() - first < SPREAD));
 	return best;
 }
 
@@ -140,13 +139,12 @@ double cs_peak_gemm(int n)
 	}
 	cs_gemm(false, false, n, n, n, a, n, b, n, 0, c, n);
 	for (int i = 0; i < ROUNDS; i++) {
-		double start = now();
+		double start = cs_now();
 
 		cs_gemm(false, false, n, n, n, a, n, b, n, 0, c, n);
-		rates[i] = 2e-9 * (double)n * n * n / (now() - start);
+		rates[i] = 2e-9 * (double)n * n * n / (cs_now() - start);
 	}
-	qsort(rates, ROUNDS, sizeof *rates, by_value);
-	rate = rates[ROUNDS / 2];
+	rate = cs_peak_median(rates, ROUNDS);
 out:
 	cs_free(a);
 	cs_free(b);

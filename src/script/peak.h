@@ -12,4 +12,7 @@ double cs_peak_fma(enum cs_isa isa, struct cs_workers *workers);
 /* GFLOP/s of a single-threaded product of two n x n matrices by OpenBLAS: the median of five. 0 without memory. */
 double cs_peak_gemm(int n);
 
+/* The middle one of what was measured, of two the larger; sorts the values. */
+double cs_peak_median(double *values, int count);
+
 #endif

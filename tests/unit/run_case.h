@@ -44,34 +44,54 @@ static inline int tear_down(void **state)
 	return remove_directory(state);
 }
 
-/* conv, batch norm, pool, dropout, dense: whatever keeps state or draws random numbers is in it. */
-static inline struct cs_model *make_model(int size, enum cs_initialiser initialiser)
+/* 3 x 3, rectified. */
+static inline struct cs_layer_spec conv_of(int features)
 {
-	struct cs_layer_spec s[7];
+	struct cs_layer_spec spec = cs_layer_spec_default(cs_layer_kind("conv"));
+
+	spec.features = features;
+	spec.kernel[0] = spec.kernel[1] = 3;
+	spec.activation = CS_RELU;
+	return spec;
+}
+
+static inline struct cs_layer_spec dense_of(int units, enum cs_activation activation)
+{
+	struct cs_layer_spec spec = cs_layer_spec_default(cs_layer_kind("dense"));
+
+	spec.features = units;
+	spec.activation = activation;
+	return spec;
+}
+
+/* A model of these layers, for pictures of size x size. */
+static inline struct cs_model *model_of(const struct cs_layer_spec *specs, int count, int size, uint64_t seed)
+{
 	struct cs_network *network;
 	struct cs_model *model;
 	struct cs_error error;
 
-	s[0] = cs_layer_spec_default(cs_layer_kind("conv"));
-	s[0].features = 6;
-	s[0].kernel[0] = s[0].kernel[1] = 3;
-	s[0].activation = CS_RELU;
+	assert_int_equal(cs_network_new(CS_SHAPE(size, size, 3), specs, count, seed, &network, &error), CS_OK);
+	assert_int_equal(cs_model_new(network, &model, &error), CS_OK);
+	return model;
+}
+
+/* conv, batch norm, pool, dropout, dense: whatever keeps state or draws random numbers is in it. */
+static inline struct cs_model *make_model(int size, enum cs_initialiser initialiser)
+{
+	struct cs_layer_spec s[7];
+
+	s[0] = conv_of(6);
 	s[1] = cs_layer_spec_default(cs_layer_kind("batchnorm"));
 	s[2] = cs_layer_spec_default(cs_layer_kind("maxpool"));
 	s[3] = cs_layer_spec_default(cs_layer_kind("dropout"));
 	s[3].rate = 0.3f;
 	s[4] = cs_layer_spec_default(cs_layer_kind("flatten"));
-	s[5] = cs_layer_spec_default(cs_layer_kind("dense"));
-	s[5].features = 8;
-	s[5].activation = CS_RELU;
-	s[6] = cs_layer_spec_default(cs_layer_kind("dense"));
-	s[6].features = 4;
-	s[6].activation = CS_SOFTMAX;
+	s[5] = dense_of(8, CS_RELU);
+	s[6] = dense_of(4, CS_SOFTMAX);
 	for (int i = 0; i < 7; i++)
 		s[i].initialiser = initialiser;
-	assert_int_equal(cs_network_new(CS_SHAPE(size, size, 3), s, 7, 11, &network, &error), CS_OK);
-	assert_int_equal(cs_model_new(network, &model, &error), CS_OK);
-	return model;
+	return model_of(s, 7, size, 11);
 }
 
 static inline struct cs_run_options make_options(const char *name)

@@ -17,23 +17,10 @@
 /* conv, pool, dense: what it puts out depends on its input alone, in training too. */
 static struct cs_model *make_plain(int size, int classes, uint64_t seed)
 {
-	struct cs_layer_spec s[4];
-	struct cs_network *network;
-	struct cs_model *model;
-	struct cs_error error;
+	struct cs_layer_spec specs[] = {conv_of(5), cs_layer_spec_default(&cs_maxpool_layer),
+		cs_layer_spec_default(&cs_flatten_layer), dense_of(classes, CS_SOFTMAX)};
 
-	s[0] = cs_layer_spec_default(cs_layer_kind("conv"));
-	s[0].features = 5;
-	s[0].kernel[0] = s[0].kernel[1] = 3;
-	s[0].activation = CS_RELU;
-	s[1] = cs_layer_spec_default(cs_layer_kind("maxpool"));
-	s[2] = cs_layer_spec_default(cs_layer_kind("flatten"));
-	s[3] = cs_layer_spec_default(cs_layer_kind("dense"));
-	s[3].features = classes;
-	s[3].activation = CS_SOFTMAX;
-	assert_int_equal(cs_network_new(CS_SHAPE(size, size, 3), s, 4, seed, &network, &error), CS_OK);
-	assert_int_equal(cs_model_new(network, &model, &error), CS_OK);
-	return model;
+	return model_of(specs, 4, size, seed);
 }
 
 /* The teacher's probabilities by the plain way: the images read as it wants them. */
