@@ -1,7 +1,7 @@
 /* view_result.c: whatever an analysis wrote: its table, its curves, bars, heat maps, mosaics, pictures and sentences, one part at a
  * time, or the table beside a figure where there is room. Knows no analysis by name.
  *
- * Parts are numbered: the sentences, the table (where there is one), then the figures. A figure that is zoomed, with keys or by spanning
+ * Parts are numbered: the sentences (with the first figure below them, where there is room), the table (where there is one), then the figures. A figure that is zoomed, with keys or by spanning
  * a part of it with the mouse, is shown through a window, a part of its width and height, that the cursor keys move.
  */
 #include "core/alloc.h"
@@ -23,7 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD = 3, WIDE = 110 };
+enum { HEAD = 3, WIDE = 110, LEAST_BELOW = 9 /* rows for a figure below the sentences */ };
 
 enum part_kind { PART_NOTES, PART_TABLE, PART_FIGURE };
 
@@ -127,7 +127,8 @@ static void draw_title(struct cs_view *view)
 			screen, 0, screen->columns - 1, CS_STYLE_DIM, "%.30s %d/%d", what, state->part + 1, count);
 }
 
-static void draw_notes(struct cs_view *view, struct cs_area area)
+/* Returns the row below the last one. */
+static int draw_notes(struct cs_view *view, struct cs_area area)
 {
 	struct result *state = view->state;
 	const struct cs_result *result = result_of(view);
@@ -145,6 +146,7 @@ static void draw_notes(struct cs_view *view, struct cs_area area)
 	}
 	if (state->scroll > 0)
 		cs_screen_put_right(&view->session->screen, area.row, area.column + area.columns, CS_STYLE_DIM, "^");
+	return row;
 }
 
 /* The part of a heat map that is in the window, to be freed. */
@@ -262,8 +264,8 @@ static void draw_figure(struct cs_view *view, const struct cs_result_figure *fig
 {
 	struct result *state = view->state;
 
-	if (figure->caption && area.row == HEAD)
-		cs_screen_put(&view->session->screen, HEAD - 1, area.column, area.columns, CS_STYLE_DIM, "%s",
+	if (figure->caption && area.row >= HEAD)
+		cs_screen_put(&view->session->screen, area.row - 1, area.column, area.columns, CS_STYLE_DIM, "%s",
 			figure->caption);
 	switch (figure->kind) {
 	case CS_RESULT_PLOT:
@@ -288,7 +290,7 @@ static void draw_result(struct cs_view *view)
 	struct cs_session *session = view->session;
 	const struct cs_result *result = result_of(view);
 	struct cs_area area = {HEAD, 1, session->body_rows - HEAD, session->screen.columns - 2};
-	int figure;
+	int figure, below;
 
 	draw_title(view);
 	if (!result) {
@@ -306,7 +308,10 @@ static void draw_result(struct cs_view *view)
 	}
 	switch (part_of(result, state->part, &figure)) {
 	case PART_NOTES:
-		draw_notes(view, area);
+		below = draw_notes(view, area) + 2; /* a free row, and one for the caption */
+		if (result->figure_count > 0 && session->body_rows - below >= LEAST_BELOW)
+			draw_figure(view, &result->figures[0],
+				(struct cs_area){below, area.column, session->body_rows - below, area.columns});
 		break;
 	case PART_TABLE:
 		cs_grid_draw(session, &state->grid, area, true);

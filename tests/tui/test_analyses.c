@@ -105,9 +105,17 @@ static void an_analysis_runs_and_its_result_is_drawn(void **state)
 		harness_keys(&h, "\r");
 		expect("a sentence about plum");
 		expect("in words 1/6");
+		if (kinds[i].sixel) { /* the first figure stands below them */
+			harness_settle(&h);
+			assert_int_equal(harness_whole(&h), 1);
+		} else {
+			expect("my curve");
+		}
 		harness_keys(&h, "\t");
 		expect("table 2/6");
 		expect("plum7");
+		assert_int_equal(harness_whole(&h), 0);
+		assert_false(harness_has(&h, "my curve"));
 		harness_keys(&h, "lo"); /* by the second column, largest first */
 		expect("sorted by how much, largest first");
 		assert_non_null(strstr(harness_row(&h, 4), "plum7"));
