@@ -154,7 +154,7 @@ bool cs_plot_has_shapes(const struct cs_plot *plot, const struct cs_series *seri
 {
 	enum { FEW = 16 };
 
-	return series->kind == CS_SERIES_LINE && series->count <= FEW && plot->series_count > 1;
+	return series->kind == CS_SERIES_LINE && series->count <= FEW && (plot->series_count > 1 || series->count == 1);
 }
 
 int cs_plot_dashes(const struct cs_plot *plot, const struct cs_series *series)

@@ -65,7 +65,7 @@ static void fill_train(struct cs_line *line, const struct cs_curve_run *run, enu
 {
 	const struct cs_curves *before = before_of(run), *from = run->curves;
 	double past = (double)before->epoch_count, last;
-	bool few = before->epoch_count + from->epoch_count < 2;
+	bool few = before->epoch_count + from->epoch_count < 2 && from->point_count > 0;
 
 	for (int64_t i = 0; i < before->epoch_count; i++)
 		add_point(line, (double)i + 1, train_of(&before->epochs[i], quantity));

@@ -18,7 +18,7 @@ void cs_lines_series(const struct cs_lines *lines, struct cs_series *series)
 		const struct cs_line *line = &lines->lines[i];
 
 		series[i] = (struct cs_series){
-			.kind = line->count > 1 ? CS_SERIES_LINE : CS_SERIES_POINTS,
+			.kind = CS_SERIES_LINE,
 			.name = line->name,
 			.x = line->x,
 			.y = line->y,

@@ -207,7 +207,7 @@ static int make_series(const struct figure *figure, struct cs_series series[MOST
 	for (int i = 0; i < figure->count; i++) {
 		const struct line *line = &figure->lines[i];
 
-		series[i] = (struct cs_series){.kind = line->count > 1 ? CS_SERIES_LINE : CS_SERIES_POINTS,
+		series[i] = (struct cs_series){.kind = CS_SERIES_LINE,
 			.name = line->layer,
 			.x = line->x,
 			.y = line->y,

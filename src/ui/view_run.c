@@ -230,12 +230,14 @@ static void draw_reading(struct cs_view *view, int row)
 
 static void draw_numbers(struct cs_view *view, const struct cs_followed *latest, int row)
 {
+	const struct run *run = view->state;
 	struct cs_screen *screen = &view->session->screen;
 	const struct cs_curves *curves = &latest->curves;
 	const struct cs_run_state *state = &latest->state;
 	char text[300] = "", number[40];
 	size_t used = 0;
 	double rate = NAN, speed = NAN;
+	int column = 1;
 	int64_t since = curves->epoch_count - 1 - state->best_epoch;
 
 	if (curves->epoch_count) {
@@ -258,7 +260,11 @@ static void draw_numbers(struct cs_view *view, const struct cs_followed *latest,
 	if (state->best_epoch >= 0 && since > 0 && used < sizeof text)
 		snprintf(text + used, sizeof text - used, " · %lld epoch%s since the best", (long long)since,
 			since == 1 ? "" : "s");
-	cs_screen_put(screen, row, 1, -1, CS_STYLE_TEXT, "%s", text);
+	if (run->count > 1) /* of which run this is, and the log below */
+		column +=
+			cs_screen_put(screen, row, column, screen->columns / 2, CS_STYLE_TITLE, "%s:", run->names[0]) +
+			1;
+	cs_screen_put(screen, row, column, -1, CS_STYLE_TEXT, "%s", text);
 }
 
 /* On two rows where one is too short, as far as there are `rows`. */

@@ -102,6 +102,7 @@ static void marked_runs_share_a_figure_and_seeds_a_band(void **state)
 	press("Om", "1 marked"); /* from the top, wherever the newest stands */
 	press("mmm", "4 marked");
 	press("\r", "4 runs: a1");
+	expect("a1: best"); /* whose numbers these are */
 	expect("a1 ×3");
 	expect("b 78");
 	press("M", "each run for itself");
@@ -211,6 +212,17 @@ static void the_best_is_named_where_the_axis_has_it(void **state)
 	quit();
 }
 
+static void a_single_epoch_has_its_values(void **state)
+{
+	(void)state;
+	make_run("once", 5, 1, true);
+	play((struct terminal_kind){.columns = 100}, "once");
+	expect("train 50.0");
+	expect("val 45.0");
+	expect("val 2.20");
+	quit();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -220,6 +232,7 @@ int main(void)
 		cmocka_unit_test(fifty_thousand_points_open_and_are_thinned),
 		cmocka_unit_test(a_run_is_followed_while_another_process_writes_it),
 		cmocka_unit_test(the_best_is_named_where_the_axis_has_it),
+		cmocka_unit_test(a_single_epoch_has_its_values),
 	};
 
 	return cmocka_run_group_tests(tests, tiny_set_up, tiny_tear_down);
