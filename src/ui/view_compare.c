@@ -146,15 +146,22 @@ static void draw_head(struct cs_view *view)
 		cs_screen_put(screen, 1, 1, -1, CS_STYLE_DIM, "asking both about every image ...");
 		return;
 	}
-	cs_screen_put(screen, 1, 1, -1, CS_STYLE_TEXT,
-		"%s of %s %s images: A %.1f %%, B %.1f %% · B - A %+.1f points [%+.1f, %+.1f]", count, all,
+	used = 1 + cs_screen_put(screen, 1, 1, -1, CS_STYLE_TEXT, "%s", count);
+	if (images < session->opened->image_count)
+		used += cs_screen_put(screen, 1, used, -1, CS_STYLE_TEXT, " of %s", all);
+	cs_screen_put(screen, 1, used, -1, CS_STYLE_TEXT,
+		" %s images: A %.1f %%, B %.1f %% · B - A %+.1f points [%+.1f, %+.1f]",
 		cs_split_name(session->opened->split), 100 * cs_agreement_first(agreement),
 		100 * cs_agreement_second(agreement), 100 * difference.mean, 100 * difference.low,
 		100 * difference.high);
-	cs_screen_put(screen, 2, 1, -1, p < 0.05 ? CS_STYLE_GOOD : CS_STYLE_TEXT,
-		"McNemar p = %.2g: %s · both %" PRId64 ", A alone %" PRId64 ", B alone %" PRId64 ", neither %" PRId64,
-		p, p < 0.05 ? "more than chance" : "could be chance", agreement->both, agreement->first,
-		agreement->second, agreement->neither);
+	used = snprintf(why, sizeof why, "McNemar p = %.2g: %s", p, p < 0.05 ? "more than chance" : "could be chance");
+	snprintf(why + used, sizeof why - (size_t)used,
+		" · both %" PRId64 ", A alone %" PRId64 ", B alone %" PRId64 ", neither %" PRId64, agreement->both,
+		agreement->first, agreement->second, agreement->neither);
+	if (cs_screen_width(screen, why) > screen->columns - 2) /* no room for all four */
+		snprintf(why + used, sizeof why - (size_t)used, " · A alone %" PRId64 ", B alone %" PRId64,
+			agreement->first, agreement->second);
+	cs_screen_put(screen, 2, 1, -1, p < 0.05 ? CS_STYLE_GOOD : CS_STYLE_TEXT, "%s", why);
 }
 
 static void draw_list(struct cs_view *view, enum pane pane, struct cs_area area)
@@ -252,6 +259,7 @@ static void draw_seen(struct cs_view *view, struct cs_area area)
 	int64_t image = current(state), feature;
 	struct cs_exhibit exhibits[PICTURES];
 	int across = area.columns >= 54 ? 3 : 2, wide = area.columns / across - 2, rows = area.rows - 4;
+	struct cs_area last = {0}; /* where a picture stands: what has none has its word in the same room */
 	char value[40];
 
 	if (image < 0) {
@@ -279,9 +287,18 @@ static void draw_seen(struct cs_view *view, struct cs_area area)
 			cs_screen_put(screen, place.row, place.column, wide, CS_STYLE_WARN, "has no such layer");
 			continue;
 		}
+		if (!exhibit->picture.rgb && last.rows > 0) {
+			place.rows = last.rows;
+			place.columns = last.columns;
+		}
 		covered = cs_lens_show(session, place, CS_ANCHOR_LEFT, exhibit);
+		if (exhibit->picture.rgb)
+			last = covered;
 		if (which > 0 && exhibit->numbers)
-			cs_screen_put(screen, exhibit->picture.rgb ? covered.row + covered.rows : place.row + 1,
+			cs_screen_put(screen,
+				exhibit->picture.rgb    ? covered.row + covered.rows
+					: last.rows > 0 ? place.row + place.rows
+							: place.row + 1,
 				place.column, wide, CS_STYLE_TEXT, "%s",
 				cs_words_value((double)exhibit->value, value, sizeof value));
 		if (which == across - 1 + (across == 2) && exhibit->limit > 0)
@@ -291,6 +308,20 @@ static void draw_seen(struct cs_view *view, struct cs_area area)
 	}
 	for (int i = 0; i < PICTURES; i++)
 		cs_picture_fini(&exhibits[i].picture);
+}
+
+/* Rows for the upper of the two lists, heads and a free row between them included: half, more where the other one is short. */
+static int rows_gained(struct compare *state, int rows)
+{
+	int64_t gained, lost;
+
+	list_of(state, GAINED, &gained);
+	list_of(state, LOST, &lost);
+	if (gained + 2 < rows / 2)
+		return (int)gained + 2;
+	if (lost + 1 < rows - rows / 2)
+		return rows - (int)lost - 1;
+	return rows / 2;
 }
 
 static void draw_compare(struct cs_view *view)
@@ -305,10 +336,10 @@ static void draw_compare(struct cs_view *view)
 		return;
 	cs_tiles_begin(tiles);
 	if (columns >= SIDE_FROM + 20) {
-		int half = rows / 2;
+		int upper = rows_gained(state, rows);
 
-		draw_list(view, GAINED, (struct cs_area){HEAD, 1, half - 1, LIST});
-		draw_list(view, LOST, (struct cs_area){HEAD + half, 1, rows - half, LIST});
+		draw_list(view, GAINED, (struct cs_area){HEAD, 1, upper - 1, LIST});
+		draw_list(view, LOST, (struct cs_area){HEAD + upper, 1, rows - upper, LIST});
 		draw_seen(view, (struct cs_area){HEAD, LIST + 4, rows, columns - LIST - 5});
 	} else if (state->pane == SEEN) {
 		draw_seen(view, (struct cs_area){HEAD, 1, rows, columns - 2});

@@ -90,7 +90,7 @@ static void the_numbers_are_those_of_the_models(void **state)
 
 	(void)state;
 	start((struct terminal_kind){.columns = 120});
-	snprintf(wanted, sizeof wanted, "32 of 32 test images: A %.1f %%, B %.1f %%",
+	snprintf(wanted, sizeof wanted, " 32 test images: A %.1f %%, B %.1f %%",
 		100 * cs_agreement_first(&agreement), 100 * cs_agreement_second(&agreement));
 	expect(wanted);
 	snprintf(wanted, sizeof wanted, "McNemar p = %.2g: %s · both %d, A alone %d, B alone %d, neither %d",
