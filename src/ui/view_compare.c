@@ -148,7 +148,7 @@ static void draw_head(struct cs_view *view)
 	}
 	used = 1 + cs_screen_put(screen, 1, 1, -1, CS_STYLE_TEXT, "%s", count);
 	if (images < session->opened->image_count)
-		used += cs_screen_put(screen, 1, used, -1, CS_STYLE_TEXT, " of %s", all);
+		used += cs_screen_put(screen, 1, used, -1, CS_STYLE_TEXT, "/%s", all);
 	cs_screen_put(screen, 1, used, -1, CS_STYLE_TEXT,
 		" %s images: A %.1f %%, B %.1f %% · B - A %+.1f points [%+.1f, %+.1f]",
 		cs_split_name(session->opened->split), 100 * cs_agreement_first(agreement),

@@ -206,7 +206,7 @@ static void two_models_are_compared_again(void **state)
 	expect("2 runs");
 	perform("/other\rm/tiny\rm", "marked");
 	perform(":record compare.lua\r", "recording into compare.lua");
-	perform("x", "32 of 32 test images");
+	perform("x", " 32 test images");
 	perform(":export convscope-compare\r", "wrote convscope-compare.csv");
 	perform(":record\r", "recorded compare.lua");
 	quit();
