@@ -13,7 +13,6 @@ static const struct {
 	uint32_t from;
 	char to;
 } plain[] = {
-	{0x00b1, '~'},
 	{0x00b7, '-'},
 	{0x00d7, 'x'},
 	{0x2013, '-'},
@@ -222,13 +221,20 @@ static int columns_of(uint32_t character)
 	return width < 0 ? 1 : width;
 }
 
+/* "+-" for a plus-minus sign where there is no UTF-8: both are two bytes. */
+static void spell_out(const struct cs_screen *screen, char *text)
+{
+	for (char *at = text; !screen->utf8 && (at = strstr(at, "±")); at += 2)
+		memcpy(at, "+-", 2);
+}
+
 int cs_screen_width(const struct cs_screen *screen, const char *text)
 {
 	uint32_t character;
 	int width = 0;
 
 	while ((character = cs_utf8_next(&text)) != 0)
-		width += columns_of(cs_screen_character(screen, character));
+		width += !screen->utf8 && character == 0x00b1 ? 2 : columns_of(cs_screen_character(screen, character));
 	return width;
 }
 
@@ -270,6 +276,7 @@ int cs_screen_put(
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
+	spell_out(screen, text);
 	return put_text(screen, row, column, width, style, text);
 }
 
@@ -299,6 +306,7 @@ void cs_screen_put_right(struct cs_screen *screen, int row, int column, enum cs_
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
+	spell_out(screen, text);
 	width = cs_screen_width(screen, text);
 	if (width <= column && is_free(screen, row, column - width - 1, width + 1))
 		put_text(screen, row, column - width, width, style, text);
