@@ -263,7 +263,8 @@ static enum cs_status add_layers(
 			continue;
 		cs_keras_split_name(network, i, name, sizeof name);
 		config = activation_layer(layer, name, &class_name);
-		if (!add_entry(layers, class_name, config, three) || json_object_set_new(fused, name, json_true()))
+		if (!add_entry(layers, class_name, config, three) ||
+			json_object_set_new(fused, name, json_true()))
 			return cs_fail_memory(error, "a model's configuration");
 	}
 	return CS_OK;
@@ -302,8 +303,8 @@ enum cs_status cs_keras_config3(const struct cs_network *network, char **json, s
 	if (status)
 		goto out;
 	root = json_pack("{s:s, s:s, s:{s:o, s:b, s:s, s:O, s:o}, s:n, s:{s:o}}", "module", "keras", "class_name",
-		"Sequential", "config", "name", model_name(network), "trainable", 1, "dtype", "float32", "layers",
-		layers, "build_input_shape", batch_shape(network), "registered_name", "build_config", "input_shape",
+		"Sequential", "config", "name", model_name(network), "trainable", 1, "dtype", "float32", "layers", layers,
+		"build_input_shape", batch_shape(network), "registered_name", "build_config", "input_shape",
 		batch_shape(network));
 	status = write_text(root, fused, json, error);
 out:

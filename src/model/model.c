@@ -155,10 +155,9 @@ uint64_t cs_model_mark(const struct cs_model *model)
 	for (int i = 0; i < model->network->layer_count; i++) {
 		const struct cs_layer *layer = &model->network->layers[i];
 		const struct cs_layer_spec *spec = &layer->spec;
-		float alpha =
-			isnan(spec->alpha) ? -1 : spec->alpha; /* Keras' own; one kind of NaN is not another's bits */
-		int64_t stride[2] = {spec->stride[0] ? spec->stride[0] : spec->window[0],
-			spec->stride[1] ? spec->stride[1] : spec->window[1]};
+		float alpha = isnan(spec->alpha) ? -1 : spec->alpha; /* Keras' own; one kind of NaN is not another's bits */
+		int64_t stride[2] = {
+			spec->stride[0] ? spec->stride[0] : spec->window[0], spec->stride[1] ? spec->stride[1] : spec->window[1]};
 
 		hash = cs_hash_bytes(hash, spec->ops->type, strlen(spec->ops->type) + 1);
 		hash = cs_hash_bytes(hash, spec->kernel, sizeof spec->kernel);

@@ -95,9 +95,7 @@ struct bench {
 	uint32_t step;
 };
 
-enum {
-	BENCH_RATE_DIVISOR = 10000
-}; /* a learning rate of 1e-4: weights stay sane, and the rate of a step does not depend on it */
+enum { BENCH_RATE_DIVISOR = 10000 }; /* a learning rate of 1e-4: weights stay sane, and the rate of a step does not depend on it */
 
 static enum cs_status bench_open(struct bench *bench, bool train, struct cs_error *error)
 {
@@ -237,8 +235,7 @@ static int l_bench_epoch(lua_State *L)
 		2, "images and classes that the network was not made for");
 	if (split->count < (int64_t)size * (blocks + 1) * EPOCH_BLOCK) {
 		cs_fail(&error, CS_ERR_ARGUMENT,
-			"'%s' has %d training images; %d batches of %d, the part of an epoch that is to be measured, "
-			"take %d",
+			"'%s' has %d training images; %d batches of %d, the part of an epoch that is to be measured, take %d",
 			data->spec, (int)split->count, (blocks + 1) * EPOCH_BLOCK, size,
 			(blocks + 1) * EPOCH_BLOCK * size);
 		return cs_value_fail(L, &error);
@@ -258,7 +255,8 @@ static int l_bench_epoch(lua_State *L)
 		cs_loader_start(loader, 0, 0);
 	for (int block = 0; block <= blocks && !status; block++) {
 		for (int load = 1; load >= 0 && !status; load--)
-			status = bench_block(&bench, loader, load, EPOCH_BLOCK, &batch, &seconds[load][block], &error);
+			status = bench_block(
+				&bench, loader, load, EPOCH_BLOCK, &batch, &seconds[load][block], &error);
 	}
 	cs_loader_free(loader);
 	cs_optimizer_free(bench.optimizer);

@@ -13,8 +13,7 @@
 
 enum { CHAINS = 12, TURNS = 1 << 16, ROUNDS = 5 };
 
-static const double SPREAD =
-	0.3; /* seconds: threads that have just begun share a processor until the scheduler has spread them */
+static const double SPREAD = 0.3; /* seconds: threads that have just begun share a processor until the scheduler has spread them */
 
 struct spin {
 	enum cs_isa isa;

@@ -68,8 +68,8 @@ void cs_command_open_picture(struct cs_session *session, const char *path)
 		release_errand(errand);
 		return;
 	}
-	if (cs_work_start(session->works, "reading the picture", read_picture, errand, release_errand,
-		    &session->picture, &error))
+	if (cs_work_start(
+		    session->works, "reading the picture", read_picture, errand, release_errand, &session->picture, &error))
 		cs_session_complain(session, &error);
 }
 

@@ -117,7 +117,7 @@ static bool read_one(
 		return false;
 	/* both lists are mostly the same ones in the same order */
 	at = before && *hint < before->count && strcmp(before->runs[*hint].path, path) == 0 ? *hint
-											    : find_known(before, path);
+										   : find_known(before, path);
 	if (at >= 0)
 		*hint = at + 1;
 	list->stamps[list->count] = stamp;
@@ -135,8 +135,8 @@ static bool read_one(
 	return cs_run_inspect(path, to, NULL) == CS_OK;
 }
 
-enum cs_status cs_run_list_read(const char *directory, const struct cs_run_list *before, bool quick, struct cs_job *job,
-	struct cs_run_list *out, struct cs_error *error)
+enum cs_status cs_run_list_read(const char *directory, const struct cs_run_list *before, bool quick,
+	struct cs_job *job, struct cs_run_list *out, struct cs_error *error)
 {
 	struct cs_run_list list = {0};
 	char **paths = NULL;

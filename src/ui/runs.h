@@ -19,8 +19,8 @@ char *cs_newest_run(const char *directory);
 
 /* All runs among the sub-directories, in the order of their paths. What `before` knows and has not changed is taken over; NULL: nothing is
  * known. `quick`: names and dates alone, so that a long list is there at once. */
-enum cs_status cs_run_list_read(const char *directory, const struct cs_run_list *before, bool quick, struct cs_job *job,
-	struct cs_run_list *out, struct cs_error *error);
+enum cs_status cs_run_list_read(const char *directory, const struct cs_run_list *before, bool quick,
+	struct cs_job *job, struct cs_run_list *out, struct cs_error *error);
 /* A copy, for a reader in the background. */
 enum cs_status cs_run_list_copy(const struct cs_run_list *from, struct cs_run_list *out, struct cs_error *error);
 void cs_run_list_fini(struct cs_run_list *list);
