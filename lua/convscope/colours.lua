@@ -1,4 +1,4 @@
--- colours.lua: what the analysis of colour does to pictures, the probes it shows, and how evidence is reckoned.
+-- colours.lua: what the analysis of colour does to pictures, the probes it shows, and how far responses move without a channel.
 local cs = require "convscope"
 local looking = require "convscope.looking"
 
@@ -15,6 +15,16 @@ colours.changes = {
   { "channels swapped", function(images) return cs.perturb.reorder(images, { 2, 1, 0 }) end, "colour" },
   { "scrambled", function(images, opt) return cs.perturb.scramble(images, opt.patch, opt.seed) end, "shape" },
 }
+
+-- The first of the images, a row a change, into a result.
+function colours.show_changes(images, opt, result)
+  local strip, names, count = {}, {}, math.min(8, images.count)
+  for c, change in ipairs(colours.changes) do
+    strip[c], names[c] = change[2](images:images(0, count), opt):pixels(), change[1]
+  end
+  return result:picture("changes", cs.mosaic(cs.concat(strip), { columns = count, photo = true }),
+    "what is done to pictures, a row each: " .. table.concat(names, ", "))
+end
 
 -- Probes: the paper's colours and edges between black and white: half of the picture black, half of that colour, at several places, both ways.
 colours.probes = { { "turquoise car", 154, 223, 222 }, { "yellow banana", 212, 203, 172 }, { "saturated red", 255, 0, 0 },
@@ -43,6 +53,27 @@ function colours.edges(net, probe)
   return cs.images(cs.concat(parts))
 end
 
+-- What features answer to edges between black and so many pure colours around the wheel: a row a feature, all layers.
+function colours.wheel(job, net, layers, hues)
+  local tuned, wheel = {}, {}
+  for k = 0, hues - 1 do
+    job:progress(k / hues, ("edges of hue %.0f"):format(360 * k / hues), (k + 1) / hues)
+    local trace <close> = looking.must(net:trace(colours.edges(net, colours.pure(360 * k / hues))))
+    for i, layer in ipairs(layers) do
+      tuned[i] = tuned[i] or {}
+      table.insert(tuned[i], looking.strongest(trace, layer):mean(0):tolist())
+    end
+  end
+  for i in ipairs(layers) do
+    for f in ipairs(tuned[i][1]) do
+      local row = {}
+      for k, answers in ipairs(tuned[i]) do row[k] = answers[f] end
+      wheel[#wheel + 1] = row
+    end
+  end
+  return wheel
+end
+
 -- The ink of layer i of n: from violet at the picture to yellow.
 function colours.of_depth(i, n)
   local stops = { { 68, 1, 84 }, { 33, 145, 140 }, { 240, 180, 30 } }
@@ -50,27 +81,6 @@ function colours.of_depth(i, n)
   local k = math.min(1, math.floor(at))
   for c = 1, 3 do out[c] = math.floor(stops[k + 1][c] + (at - k) * (stops[k + 2][c] - stops[k + 1][c]) + 0.5) end
   return out
-end
-
--- Each column less its mean, over its deviation.
-function colours.standard(responses)
-  return (responses - responses:mean(0)) / responses:std(0)
-end
-
--- What each feature answers to each class on average, put in the place of each label: [#labels,features]. A class of which nothing is known gets
--- the average of all.
-function colours.expected(responses, known, labels)
-  local sums, counts, out, list = {}, {}, {}, responses:tolist()
-  local features, all = responses.shape[2], responses:mean(0)
-  for i, row in ipairs(list) do
-    local c = known[i]
-    sums[c], counts[c] = sums[c] or cs.tensor({ features }, 0), (counts[c] or 0) + 1
-    sums[c] = sums[c] + cs.tensor(row)
-  end
-  for i, c in ipairs(labels) do
-    out[i] = (sums[c] and sums[c] / counts[c] or all):reshape { 1, features }
-  end
-  return cs.concat(out)
 end
 
 -- How a feature's response goes with the gain of one channel (1: red, 2: green, 3: blue): its change from a gain of 0.8 to one of 1.2, over 0.4 of the

@@ -11,6 +11,7 @@
 -- interval over images; "hues" [features,hues], the features of all layers in the table's order: what each answers to edges between black and
 -- the pure colours around the wheel.
 local cs = require "convscope"
+local colour_or_shape = require "convscope.colour_or_shape"
 local colours = require "convscope.colours"
 local looking = require "convscope.looking"
 
@@ -77,82 +78,32 @@ local function hear_hues(look)
   return hues, curve
 end
 
--- What features answer to edges between black and the pure colours around the wheel: a row a feature, all layers.
-local function around_the_wheel(look)
-  local tuned, wheel = {}, {}
-  for k = 0, look.opt.hues - 1 do
-    look.job:progress(k / look.opt.hues, ("edges of hue %.0f"):format(360 * k / look.opt.hues), (k + 1) / look.opt.hues)
-    local trace <close> = looking.must(look.net:trace(colours.edges(look.net, colours.pure(360 * k / look.opt.hues))))
-    for i, layer in ipairs(look.layers) do
-      tuned[i] = tuned[i] or {}
-      table.insert(tuned[i], looking.strongest(trace, layer):mean(0):tolist())
-    end
+-- The features of layer i into found.features, what is known of each by the name of its column; what is left of their evidence into found.kept, to be plotted.
+local function measure_layer(look, heard, i, found)
+  local layer, base, mean = look.layers[i], heard.base[i], heard.base[i]:mean(0)
+  local lists, kept = colour_or_shape.weigh(heard, i, look.labels, look.options)
+  lists.response, lists.hue = mean:tolist(), (cs.concat(heard.hues[i]):std(0):mean(0) / mean):tolist()
+  for _, change in ipairs { "without red", "without green", "without blue", "darker" } do
+    lists[change] = ((base - heard.seen[change][i]):mean(0) / mean):tolist()
   end
-  for i in ipairs(look.layers) do
-    for f in ipairs(tuned[i][1]) do
-      local row = {}
-      for k, answers in ipairs(tuned[i]) do row[k] = answers[f] end
-      wheel[#wheel + 1] = row
-    end
+  for channel, name in ipairs { "red", "green", "blue" } do
+    lists["gain " .. name] = heard.gains[channel][i]
+    lists[name .. " low"], lists[name .. " high"] = colours.interval(base, heard.seen["without " .. name][i], mean, look.options)
   end
-  return wheel
+  for f in ipairs(lists.response) do
+    local one = { layer = layer.name, feature = f - 1 }
+    for column, list in pairs(lists) do one[column] = list[f] end
+    table.insert(found.features, one)
+  end
+  found.kept[i] = { name = layer.name, kind = "points", x = kept.colour, y = kept.shape, colour = colours.of_depth(i, #look.layers) }
 end
 
--- The evidence of the class in layer i's responses: whole, and what is left of it without colour and without shape; tensors [images,features].
-local function evidence_of(look, heard, i)
-  local typical = colours.standard(colours.expected(heard.learnt[i], heard.known, look.labels))
-  -- responses that became one constant carry no evidence; a feature silent from the start has none to lose
-  local function evidence(answers) return looking.filled(typical * colours.standard(answers), typical) end
-  local whole, colour, shape, n = evidence(heard.base[i]), cs.tensor(typical.shape, 0), evidence(heard.seen["scrambled"][i]), 0
-  for _, change in ipairs(colours.changes) do
-    if change[3] == "colour" then colour, n = colour + evidence(heard.seen[change[1]][i]), n + 1 end
-  end
-  return whole, colour / n, shape
-end
-
--- A row a feature of layer i into found.rows, the chance of its difference into found.p, of its evidence into found.present; what is left of its evidence into
--- found.kept, to be plotted.
-local function judge_layer(look, heard, i, found)
-  local layer, options = look.layers[i], look.options
-  local base, seen, mean = heard.base[i], heard.seen, heard.base[i]:mean(0)
-  local function relative(name) return ((base - seen[name][i]):mean(0) / mean):tolist() end
-  local whole, colour, shape = evidence_of(look, heard, i)
-  local all, _, present = looking.must(cs.statistics.paired(whole, options))
-  local _, effect, chance = looking.must(cs.statistics.paired(shape - colour, options))
-  local c, cl, ch = looking.must(cs.statistics.bootstrap(colour, options))
-  local s, sl, sh = looking.must(cs.statistics.bootstrap(shape, options))
-  local around = (cs.concat(heard.hues[i]):std(0):mean(0) / mean):tolist()
-  local cells = { mean:tolist(), relative "without red", relative "without green", relative "without blue", relative "darker", around, all:tolist(),
-    c:tolist(), cl:tolist(), ch:tolist(), s:tolist(), sl:tolist(), sh:tolist(), effect:tolist() }
-  local ends = {}
-  for k = 1, 3 do ends[2 * k - 1], ends[2 * k] = colours.interval(base, seen[colours.changes[k][1]][i], mean, options) end
-  for _, x in ipairs(present:tolist()) do table.insert(found.present, x) end
-  for f, chance_of in ipairs(chance:tolist()) do
-    local row = { layer.name, f - 1 }
-    for k, column in ipairs(cells) do row[k + 2] = column[f] end
-    for channel = 1, 3 do row[18 + channel] = heard.gains[channel][i][f] end
-    for k, list in ipairs(ends) do row[21 + k] = list[f] end
-    table.insert(found.rows, row)
-    table.insert(found.p, chance_of)
-  end
-  found.kept[i] = { name = layer.name, kind = "points", x = c, y = s, colour = colours.of_depth(i, #look.layers) }
-end
-
--- What each feature goes by, over all of them: the table, and a note a layer.
-local function tell(look, found, result)
-  local q, q_present, counts = cs.statistics.fdr(found.p), cs.statistics.fdr(found.present), {}
-  for k, row in ipairs(found.rows) do
-    local evident = q_present[k] < 0.05 and row[9] > 0.1
-    local name = row[3] <= 0 and "silent" or not evident and "neither" or q[k] >= 0.05 and "both" or row[16] > 0 and "colour" or "shape"
-    row[17], row[18] = q[k], name
-    counts[row[1]] = counts[row[1]] or {}
-    counts[row[1]][name] = (counts[row[1]][name] or 0) + 1
-    result:add(table.unpack(row, 1, 27))
-  end
-  for _, layer in ipairs(look.layers) do
-    local c = counts[layer.name]
-    result:note(("%s: %d features go by colour, %d by shape, %d by both (no difference is told); %d carry no evidence of the class, %d are silent"):format(layer.name,
-      c.colour or 0, c.shape or 0, c.both or 0, c.neither or 0, c.silent or 0))
+-- The table, a row a feature.
+local function fill(features, result)
+  for _, one in ipairs(features) do
+    local row = {}
+    for k, column in ipairs(columns) do row[k] = one[column] end
+    result:add(table.unpack(row, 1, #columns))
   end
 end
 
@@ -164,41 +115,33 @@ local function plot(curve, kept, result)
   result:plot("kept", cs.plot { title = "what features go by", x_label = "evidence left without colour", y_label = "evidence left without shape", series = kept })
 end
 
--- The first pictures, a row a change.
-local function show_changes(look, result)
-  local strip, names, count = {}, {}, math.min(8, look.images.count)
-  for c, change in ipairs(colours.changes) do
-    strip[c], names[c] = change[2](look.images:images(0, count), look.opt):pixels(), change[1]
-  end
-  return result:picture("changes", cs.mosaic(cs.concat(strip), { columns = count, photo = true }),
-    "what is done to pictures, a row each: " .. table.concat(names, ", "))
-end
-
 return {
   title = "sensitivity to colours, channels, hue and brightness; colour against shape, by feature",
   options = { images = 200, layers = "all", response = "max", patch = 8, hues = 12, learnt = 20, seed = 0 },
 
   run = function(job, net, data, opt)
     local look, result = look_at(job, net, data, opt), cs.result(columns)
-    local found = { rows = {}, p = {}, present = {}, kept = {} }
+    local found = { features = {}, kept = {} }
     job:part(0, 0.9)
     local heard = hear(look, result)
     heard.gains = hear_gains(look, heard.base)
     local curve
     heard.hues, curve = hear_hues(look)
     job:part(0.9, 0.93)
-    local wheel = around_the_wheel(look)
+    local wheel = colours.wheel(job, net, look.layers, opt.hues)
     job:part(0.93, 0.98)
     for i, layer in ipairs(look.layers) do
       job:progress((i - 1) / #look.layers, "what features of " .. layer.name .. " go by", i / #look.layers)
-      judge_layer(look, heard, i, found)
+      measure_layer(look, heard, i, found)
     end
-    tell(look, found, result)
+    colour_or_shape.judge(found.features)
+    fill(found.features, result)
+    colour_or_shape.note(look.layers, found.features, result)
     job:part(0.98, 1)
     colours.channels(look.layers, heard.base, { heard.seen["without red"], heard.seen["without green"], heard.seen["without blue"] }, result, look.options)
     looking.probe(job, net, look.layers, colours.probes, colours.edges, result, look.options)
     plot(curve, found.kept, result)
     result:tensor("hues", cs.tensor(wheel))
-    return show_changes(look, result)
+    return colours.show_changes(look.images, opt, result)
   end,
 }

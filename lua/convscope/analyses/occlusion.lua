@@ -9,6 +9,7 @@
 local cs = require "convscope"
 local evidence = require "convscope.evidence"
 local looking = require "convscope.looking"
+local object_or_background = require "convscope.object_or_background"
 
 -- Labelled test images, the first of which get maps.
 local function labelled(data, opt)
@@ -46,19 +47,6 @@ local function without(job, net, data, images, layer)
   return out
 end
 
--- Means with intervals of a group of pictures, and whether the background decides there: difference of probabilities, p.
-local function summary(members, seed)
-  local columns = {}
-  for k, key in ipairs { "share", "covers", "response_share", "no_object", "no_background" } do
-    local values = {}
-    for i, one in ipairs(members) do values[i] = one[key] end
-    columns[k] = { looking.must(cs.statistics.bootstrap(values, { seed = seed })) }
-    columns[k].values = cs.tensor(values)
-  end
-  local difference, _, p = looking.must(cs.statistics.paired(columns[4].values - columns[5].values, { seed = seed }))
-  return columns, difference, p
-end
-
 -- The first pictures and their maps of what is lost where the square lies.
 local function show_maps(images, layer, loss, response_loss, result)
   local count, h, w = math.min(6, images.count), images.height, images.width
@@ -87,86 +75,13 @@ local function on_objects(found, mapped, loss, response_loss)
   return seen
 end
 
--- A row of the table for a group of pictures.
-local function add(result, what, name, members, columns, decides, q)
-  result:add(what, name, #members, columns[1][1], columns[1][2], columns[1][3], columns[2][1], columns[3][1], columns[4][1], columns[5][1],
-    decides, q, 0 / 0)
-end
-
--- The pictures class by class: a group each, with its summary, and the chances of their differences.
-local function by_class(found, data, seed)
-  local classes, groups, p = {}, {}, {}
-  for _, one in ipairs(found) do
-    classes[one.class] = classes[one.class] or {}
-    table.insert(classes[one.class], one)
-  end
-  for class = 0, data.classes - 1 do
-    if classes[class] then
-      local columns, more, p_class = summary(classes[class], seed)
-      groups[#groups + 1] = { name = data:class_name(class), members = classes[class], columns = columns, more = more }
-      p[#p + 1] = p_class
-    end
-  end
-  return groups, p
-end
-
--- The rows of all pictures and of the classes. What all of them say, and the names of the classes in which the background decides for sure, those in which it
--- does on average, how many classes there are and how many have too few pictures.
-local function judge(found, data, seed, result)
-  local all, difference, chance = summary(found, seed)
-  local whole = { columns = all, difference = difference, chance = chance, told = #found >= 6 and chance < 0.05 }
-  add(result, "network", "all classes", found, all, whole.told and difference > 0 and "yes" or "no", chance)
-  local groups, p = by_class(found, data, seed)
-  local q, classes = cs.statistics.fdr(p), { deciding = {}, on_average = {}, count = #groups, few = 0 }
-  for k, group in ipairs(groups) do
-    local n = #group.members
-    local sure = n >= 6 and q[k] < 0.05
-    add(result, "class", group.name, group.members, group.columns, group.more > 0 and (sure and "yes" or "not sure") or "no", q[k])
-    if n < 6 then classes.few = classes.few + 1 end
-    if group.more > 0 then table.insert(sure and classes.deciding or classes.on_average, group.name) end
-  end
-  return whole, classes
-end
-
--- The rows of the pictures in which the background is worth most; in how many it is worth more than the object. Sorts `found`.
-local function worst_pictures(found, data, most, result)
-  local worst = 0
-  table.sort(found, function(a, b)
-    local x, y = a.no_object - a.no_background, b.no_object - b.no_background
-    if x ~= y then return x > y end
-    return a.number < b.number
-  end)
-  for i, one in ipairs(found) do
-    worst = worst + (one.no_object > one.no_background and 1 or 0)
-    if i <= most and one.no_object > one.no_background then
-      result:add("picture", data:sample(one.number).name, 1, one.share, one.share, one.share, one.covers, one.response_share, one.no_object, one.no_background, "yes",
-        0 / 0, one.number)
-    end
-  end
-  return worst
-end
-
--- The answers: what decides, and how much of the evidence lies on objects, as far as there are maps.
-local function answer(whole, found, seen, seed, result)
-  result:verdict(("%s decides: probability of the true class %.2f without the object, %.2f without the background, over %d pictures (p = %.2g)"):format(
-    not whole.told and "nothing tells whether object or background" or whole.difference > 0 and "the background" or "the object", whole.columns[4][1], whole.columns[5][1], #found,
-    whole.chance))
-  if #seen == 0 then return end
-  local maps = summary(seen, seed)
+-- How much of the evidence lies on objects, and whether that is more than would lie there by chance.
+local function tell_maps(seen, seed, result)
+  local maps = object_or_background.summary(seen, seed)
   local more, _, p_more = looking.must(cs.statistics.paired(maps[1].values - maps[2].values, { seed = seed }))
   result:verdict(("%.0f %% [%.0f, %.0f] of the evidence lies on objects that cover %.0f %% (%d maps; %s if it were spread evenly, p = %.2g), and %.0f %% of what the strongest feature answers to"):format(
     100 * maps[1][1], 100 * maps[1][2], 100 * maps[1][3], 100 * maps[2][1], #seen, p_more >= 0.05 and "not told apart from what lay there" or more > 0
     and "more than would lie there" or "less than would lie there", p_more, 100 * maps[3][1]))
-end
-
-local function note_classes(classes, result)
-  if #classes.on_average > 0 then
-    result:note(("without the background less is lost than without the object, on average but not for sure, in %d more classes: %s"):format(#classes.on_average,
-      table.concat(classes.on_average, ", ")))
-  end
-  if classes.few > 0 then result:note(("%d of %d classes have fewer than six pictures here: too few to be sure of"):format(classes.few, classes.count)) end
-  return result:note(#classes.deciding > 0 and ("in %d of %d classes the background decides (FDR 5 %%): %s"):format(#classes.deciding, classes.count,
-    table.concat(classes.deciding, ", ")) or ("in none of %d classes the background is sure to decide (FDR 5 %%)"):format(classes.count))
 end
 
 return {
@@ -178,8 +93,7 @@ return {
     local layer, mapped = layers[#layers], images:images(0, math.min(opt.images, images.count))
     job:part(0, 0.7)
     local loss, response_loss = evidence.maps(job, net, mapped, layer, opt.size, opt.stride)
-    local result = cs.result { "what", "name", "images", "on the object", "low", "high", "object covers", "feature on the object", "without the object",
-      "without the background", "background decides", "q", "image" }
+    local result = cs.result(object_or_background.columns)
     show_maps(mapped, layer, loss, response_loss, result)
     job:part(0.7, 0.97)
     local found = without(job, net, data, images, layer)
@@ -189,10 +103,11 @@ return {
     end
     job:progress(1, "intervals and tests")
     local seen = on_objects(found, mapped.count, loss, response_loss)
-    local whole, classes = judge(found, data, opt.seed, result)
-    local worst = worst_pictures(found, data, opt.worst, result)
-    answer(whole, found, seen, opt.seed, result)
+    local whole, classes = object_or_background.judge(found, data, opt.seed, result)
+    local worst = object_or_background.worst_pictures(found, data, opt.worst, result)
+    object_or_background.tell(whole, #found, result)
+    if #seen > 0 then tell_maps(seen, opt.seed, result) end
     result:note(("in %d of %d pictures the background is worth more than the object"):format(worst, #found))
-    return note_classes(classes, result)
+    return object_or_background.note_classes(classes, result)
   end,
 }
