@@ -206,11 +206,12 @@ function engine.methods.network.accuracy(net, images, options)
   return result.accuracy
 end
 
--- Networks of other networks' layers (surgery.lua, folding.lua).
+-- Networks of other networks' layers (surgery.lua, folding.lua, averaging.lua).
 for _, name in ipairs { "rebuild", "resize", "part" } do
   engine.methods.network[name] = function(...) return require("convscope.surgery")[name](...) end
 end
 function engine.methods.network.fold(...) return require("convscope.folding").fold(...) end
+function engine.methods.network.average(...) return require("convscope.averaging").average(...) end
 
 --- cs.project_layer(net, images, layer[, options])
 -- What a layer saw in each of the images, one projection an image: a tensor [images,height,width,channels] and a list of what was found. Options as

@@ -508,6 +508,25 @@ describe("with a trained run", function()
       assert.equal(2, failed)
       assert.matches("dropout is [^\n]*; expected the share[^\n]+\n$", why)
     end
+    -- the mean of two of them, which is on record
+    said("train", "--from", work .. "/run", "--average-with", work .. "/less", "-d", helper.spec, "--epochs", "1", "--rate", "1e-30", "-o", work .. "/mean")
+    local less, mean = assert(cs.load(work .. "/less")), assert(cs.load(work .. "/mean"))
+    for _, layer in ipairs { { "conv1", "kernel" }, { "conv2", "bias" }, { "norm1", "gamma" } } do
+      local one, two, both = normed:weights(layer[1], layer[2]), less:weights(layer[1], layer[2]), mean:weights(layer[1], layer[2])
+      assert.is_true((one - two):abs():max() > 1e-6)
+      assert.is_true((both - (one + two) / 2):abs():max() < 1e-6)
+    end
+    assert.same({ work .. "/less" }, require("dkjson").decode(helper.read(work .. "/mean/config.json")).about.average_with)
+    said("publish", work .. "/mean", "mean", "-o", work .. "/out", "--no-test")
+    assert.same({ "less" }, require("dkjson").decode(helper.read(work .. "/out/mean/config.json")).about.average_with)
+    assert.is_nil(helper.read(work .. "/out/mean/config.json"):find(work, 1, true))
+    for _, wrong in ipairs { { { "--average-with", work .. "/less" }, 2, "name that with %-%-from" },
+      { { "--from", work .. "/run", "--average-with", work .. "/folded.h5" }, 1, "folded.h5 cannot be averaged with [^\n]*: it has 6 layers, not 7\n" } } do
+      local failed, _, why = run("train", "-d", helper.spec, "--epochs", "1", "-o", work .. "/none", table.unpack(wrong[1]))
+      assert.equal(wrong[2], failed)
+      assert.matches(wrong[3], why)
+      assert.is_false(cs.engine.system.exists(work .. "/none"))
+    end
     assert.matches("there is no batch normalisation to fold", said("convert", work .. "/folded.h5", work .. "/again.h5", "--fold"))
     local code, _, err = run("train", "--fold", "-d", helper.spec)
     assert.equal(2, code)

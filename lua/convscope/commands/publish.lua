@@ -56,13 +56,29 @@ local function own(directory, name)
   return (system.read(path))
 end
 
--- A word of a part of config.json: of "about", what the run began with: "from" (`train --from`) or "preset"; of "dataset", its "spec"; of "train", the
--- "teacher"; or nil.
-local function configured(directory, part, key)
+-- An entry of a part of config.json: of "about", what the run began with: "from" (`train --from`), "average_with" or "preset"; of "dataset", its "spec"; of
+-- "train", the "teacher"; or nil.
+local function entry(directory, part, key)
   local config = require("convscope.json").decode(own(directory, "config.json") or "")
   local found = type(config) == "table" and config[part]
-  local value = type(found) == "table" and found[key]
+  return type(found) == "table" and found[key] or nil
+end
+
+-- The same, where it is a word.
+local function configured(directory, part, key)
+  local value = entry(directory, part, key)
   return type(value) == "string" and value or nil
+end
+
+-- The preset, the teacher and the models averaged with, as a run's config.json names them.
+local function others_of(directory)
+  local averaged = entry(directory, "about", "average_with")
+  local out = {}
+  for _, name in ipairs { configured(directory, "about", "preset") or false, configured(directory, "train", "teacher") or false,
+    table.unpack(type(averaged) == "table" and averaged or {}) } do
+    if type(name) == "string" then out[#out + 1] = name end
+  end
+  return out
 end
 
 local function origin(directory) return configured(directory, "about", "from") end
@@ -125,9 +141,7 @@ return {
     end
     for _, run in ipairs { args.model, table.unpack(line) } do
       local images = configured(run, "dataset", "spec")
-      for _, name in ipairs { configured(run, "about", "preset") or false, configured(run, "train", "teacher") or false } do
-        if name then table.insert(away, { name, last_part(name) }) end
-      end
+      for _, name in ipairs(others_of(run)) do table.insert(away, { name, last_part(name) }) end
       if images then table.insert(away, { images, without_directory(images) }) end
     end
     local function keep(from, name, as)

@@ -234,6 +234,7 @@ local function resume(args)
     if args[key] then cli.usage("--resume goes on as the run was started; --%s cannot be changed", key) end
   end
   if #args.set > 0 then cli.usage "--resume goes on as the run was started; --set cannot change it" end
+  if #args.average_with > 0 then cli.usage "--resume goes on as the run was started; --average-with cannot change it" end
   local config = read_config(args.output)
   local state = cs.run_state(args.output)
   if state and state.alive then cli.fail("'%s' is being trained right now by another process", args.output) end
@@ -325,15 +326,28 @@ local function drop(net, rate)
   return cli.check(net:rebuild(list))
 end
 
+-- The network with the mean of its weights and those of the models of --average-with.
+local function average(net, args)
+  if #args.average_with == 0 then return net end
+  local others = {}
+  for i, path in ipairs(args.average_with) do
+    others[i] = common.load_model { model = path, arch = args.arch, scale = args.scale, mean = args.mean, std = args.std, bgr = args.bgr }
+    local averaged, why = net:average { others[i] }
+    if not averaged then cli.fail("%s cannot be averaged with %s: %s", path, args.from, (why:gsub("^network 1 of those to average with is another one: ", ""))) end
+  end
+  return cli.check(net:average(others))
+end
+
 local function start(args)
   if args.fold and not args.from then cli.usage "--fold takes batch normalisations out of a trained model: name it with --from" end
+  if #args.average_with > 0 and not args.from then cli.usage "--average-with is about the model that a training goes on from: name that with --from" end
   local spec = args.data or "shapes"
   local settings = common.settings(args.set)
   local said = copy(settings) -- for the record; what a step here has used is taken out of the settings
   local net, data, size
   local name = args.model or "demo"
   if args.from then
-    net = common.load_model { model = args.from, arch = args.arch, scale = args.scale, mean = args.mean, std = args.std, bgr = args.bgr }
+    net = average(common.load_model { model = args.from, arch = args.arch, scale = args.scale, mean = args.mean, std = args.std, bgr = args.bgr }, args)
     if args.size then net = cli.check(net:resize(args.size)) end
     if args.fold then net = common.fold(net) end
     net = drop(net, settings.dropout)
@@ -372,7 +386,8 @@ local function start(args)
   end
   options.out = args.output or default_directory(name, spec)
   options.overwrite = args.force or nil
-  options.about = { preset = not args.from and name or nil, from = args.from, fold = args.fold, size = size, settings = next(said) and said or nil }
+  options.about = { preset = not args.from and name or nil, from = args.from, fold = args.fold,
+    average_with = #args.average_with > 0 and args.average_with or nil, size = size, settings = next(said) and said or nil }
   local accepted, why = common.attempt(go, net, data, options, args)
   if not accepted then cli.fail("%s", why) end
 end
@@ -399,6 +414,8 @@ return {
     parser:option("--size", "Input size of a preset, in pixels; with --from another one than the model's, where its layers allow that.", nil, common.integer(8, 4096)):argname "N"
     parser:option("--from", "Begin with the weights of a model instead of a preset; for another number of classes its last layer begins anew. "
       .. "The rate is then a tenth (0.001, with adam 0.0001), reached over the first epoch."):argname "MODEL"
+    parser:option("--average-with", "With --from: begin with the mean of its weights and this model's (again for more), a network of the same layers whose training began "
+      .. "with the same weights."):argname("MODEL"):count "*"
     parser:flag("--fold", "With --from: without the model's batch normalisations, as far as the layers beside them can do their work.")
     common.model_options(parser, { size = true, classes = true })
     parser:option("--rate", "Learning rate.", nil, common.number):argname "R"
