@@ -50,6 +50,9 @@ enum cs_status cs_model_resolve(const char *name, char **path, struct cs_error *
  * name. */
 char *cs_model_installed_run(const char *name);
 
+/* A directory of installed models with such records, those that came with the program first, to be freed; NULL: there is none. */
+char *cs_model_installed_runs(void);
+
 /* Resolve and read. Errors name the file, the layer and what was expected. */
 enum cs_status cs_model_load(
 	const char *name, const struct cs_model_options *options, struct cs_model **out, struct cs_error *error);

@@ -177,6 +177,38 @@ char *cs_model_installed_run(const char *name)
 	return NULL;
 }
 
+/* Does a directory hold a model with its record, which is one with a configuration? */
+static bool has_records(const char *directory)
+{
+	DIR *dir = directory ? opendir(directory) : NULL;
+	bool any = false;
+
+	for (struct dirent *entry; dir && !any && (entry = readdir(dir));) {
+		char *path = *entry->d_name != '.' ? cs_format("%s/%s/config.json", directory, entry->d_name) : NULL;
+
+		any = path && cs_file_exists(path);
+		cs_free(path);
+	}
+	if (dir)
+		closedir(dir);
+	return any;
+}
+
+char *cs_model_installed_runs(void)
+{
+	char *places[PLACES], *found = NULL;
+
+	find_places(places);
+	for (int i = 0; i < PLACES && !found; i++) {
+		int at = (i + 1) % PLACES; /* the user's own last */
+
+		if (has_records(places[at]))
+			found = cs_strdup(places[at]);
+	}
+	free_places(places);
+	return found;
+}
+
 enum cs_status cs_model_resolve(const char *name, char **path, struct cs_error *error)
 {
 	char *places[PLACES], *names;

@@ -383,6 +383,7 @@ static void await_answers(struct browser *browser)
 /* Where to begin: which screens, on what. Nothing is read that takes time. */
 struct start {
 	char *runs, *run, *model;
+	const char *without; /* the directory that holds no runs, where those of installed models are shown instead */
 };
 
 static enum cs_status find_start(const char *target, struct start *start, struct cs_error *error)
@@ -394,13 +395,13 @@ static enum cs_status find_start(const char *target, struct start *start, struct
 		target = ".";
 	if (!target) {
 		start->run = cs_newest_run(here);
-		start->runs = cs_strdup(here);
-		if (start->run)
+		start->runs = start->run ? cs_strdup(here) : cs_model_installed_runs();
+		start->without = start->run ? NULL : here;
+		if (start->runs)
 			return CS_OK;
 		return cs_fail(error, CS_ERR_NOT_FOUND,
 			"nothing to browse here: no runs in '%s'; train one with `convscope train -m demo -d shapes -o "
-			"runs/demo`, or name a "
-			"model file or run",
+			"runs/demo`, or name a model file or run",
 			here);
 	}
 	if (cs_is_run(target, NULL)) {
@@ -427,6 +428,9 @@ static void open_start(struct cs_session *session, const struct start *start)
 
 	if (start->runs)
 		cs_view_push(session, &cs_view_runs, &(struct cs_runs_argument){start->runs});
+	if (start->without)
+		cs_session_say(session, CS_STYLE_TEXT,
+			"no runs in '%s': these networks are installed; convscope train makes runs", start->without);
 	if (start->run)
 		cs_view_push(session, &cs_view_run, &(struct cs_run_argument){.directory = start->run});
 	if (start->model) {

@@ -30,7 +30,8 @@ struct cs_ui_hooks {
 };
 
 struct cs_ui_request {
-	const char *target; /* model file, run directory, directory of runs, installed model; NULL: newest run here */
+	/* Model file, run directory, directory of runs, installed model; NULL: the newest run here, else the installed models. */
+	const char *target;
 	const char *dataset; /* NULL: the one the model was trained on, else shapes (and says so) */
 	const char *graphics; /* "auto", "sixel", "symbols", "ascii"; NULL: CONVSCOPE_GRAPHICS or auto */
 	int threads;

@@ -113,18 +113,22 @@ static struct columns lay_out(const struct cs_screen *screen, const struct cs_ne
 	return at;
 }
 
-/* A layer in words for so many columns: without the number of features, which the output tells, where all of it has no room. */
+/* A layer in words for so many columns: without the number of features or units, which the output tells, where all of it has no room. */
 static void describe(const struct cs_screen *screen, const struct cs_layer *layer, int room, char *text, size_t size)
 {
-	char *number, *end;
+	static const char *const counted[] = {" features", " units"};
+	char *number;
 
 	cs_layer_describe(layer, text, size);
-	if (cs_screen_width(screen, text) <= room)
-		return;
-	number = strstr(text, ", ");
-	end = number ? strstr(number, " features") : NULL;
-	if (end)
-		memmove(number, end + strlen(" features"), strlen(end + strlen(" features")) + 1);
+	number = cs_screen_width(screen, text) > room ? strstr(text, ", ") : NULL;
+	for (int i = 0; number && i < 2; i++) {
+		char *end = strstr(number, counted[i]);
+
+		if (end) {
+			end += strlen(counted[i]);
+			memmove(number, end, strlen(end) + 1);
+		}
+	}
 }
 
 static void draw_layer(struct cs_view *view, int row, int i, bool selected)

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REFRESH_MS = 3000, HEAD = 3, OTHERS = 62, LEAST_WIDE = 18 };
+enum { REFRESH_MS = 3000, HEAD = 3, OTHERS = 57, LEAST_WIDE = 18 };
 
 enum column { BY_NAME, BY_STATE, BY_EPOCH, BY_ACCURACY, BY_AGE, BY_MODEL, COLUMNS };
 

@@ -14,7 +14,9 @@
 
 #include "model/history.h"
 
+#include <errno.h>
 #include <math.h>
+#include <sys/stat.h>
 
 /* A run directory of `epochs` made-up epochs. */
 static struct cs_history *make_run(const char *name, int seed, int epochs, bool close)
@@ -223,6 +225,41 @@ static void a_single_epoch_has_its_values(void **state)
 	quit();
 }
 
+/* The browser in a directory without runs; installed models lie below the test's directory, in `context`. */
+static int browse_nowhere(void *context)
+{
+	struct cs_ui_request request = {.threads = 1};
+	struct cs_ui_hooks hooks = {.evaluate = tiny_evaluate};
+	struct cs_error error = {0};
+	char models[200];
+
+	snprintf(models, sizeof models, "%s/%s", tiny_directory, (const char *)context);
+	if (setenv("CONVSCOPE_MODELS", models, 1) || chdir(tiny_directory) || (mkdir("nowhere", 0700) && errno != EEXIST) ||
+		chdir("nowhere"))
+		return 99;
+	if (cs_ui_browse(&request, &hooks, &error)) {
+		fprintf(stderr, "convscope: %s\n", error.message);
+		return 1;
+	}
+	return 0;
+}
+
+static void without_runs_there_are_the_installed_networks(void **state)
+{
+	(void)state;
+	assert_int_equal(shell("mkdir -p installed none && cp -r runs/tiny installed/mine"), 0);
+	harness_start(&h, (struct terminal_kind){.columns = 100}, browse_nowhere, (char[]){"installed"});
+	expect("no runs in '.': these networks are installed");
+	expect("1 run ");
+	press("\r", "installed/mine");
+	press("2", "conv2 ");
+	quit();
+	harness_start(&h, (struct terminal_kind){.stderr_too = true}, browse_nowhere, (char[]){"none"});
+	expect("nothing to browse here: no runs in '.'; train one");
+	assert_int_equal(harness_end(&h, PLAY_LEAVE_SECONDS), 1);
+	harness_close(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -233,6 +270,7 @@ int main(void)
 		cmocka_unit_test(a_run_is_followed_while_another_process_writes_it),
 		cmocka_unit_test(the_best_is_named_where_the_axis_has_it),
 		cmocka_unit_test(a_single_epoch_has_its_values),
+		cmocka_unit_test(without_runs_there_are_the_installed_networks),
 	};
 
 	return cmocka_run_group_tests(tests, tiny_set_up, tiny_tear_down);

@@ -5,7 +5,7 @@ local system = require("convscope.engine").system
 
 return {
   summary = "look inside: runs, networks, layers, features, images",
-  description = "Opens the browser on a model, a run, or a directory of runs; without one on the newest run here.",
+  description = "Opens the browser on a model, a run, or a directory of runs; without one on the newest run here, or, where there is none, on the installed models.",
   arguments = function(parser)
     parser:argument("target", "A model file, a run, a directory of runs, or an installed model."):argname("MODEL"):args "?"
     parser:option("-d --data", "Data set (the one the model was trained on, else shapes)."):argname "DATASET"
