@@ -32,11 +32,11 @@ end
 -- A network of the same layers whose weights are the mean of this one's and of those of others, a list of networks: what trainings that began with the same
 -- weights have found, in one network that costs no more than one of them and is often better than each (Wortsman et al. 2022, "Model soups"). Where they
 -- did not begin with the same weights their features stand in other places and the mean is worth nothing. Pre-processing, class names and the layers'
--- settings are this network's. nil, message, code where one of the others has other layers or normalises its pixels in another way.
+-- settings are this network's. nil, message, code and which of the others, where that one has other layers or normalises its pixels in another way.
 function averaging.average(net, others)
   for i, other in ipairs(others) do
     local why = difference(net, other)
-    if why then return nil, ("network %d of those to average with is another one: %s"):format(i, why), "argument" end
+    if why then return nil, ("network %d cannot be averaged with this one: %s"):format(i, why), "argument", i end
   end
   local specs = {}
   for i, layer in ipairs(net.layers) do specs[i] = layer.spec end

@@ -521,7 +521,7 @@ describe("with a trained run", function()
     assert.same({ "less" }, require("dkjson").decode(helper.read(work .. "/out/mean/config.json")).about.average_with)
     assert.is_nil(helper.read(work .. "/out/mean/config.json"):find(work, 1, true))
     for _, wrong in ipairs { { { "--average-with", work .. "/less" }, 2, "name that with %-%-from" },
-      { { "--from", work .. "/run", "--average-with", work .. "/folded.h5" }, 1, "folded.h5 cannot be averaged with [^\n]*: it has 6 layers, not 7\n" } } do
+      { { "--from", work .. "/run", "--average-with", work .. "/folded.h5" }, 1, "%-%-average%-with [^\n]*folded.h5: network 1 cannot be averaged with this one: it has 6 layers, not 7\n" } } do
       local failed, _, why = run("train", "-d", helper.spec, "--epochs", "1", "-o", work .. "/none", table.unpack(wrong[1]))
       assert.equal(wrong[2], failed)
       assert.matches(wrong[3], why)

@@ -332,10 +332,10 @@ local function average(net, args)
   local others = {}
   for i, path in ipairs(args.average_with) do
     others[i] = common.load_model { model = path, arch = args.arch, scale = args.scale, mean = args.mean, std = args.std, bgr = args.bgr }
-    local averaged, why = net:average { others[i] }
-    if not averaged then cli.fail("%s cannot be averaged with %s: %s", path, args.from, (why:gsub("^network 1 of those to average with is another one: ", ""))) end
   end
-  return cli.check(net:average(others))
+  local out, why, _, which = net:average(others)
+  if not out then cli.fail("%s%s", which and ("--average-with %s: "):format(args.average_with[which]) or "", why) end
+  return out
 end
 
 local function start(args)
