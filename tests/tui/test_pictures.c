@@ -287,15 +287,15 @@ static int show(void *context)
 {
 	struct cs_picture picture = flag();
 	struct cs_error error;
+	enum cs_status status = cs_ui_show(&picture, NULL, &error);
 
 	(void)context;
-	if (cs_ui_show(&picture, NULL, &error)) {
-		fprintf(stderr, "%s\n", error.message);
-		return 1;
-	}
 	cs_picture_fini(&picture);
-	printf("below it\n");
-	return 0;
+	if (status)
+		fprintf(stderr, "%s\n", error.message);
+	else
+		printf("below it\n");
+	return status ? 1 : 0;
 }
 
 static void one_picture_is_drawn_without_the_browser(void **state)
