@@ -2,12 +2,13 @@
  *
  * Forward is split over ranges of units, backward over ranges of inputs: a range of inputs owns its rows of the weight
  * gradient and its columns of the data gradient, so that no sum is shared between tasks. Ranges are sized by the work in
- * them, from shapes and the number of images alone.
+ * them, from shapes and the number of images alone. Forward, an image's numbers do not depend on what else is in its batch.
  *
  * aux of a softmax: the scores, [batch,units].
  */
 #include "nn/kernels/kernels.h"
 #include "nn/layer.h"
+#include "nn/products.h"
 
 #include "core/gemm.h"
 
@@ -61,6 +62,7 @@ static void dense_plan(const struct cs_layer *layer, struct cs_need *need)
 
 	if (layer->spec.activation == CS_SOFTMAX)
 		need->aux = (size_t)need->batch * (size_t)layer->out.dim[0] * sizeof(float);
+	need->per_worker = (size_t)cs_product_scratch(need->batch) * sizeof(float);
 	need->algorithm = "GEMM";
 	snprintf(need->why, sizeof need->why, "the batch at once, %" PRId64 " units a task", range);
 }
@@ -82,9 +84,8 @@ static void forward_range(void *context, int task, int worker)
 	const float *bias = layer->spec.bias ? layer->params[1].value.data + first : NULL;
 	enum cs_activation activation = layer->spec.activation == CS_SOFTMAX ? CS_LINEAR : layer->spec.activation;
 
-	(void)worker;
-	cs_gemm(false, false, pass->count, units, in, pass->in, in, layer->params[0].value.data + first, all, 0,
-		pass->out + first, all);
+	cs_product_plain(job->kernels, pass->count, units, in, pass->in, in, layer->params[0].value.data + first, all,
+		pass->out + first, all, (float *)(pass->worker_scratch + (size_t)worker * pass->worker_stride));
 	for (int64_t image = 0; image < pass->count; image++)
 		job->kernels->bias_activate(
 			activation, layer->spec.alpha, bias, pass->out + image * all + first, 1, units);
