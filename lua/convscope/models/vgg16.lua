@@ -6,22 +6,34 @@ local blocks = { { 64, 2 }, { 128, 2 }, { 256, 3 }, { 512, 3 }, { 512, 3 } }
 return {
   title = "VGG-16 with two dense layers of 4096, the paper's reference",
   paper = "text",
-  options = { dropout = 0.5, dense = 4096 },
+  -- norms: batch normalisations (Ioffe & Szegedy 2015) between all layers and their activations, without which sixteen layers do not leave chance within
+  -- epochs; net:fold() takes them out again, and what is left is VGG-16.
+  options = { dropout = 0.5, dense = 4096, norms = false },
   training = require("convscope.recipes").paper(0.005), -- half the others' rate: sixteen layers without batch norms
   network = function(options)
     local spec = { input = options.input }
+    local function add(layer) spec[#spec + 1] = layer end
+    local function add_relu(layer)
+      layer.activation = options.norms and "linear" or "relu"
+      layer.init = "he"
+      add(layer)
+      if options.norms then
+        add(cs.batchnorm {})
+        add(cs.activation { "relu" })
+      end
+    end
     for _, block in ipairs(blocks) do
       for _ = 1, block[2] do
-        spec[#spec + 1] = cs.conv { block[1], 3, padding = "same", activation = "relu", init = "he" }
+        add_relu(cs.conv { block[1], 3, padding = "same" })
       end
-      spec[#spec + 1] = cs.maxpool { 2 }
+      add(cs.maxpool { 2 })
     end
-    spec[#spec + 1] = cs.flatten {}
+    add(cs.flatten {})
     for _ = 1, 2 do
-      spec[#spec + 1] = cs.dense { options.dense, activation = "relu", init = "he" }
-      if options.dropout > 0 then spec[#spec + 1] = cs.dropout { options.dropout } end
+      add_relu(cs.dense { options.dense })
+      if options.dropout > 0 then add(cs.dropout { options.dropout }) end
     end
-    spec[#spec + 1] = cs.dense { options.classes, activation = "softmax" }
+    add(cs.dense { options.classes, activation = "softmax" })
     return spec
   end,
 }
