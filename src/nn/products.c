@@ -1,4 +1,4 @@
-/* products.c: the dense products of a backward pass. See products.h.
+/* products.c: two dense products. See products.h.
  *
  * k is cut into chunks. Of a chunk, A is brought into the form that the product's strided operand takes (a transposed A has it
  * already; a plain one is cut into blocks of `lanes` columns), and B is packed two vectors of columns at a time, which then

@@ -1,4 +1,5 @@
-/* products.h: the two dense products of a backward pass, by the instruction set's own loops where it has them, else by OpenBLAS.
+/* products.h: two dense products, of backward passes and of dense layers, by the instruction set's own loops where it has them, else by
+ * OpenBLAS. By those loops a row of C does not depend on how many others there are.
  *
  * lda, ldb, ldc are row lengths as stored. Scratch is the caller's, per worker.
  */
