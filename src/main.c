@@ -6,8 +6,8 @@
 #include "core/cpu.h"
 #include "script/background.h"
 #include "script/script.h"
+#include "term/show.h"
 #include "ui/browse.h"
-#include "ui/show.h"
 
 #include <locale.h>
 #include <signal.h>
@@ -65,13 +65,13 @@ static enum cs_status show(
 	void *context, const struct cs_picture *picture, const char *graphics, struct cs_error *error)
 {
 	(void)context;
-	return cs_ui_show(picture, graphics, error);
+	return cs_term_show(picture, graphics, error);
 }
 
 static char *terminal(void *context)
 {
 	(void)context;
-	return cs_ui_terminal_report();
+	return cs_term_report();
 }
 
 static struct cs_script_hooks script_hooks = {

@@ -1,8 +1,8 @@
 /* ahead.c: see ahead.h. */
 #include "ui/ahead.h"
 
+#include "core/clock.h"
 #include "ui/chrome.h"
-#include "ui/clock.h"
 
 #include <string.h>
 
@@ -47,7 +47,7 @@ bool cs_ahead_waits(struct cs_session *session, int key)
 		heed_all(session);
 	if (session->quit)
 		return true;
-	if (!ahead->ready && (ahead->count == CS_AHEAD || cs_ui_clock() - ahead->since > together))
+	if (!ahead->ready && (ahead->count == CS_AHEAD || cs_now() - ahead->since > together))
 		ahead->count = 0;
 	if (ahead->count == 0) {
 		ahead->missed = false;
@@ -63,7 +63,7 @@ void cs_ahead_keep(struct cs_session *session, int key)
 
 	if (!ahead->missed || ahead->count > 0)
 		return;
-	*ahead = (struct cs_ahead){.keys = {key}, .count = 1, .since = cs_ui_clock(), .stage = (int)session->stage};
+	*ahead = (struct cs_ahead){.keys = {key}, .count = 1, .since = cs_now(), .stage = (int)session->stage};
 }
 
 bool cs_ahead_next(struct cs_session *session)

@@ -2,8 +2,8 @@
 #include "ui/analyses.h"
 
 #include "core/alloc.h"
+#include "core/clock.h"
 #include "run/run.h"
-#include "ui/clock.h"
 #include "ui/reading.h"
 #include "ui/record.h"
 #include "ui/view.h"
@@ -266,7 +266,7 @@ static struct cs_analysis_run *new_run(struct cs_session *session, const char *n
 	run->name = cs_strdup(name);
 	run->target = cs_strdup(session->opened->target);
 	run->path = cs_analyses_path(session, name);
-	run->since = cs_ui_clock();
+	run->since = cs_now();
 	if (run->name && run->target && run->path)
 		return run;
 	cs_free(run->name);
@@ -387,7 +387,7 @@ static void run_ended(struct cs_session *session, struct cs_analysis_run *run)
 {
 	char took[40];
 
-	run->took = cs_ui_clock() - run->since;
+	run->took = cs_now() - run->since;
 	if (cs_work_result(run->work, &run->error) == CS_OK) {
 		run->error.status = CS_OK;
 		cs_session_say(session, CS_STYLE_GOOD, "%s is done in %s: %s", run->name,
@@ -433,14 +433,14 @@ bool cs_analyses_tick(struct cs_session *session)
 /* Those that do not heed being cancelled (a script in a call of its own) would hold up the end of the program. */
 static void await_runs(struct cs_analyses *analyses)
 {
-	double end = cs_ui_clock() + last_wait;
+	double end = cs_now() + last_wait;
 
 	for (struct cs_analysis_run *run = analyses->runs; run; run = run->next) {
 		if (run->work)
 			cs_work_cancel(run->work);
 	}
 	for (struct cs_analysis_run *run = analyses->runs; run; run = run->next) {
-		while (run->work && !cs_work_finished(run->work) && cs_ui_clock() < end)
+		while (run->work && !cs_work_finished(run->work) && cs_now() < end)
 			usleep(10000);
 		if (run->work && !cs_work_finished(run->work)) {
 			fprintf(stderr, "convscope: analysis %s did not stop and was cut off\n", run->name);

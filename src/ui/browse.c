@@ -7,13 +7,13 @@
 #include "ui/browse.h"
 
 #include "core/alloc.h"
+#include "core/clock.h"
 #include "core/log.h"
 #include "io/file.h"
+#include "term/terminal.h"
 #include "ui/chrome.h"
-#include "ui/clock.h"
 #include "ui/evaluate.h"
 #include "ui/runs.h"
-#include "ui/terminal.h"
 #include "ui/view.h"
 
 #include <locale.h>
@@ -84,7 +84,7 @@ static void ask_terminal(struct browser *browser)
 	cs_probe_look(&browser->session.probe, 1);
 	questions = cs_probe_questions(&browser->session.probe);
 	if (*questions && cs_terminal_write(questions, strlen(questions)))
-		browser->asked = cs_ui_clock();
+		browser->asked = cs_now();
 }
 
 static void conclude(struct browser *browser)
@@ -194,10 +194,10 @@ static void take_character(struct browser *browser, unsigned character)
 		break;
 	case CS_REPLY_WAS_ONE:
 		take_key(browser, 27);
-		browser->replies_since = cs_ui_clock();
+		browser->replies_since = cs_now();
 		break;
 	case CS_REPLY_IS_MORE:
-		browser->replies_since = cs_ui_clock();
+		browser->replies_since = cs_now();
 		break;
 	}
 }
@@ -219,7 +219,7 @@ static void read_keys(struct browser *browser)
 		}
 	}
 	/* ncurses has waited 25 ms for what follows an escape: nothing did, so it was the key. */
-	if (cs_replies_silence(&browser->replies, cs_ui_clock() - browser->replies_since > UNFINISHED))
+	if (cs_replies_silence(&browser->replies, cs_now() - browser->replies_since > UNFINISHED))
 		take_key(browser, 27);
 }
 
@@ -273,7 +273,7 @@ static void draw(struct browser *browser)
 		cs_tiles_end(session->tiles);
 	cs_terminal_refresh(cs_graphics_has_pixels(session->graphics));
 	cs_graphics_end(session->graphics);
-	browser->drawn = cs_ui_clock();
+	browser->drawn = cs_now();
 	cs_ahead_next(session);
 }
 
@@ -289,7 +289,7 @@ static int next_turn(const struct browser *browser)
 {
 	const struct cs_session *session = &browser->session;
 	const struct cs_view *view = session->top;
-	double now = cs_ui_clock();
+	double now = cs_now();
 	int wait = -1;
 
 	if (session->dirty)
@@ -317,7 +317,7 @@ static int next_turn(const struct browser *browser)
 static void look_after(struct browser *browser)
 {
 	struct cs_session *session = &browser->session;
-	double now = cs_ui_clock();
+	double now = cs_now();
 
 	show_logged(session);
 	if (cs_session_tick(session))
@@ -354,7 +354,7 @@ static void loop(struct browser *browser)
 			session->redraw = false;
 			repaint(browser);
 		}
-		if (session->dirty && cs_ui_clock() - browser->drawn >= 0.001 * FRAME)
+		if (session->dirty && cs_now() - browser->drawn >= 0.001 * FRAME)
 			draw(browser);
 		else if (cs_graphics_waiting(session->graphics) == 0)
 			cs_graphics_end(session->graphics);
@@ -364,9 +364,9 @@ static void loop(struct browser *browser)
 /* Answers that are still on their way would end up in the shell's command line: wait for them a little. */
 static void await_answers(struct browser *browser)
 {
-	double end = cs_ui_clock() + 0.5;
+	double end = cs_now() + 0.5;
 
-	while ((browser->asked > 0 || browser->session.graphics->fence > 0) && cs_ui_clock() < end) {
+	while ((browser->asked > 0 || browser->session.graphics->fence > 0) && cs_now() < end) {
 		struct cs_reply reply;
 		wint_t key;
 		int kind;
@@ -468,7 +468,7 @@ static enum cs_status run(struct browser *browser, const struct start *start, st
 		session->screen.graphics = session->graphics;
 		cs_graphics_choose(session->graphics, &session->probe);
 		if (!answered && session->probe.asked)
-			browser->asked = cs_ui_clock();
+			browser->asked = cs_now();
 		open_start(session, start);
 		if (cs_keys_load(NULL, &keys))
 			cs_session_complain(session, &keys);
@@ -478,7 +478,7 @@ static enum cs_status run(struct browser *browser, const struct start *start, st
 			take_character(browser, (unsigned char)*at);
 		if (cs_replies_waiting(&half) && !cs_replies_waiting(&browser->replies)) {
 			browser->replies = half;
-			browser->replies_since = cs_ui_clock();
+			browser->replies_since = cs_now();
 		}
 		loop(browser);
 		await_answers(browser);

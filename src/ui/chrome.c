@@ -2,8 +2,8 @@
 #include "ui/chrome.h"
 
 #include "core/alloc.h"
+#include "core/clock.h"
 #include "ui/ahead.h"
-#include "ui/clock.h"
 #include "ui/commands.h"
 #include "ui/complete.h"
 #include "ui/evaluate.h"
@@ -25,7 +25,7 @@ bool cs_chrome_tick(struct cs_session *session)
 	news |= cs_evaluate_tick(session);
 	news |= cs_complete_tick(session);
 	news |= cs_command_tick(session);
-	if (session->message_until > 0 && cs_ui_clock() >= session->message_until) {
+	if (session->message_until > 0 && cs_now() >= session->message_until) {
 		session->message_until = 0;
 		news = true;
 	}

@@ -3,9 +3,9 @@
 #include "ui/follow.h"
 
 #include "core/alloc.h"
+#include "core/clock.h"
 #include "io/file.h"
 #include "run/curves.h"
-#include "ui/clock.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -181,7 +181,7 @@ bool cs_follower_tick(struct cs_follower *follower)
 	double wait = follower->latest.state.alive ? 1 : 3;
 
 	if (!follower->work) {
-		if (!follower->any || cs_ui_clock() - follower->read >= wait)
+		if (!follower->any || cs_now() - follower->read >= wait)
 			start(follower);
 		return false;
 	}
@@ -190,7 +190,7 @@ bool cs_follower_tick(struct cs_follower *follower)
 	take(follower, cs_work_context(follower->work));
 	cs_work_drop(follower->work);
 	follower->work = NULL;
-	follower->read = cs_ui_clock();
+	follower->read = cs_now();
 	return true;
 }
 

@@ -1,8 +1,8 @@
 /* invite.c: see invite.h. */
 #include "ui/invite.h"
 
+#include "core/clock.h"
 #include "ui/analyses.h"
-#include "ui/clock.h"
 #include "ui/reading.h"
 #include "ui/view.h"
 #include "ui/words.h"
@@ -26,7 +26,7 @@ int cs_invite_draw(struct cs_session *session, const char *name, const struct cs
 		}
 		cs_screen_put(screen, row++, 1, -1, CS_STYLE_GOOD, "running  %s", text);
 		if (done >= 0) {
-			double left = done > 0.02 ? (cs_ui_clock() - run->since) * (1 - done) / done : -1;
+			double left = done > 0.02 ? (cs_now() - run->since) * (1 - done) / done : -1;
 
 			cs_screen_bar(
 				screen, row, 1, screen->columns > 60 ? 50 : screen->columns - 12, done, CS_STYLE_GOOD);

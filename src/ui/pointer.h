@@ -5,7 +5,7 @@
 #ifndef CS_UI_POINTER_H
 #define CS_UI_POINTER_H
 
-#include "ui/graphics.h"
+#include "term/graphics.h"
 
 enum cs_pointer_kind { CS_POINTER_PRESS, CS_POINTER_DRAG, CS_POINTER_RELEASE, CS_POINTER_WHEEL };
 

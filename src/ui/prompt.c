@@ -2,8 +2,8 @@
 #include "ui/prompt.h"
 
 #include "core/alloc.h"
+#include "term/screen.h"
 #include "ui/keys.h"
-#include "ui/screen.h"
 
 #include <curses.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #include "ui/reading.h"
 
 #include "core/alloc.h"
-#include "ui/clock.h"
+#include "core/clock.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -93,7 +93,7 @@ static void start(struct cs_reading *reading)
 {
 	struct errand *errand = cs_calloc(1, sizeof *errand);
 
-	reading->last = cs_ui_clock();
+	reading->last = cs_now();
 	if (!errand || !(errand->path = cs_strdup(reading->path))) {
 		cs_free(errand);
 		return;
@@ -108,7 +108,7 @@ bool cs_reading_tick(struct cs_reading *reading)
 	bool news;
 
 	if (!reading->work) {
-		if (reading->last < 0 || cs_ui_clock() - reading->last >= look_every)
+		if (reading->last < 0 || cs_now() - reading->last >= look_every)
 			start(reading);
 		return false;
 	}

@@ -6,8 +6,8 @@
 #include "ui/scan.h"
 
 #include "core/alloc.h"
+#include "core/clock.h"
 #include "core/random.h"
-#include "ui/clock.h"
 #include "ui/verdicts.h"
 
 #include <math.h>
@@ -140,9 +140,9 @@ static enum cs_status work(struct cs_job *job, void *context, struct cs_error *e
 			take_in(scan, i, pass, latest);
 		cs_verdicts_note(scan->opened, pass);
 		cs_job_progress(job, (double)(first + count) / (double)scan->total, "looking for exemplars");
-		if (cs_ui_clock() - published > publish_every || first + count == scan->total) {
+		if (cs_now() - published > publish_every || first + count == scan->total) {
 			publish(scan);
-			published = cs_ui_clock();
+			published = cs_now();
 		}
 	}
 	cs_pass_free(pass);

@@ -2,9 +2,9 @@
 #include "ui/session.h"
 
 #include "core/alloc.h"
+#include "core/clock.h"
 #include "io/file.h"
 #include "ui/analyses.h"
-#include "ui/clock.h"
 #include "ui/reading.h"
 #include "ui/record.h"
 #include "ui/verdicts.h"
@@ -73,7 +73,7 @@ void cs_session_say(struct cs_session *session, enum cs_style style, const char 
 	vsnprintf(session->message, sizeof session->message, format, args);
 	va_end(args);
 	session->message_style = style;
-	session->message_until = cs_ui_clock() + message_seconds;
+	session->message_until = cs_now() + message_seconds;
 	session->dirty = true;
 }
 

@@ -3,17 +3,17 @@
 #ifndef CS_UI_SESSION_H
 #define CS_UI_SESSION_H
 
+#include "term/graphics.h"
+#include "term/probe.h"
+#include "term/screen.h"
 #include "ui/ahead.h"
 #include "ui/browse.h"
 #include "ui/gallery.h"
-#include "ui/graphics.h"
 #include "ui/keys.h"
 #include "ui/opened.h"
 #include "ui/pointer.h"
-#include "ui/probe.h"
 #include "ui/prompt.h"
 #include "ui/scan.h"
-#include "ui/screen.h"
 #include "ui/settings.h"
 #include "ui/tiles.h"
 #include "ui/work.h"

@@ -2,10 +2,10 @@
 #include "ui/tiles.h"
 
 #include "core/alloc.h"
+#include "core/clock.h"
 #include "core/hash.h"
 #include "core/whitening.h"
 #include "deconv/patch.h"
-#include "ui/clock.h"
 
 #include <string.h>
 
@@ -419,7 +419,7 @@ static bool still_good(const struct cs_tiles *tiles)
 
 	for (int i = 0; i < tiles->wanted_count; i++)
 		covered += in_errand(tiles->errand, &tiles->wanted[i]) >= 0;
-	return covered == tiles->wanted_count || (covered > 0 && cs_ui_clock() - tiles->started < patience);
+	return covered == tiles->wanted_count || (covered > 0 && cs_now() - tiles->started < patience);
 }
 
 static void start(struct cs_tiles *tiles)
@@ -442,7 +442,7 @@ static void start(struct cs_tiles *tiles)
 	if (cs_work_start(tiles->works, "projecting", run_errand, errand, release_errand, &tiles->work, NULL))
 		return;
 	tiles->errand = errand;
-	tiles->started = cs_ui_clock();
+	tiles->started = cs_now();
 }
 
 void cs_tiles_end(struct cs_tiles *tiles)

@@ -4,8 +4,8 @@
  * looked up in the background.
  */
 #include "core/alloc.h"
+#include "core/clock.h"
 #include "ui/analyses.h"
-#include "ui/clock.h"
 #include "ui/invite.h"
 #include "ui/table.h"
 #include "ui/view.h"
@@ -64,7 +64,7 @@ static void start_looking(struct cs_view *view)
 	int count;
 	struct cs_analysis *all = cs_analyses_all(view->session, &count);
 
-	state->looked = cs_ui_clock();
+	state->looked = cs_now();
 	if (!errand)
 		return;
 	for (int i = 0; i < count && i < MOST; i++)
@@ -133,7 +133,7 @@ static bool tick_analyses(struct cs_view *view)
 		news = true;
 	}
 	if (!state->work) {
-		if (count > 0 && (state->looked == 0 || cs_ui_clock() - state->looked > 0.001 * WAKE_MS))
+		if (count > 0 && (state->looked == 0 || cs_now() - state->looked > 0.001 * WAKE_MS))
 			start_looking(view);
 	} else if (cs_work_finished(state->work)) {
 		struct errand *errand = cs_work_context(state->work);

@@ -2,7 +2,7 @@
  * took from it, projected back.
  */
 #include "core/alloc.h"
-#include "ui/clock.h"
+#include "core/clock.h"
 #include "ui/closeup.h"
 #include "ui/lens.h"
 #include "ui/spark.h"
@@ -55,7 +55,7 @@ static enum cs_status open_feature(struct cs_view *view, const void *argument, s
 	state->feature = from->feature;
 	state->features = cs_layer_features(layer_of(view));
 	state->across = 3;
-	state->since = cs_ui_clock();
+	state->since = cs_now();
 	return CS_OK;
 }
 
@@ -74,7 +74,7 @@ static bool look_closely(struct cs_view *view, struct cs_scan *scan)
 	int64_t total;
 	unsigned version;
 
-	if (scan && cs_ui_clock() - state->since > stay &&
+	if (scan && cs_now() - state->since > stay &&
 		(cs_scan_finished(scan) || cs_scan_seen(scan, &total) >= ENOUGH) &&
 		cs_scan_feature(scan, state->layer, state->feature, &numbers) && numbers.count > 0) {
 		memset(&question, 0, sizeof question);
@@ -107,7 +107,7 @@ static void forget_closeup(struct feature *state)
 	state->closeup = NULL;
 	state->answer = (struct cs_close_answer){0};
 	state->close_version = 0;
-	state->since = cs_ui_clock();
+	state->since = cs_now();
 }
 
 static bool tick_feature(struct cs_view *view)

@@ -2,7 +2,7 @@
  * many there are, only the rows on the screen are looked at.
  */
 #include "core/alloc.h"
-#include "ui/clock.h"
+#include "core/clock.h"
 #include "ui/csv.h"
 #include "ui/record.h"
 #include "ui/table.h"
@@ -45,7 +45,7 @@ static void order(struct cs_view *view, enum cs_gallery_order by, const char *fi
 	state->table.count = (int)gallery->count;
 	place = same_order ? cs_gallery_place(gallery, at) : 0;
 	state->table.cursor = place < 0 ? 0 : (int)place;
-	state->made = cs_ui_clock();
+	state->made = cs_now();
 }
 
 static enum cs_status open_images(struct cs_view *view, const void *argument, struct cs_error *error)
@@ -69,9 +69,9 @@ static bool tick_images(struct cs_view *view)
 	bool grows = gallery->order == CS_GALLERY_WRONG || gallery->order == CS_GALLERY_UNSURE;
 
 	cs_session_scan(view->session, view->session->opened->layers[0]);
-	if (cs_ui_clock() - state->made < 0.001 * WAKE_MS)
+	if (cs_now() - state->made < 0.001 * WAKE_MS)
 		return false;
-	state->made = cs_ui_clock();
+	state->made = cs_now();
 	if (grows && (!view->session->verdicts_told || gallery->verdicts < view->session->opened->image_count))
 		order(view, gallery->order, gallery->filter);
 	return true;

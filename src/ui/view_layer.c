@@ -5,7 +5,7 @@
  * exemplar scan while it runs, until the first key is pressed; then the page stands still.
  */
 #include "core/alloc.h"
-#include "ui/clock.h"
+#include "core/clock.h"
 #include "ui/feature_side.h"
 #include "ui/lens.h"
 #include "ui/record.h"
@@ -136,7 +136,7 @@ static void sort(struct cs_view *view)
 			view->session, state->layer, (int)(state->sort - CS_ORDER_RED), state->features, state->order);
 	else if (scan)
 		cs_scan_sort(scan, state->layer, state->sort, state->order);
-	state->sorted = cs_ui_clock();
+	state->sorted = cs_now();
 	for (int64_t i = 0; state->touched && i < state->features; i++) {
 		if (state->order[i] == feature)
 			state->cursor = i;
@@ -167,7 +167,7 @@ static bool tick_layer(struct cs_view *view)
 	follow_feature(view);
 	if (version == state->version)
 		return false;
-	if (!state->touched && cs_ui_clock() - state->sorted > sort_every)
+	if (!state->touched && cs_now() - state->sorted > sort_every)
 		sort(view);
 	else if (cs_scan_finished(scan) && !state->touched)
 		sort(view);

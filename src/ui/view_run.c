@@ -1,9 +1,9 @@
 /* view_run.c: one run: its learning curves as they grow, how far it is, the end of its log. */
 #include "core/alloc.h"
+#include "core/clock.h"
 #include "figure/plot.h"
 #include "ui/chart.h"
 #include "ui/chrome.h"
-#include "ui/clock.h"
 #include "ui/curves_export.h"
 #include "ui/follow.h"
 #include "ui/record.h"
@@ -116,11 +116,11 @@ static void want_model(struct cs_view *view, const struct cs_followed *latest)
 	struct run *run = view->state;
 	struct cs_error error;
 
-	if (!latest->has_model || (run->tried > 0 && cs_ui_clock() - run->tried < 5))
+	if (!latest->has_model || (run->tried > 0 && cs_now() - run->tried < 5))
 		return;
 	if (run->tried > 0 && view->session->stage != CS_STAGE_FAILED)
 		return;
-	run->tried = cs_ui_clock();
+	run->tried = cs_now();
 	if (cs_session_open(view->session, run->directories[0], &error))
 		cs_session_complain(view->session, &error);
 }

@@ -1,7 +1,7 @@
 /* view_runs.c: the runs there are, and how they went. The list is read again in the background every few seconds. */
 #include "core/alloc.h"
+#include "core/clock.h"
 #include "run/curves.h"
-#include "ui/clock.h"
 #include "ui/csv.h"
 #include "ui/record.h"
 #include "ui/runs.h"
@@ -267,7 +267,7 @@ static bool tick_runs(struct cs_view *view)
 	bool quick = false;
 
 	if (!runs->work) {
-		if (runs->read > 0 && cs_ui_clock() - runs->read < 0.001 * REFRESH_MS)
+		if (runs->read > 0 && cs_now() - runs->read < 0.001 * REFRESH_MS)
 			return false;
 		start_reading(view);
 		return false;
@@ -290,7 +290,7 @@ static bool tick_runs(struct cs_view *view)
 	}
 	cs_work_drop(runs->work);
 	runs->work = NULL;
-	runs->read = cs_ui_clock();
+	runs->read = cs_now();
 	if (quick)
 		start_reading(view); /* now what is in them */
 	return true;

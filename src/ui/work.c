@@ -2,7 +2,7 @@
 #include "ui/work.h"
 
 #include "core/alloc.h"
-#include "ui/clock.h"
+#include "core/clock.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -36,7 +36,7 @@ static void release(struct cs_work *work)
 
 bool cs_works_stop(struct cs_works *works, double seconds)
 {
-	double end = cs_ui_clock() + seconds;
+	double end = cs_now() + seconds;
 	bool some = works != NULL;
 
 	for (struct cs_work *work = works ? works->first : NULL; work; work = work->next)
@@ -45,7 +45,7 @@ bool cs_works_stop(struct cs_works *works, double seconds)
 		some = false;
 		for (struct cs_work *work = works->first; work; work = work->next)
 			some |= !cs_job_finished(&work->job);
-		if (!some || cs_ui_clock() > end)
+		if (!some || cs_now() > end)
 			break;
 		usleep(2000);
 	}

@@ -1,7 +1,7 @@
 /* fuzz_replies.c: what a terminal sends. The first byte says after how many others the wire falls silent. */
 #include "fuzz.h"
 
-#include "ui/replies.h"
+#include "term/replies.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

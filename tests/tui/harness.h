@@ -15,8 +15,8 @@
 
 #include "core/alloc.h"
 #include "io/picture.h"
+#include "term/screen.h"
 #include "ui/browse.h"
-#include "ui/screen.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -15,7 +15,7 @@
 #include "data/loader.h"
 #include "deconv/project.h"
 #include "figure/montage.h"
-#include "ui/show.h"
+#include "term/show.h"
 
 #define ESC "\033"
 
@@ -287,7 +287,7 @@ static int show(void *context)
 {
 	struct cs_picture picture = flag();
 	struct cs_error error;
-	enum cs_status status = cs_ui_show(&picture, NULL, &error);
+	enum cs_status status = cs_term_show(&picture, NULL, &error);
 
 	(void)context;
 	cs_picture_fini(&picture);

@@ -4,7 +4,7 @@
  *                     -> ] or P text, ended by BEL or ESC \   (OSC, DCS: colours)
  * Everything else after ESC was the Esc key followed by another key.
  */
-#include "ui/replies.h"
+#include "term/replies.h"
 
 #include <ctype.h>
 #include <stdlib.h>

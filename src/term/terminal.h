@@ -3,8 +3,8 @@
  * Whatever ends the program gives the terminal back first: leaving, SIGTERM, SIGHUP, SIGINT, and also a crash. Signals do not
  * interrupt anything: their handlers write a byte into a pipe that the main loop waits on together with the keyboard.
  */
-#ifndef CS_UI_TERMINAL_H
-#define CS_UI_TERMINAL_H
+#ifndef CS_TERM_TERMINAL_H
+#define CS_TERM_TERMINAL_H
 
 #include "core/status.h"
 

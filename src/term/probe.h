@@ -4,11 +4,11 @@
  * fence behind which nothing more will come. Answers arrive as replies (replies.h), before the screen is taken or, from a slow
  * terminal, later among the keys.
  */
-#ifndef CS_UI_PROBE_H
-#define CS_UI_PROBE_H
+#ifndef CS_TERM_PROBE_H
+#define CS_TERM_PROBE_H
 
 #include "core/status.h"
-#include "ui/replies.h"
+#include "term/replies.h"
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 /* quantise.h: the few colours that stand best for a picture. */
-#ifndef CS_UI_QUANTISE_H
-#define CS_UI_QUANTISE_H
+#ifndef CS_TERM_QUANTISE_H
+#define CS_TERM_QUANTISE_H
 
 #include "io/picture.h"
 

@@ -11,12 +11,12 @@
  * Pictures are fenced: after each burst the terminal is asked for its attributes (DA1), and nothing more is sent until it
  * has answered, for a slow link hides its delay behind write(). What was replaced meanwhile is never sent.
  */
-#ifndef CS_UI_GRAPHICS_H
-#define CS_UI_GRAPHICS_H
+#ifndef CS_TERM_GRAPHICS_H
+#define CS_TERM_GRAPHICS_H
 
 #include "io/picture.h"
-#include "ui/probe.h"
-#include "ui/screen.h"
+#include "term/probe.h"
+#include "term/screen.h"
 
 /* A rectangle of cells. */
 struct cs_area {

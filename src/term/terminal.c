@@ -6,7 +6,7 @@
  * handler for crashes may use nothing but write() and tcsetattr(), so the bytes that restore the terminal are laid out
  * beforehand.
  */
-#include "ui/terminal.h"
+#include "term/terminal.h"
 
 #include <errno.h>
 #include <fcntl.h>

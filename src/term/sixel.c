@@ -3,12 +3,12 @@
  * A picture is reduced to at most 64 colours of its own by median cut (a fifth of the bytes of 256 dithered ones, and no
  * slower than the terminal) and encoded by libsixel. The cursor is put back to where ncurses believes it is.
  */
-#include "ui/sixel.h"
+#include "term/sixel.h"
 #include "core/alloc.h"
-#include "ui/clock.h"
-#include "ui/graphics.h"
-#include "ui/quantise.h"
-#include "ui/terminal.h"
+#include "core/clock.h"
+#include "term/graphics.h"
+#include "term/quantise.h"
+#include "term/terminal.h"
 
 #include <sixel.h>
 #include <stdio.h>
@@ -190,7 +190,7 @@ static void sixel_send(struct cs_graphics *graphics)
 	cs_bytes_add(&bytes, text);
 	if (graphics->passthrough)
 		wrap(&bytes);
-	graphics->fence = cs_ui_clock();
+	graphics->fence = cs_now();
 	graphics->burst = bytes.length;
 	if (bytes.failed || !cs_terminal_write(bytes.data, bytes.length))
 		graphics->gone = true;

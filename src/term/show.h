@@ -1,7 +1,7 @@
 /* show.h: what the command line asks of this room: one picture drawn in the terminal without the browser, and a report of
  * what the terminal can do. */
-#ifndef CS_UI_SHOW_H
-#define CS_UI_SHOW_H
+#ifndef CS_TERM_SHOW_H
+#define CS_TERM_SHOW_H
 
 #include "core/status.h"
 #include "io/picture.h"
@@ -16,10 +16,10 @@
  * Errors    CS_ERR_UNSUPPORTED when standard output is no terminal or one that cannot place a cursor (TERM=dumb); CS_ERR_ARGUMENT
  *           for an unknown word; CS_ERR_IO, CS_ERR_MEMORY.
  */
-enum cs_status cs_ui_show(const struct cs_picture *picture, const char *graphics, struct cs_error *error);
+enum cs_status cs_term_show(const struct cs_picture *picture, const char *graphics, struct cs_error *error);
 
 /* The terminal in lines "name: value" for `convscope doctor`: TERM, size, colours, character set, the protocol pictures will
  * use and why, cell size. Without a terminal it says so; never fails but for memory (NULL). To be freed with cs_free. */
-char *cs_ui_terminal_report(void);
+char *cs_term_report(void);
 
 #endif

@@ -1,6 +1,6 @@
 /* sixel.h: a picture as the bytes of a DEC sixel terminal. */
-#ifndef CS_UI_SIXEL_H
-#define CS_UI_SIXEL_H
+#ifndef CS_TERM_SIXEL_H
+#define CS_TERM_SIXEL_H
 
 #include "io/picture.h"
 

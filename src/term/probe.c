@@ -4,7 +4,7 @@
  * attributes; then the size of a cell, as said, or from the picture area, or from the window's pixels. xterm's window
  * pixels include a border of 2, which the division rounds away; its picture area is capped and then says nothing.
  */
-#include "ui/probe.h"
+#include "term/probe.h"
 
 #include <langinfo.h>
 #include <poll.h>

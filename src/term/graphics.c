@@ -1,8 +1,8 @@
 /* graphics.c: from frame to frame: what is shown already, what waits, what goes. See graphics.h. */
-#include "ui/graphics.h"
+#include "term/graphics.h"
 
 #include "core/alloc.h"
-#include "ui/clock.h"
+#include "core/clock.h"
 
 #include <string.h>
 
@@ -252,7 +252,7 @@ int cs_graphics_waiting(const struct cs_graphics *graphics)
 		return -1;
 	if (graphics->fence == 0)
 		return 0;
-	passed = cs_ui_clock() - graphics->fence;
+	passed = cs_now() - graphics->fence;
 	return passed >= lost_after ? 0 : (int)((lost_after - passed) * 1000) + 1;
 }
 
@@ -262,7 +262,7 @@ bool cs_graphics_answered(struct cs_graphics *graphics)
 
 	if (graphics->fence == 0)
 		return false;
-	passed = cs_ui_clock() - graphics->fence;
+	passed = cs_now() - graphics->fence;
 	if (passed > 0.05 && graphics->burst > 4096)
 		graphics->rate = (double)graphics->burst / passed;
 	else

@@ -2,13 +2,13 @@
  *
  * No ncurses here but terminfo for the number of colours: the picture is written where the cursor stands, and scrolls with the text.
  */
-#include "ui/show.h"
+#include "term/show.h"
 
 #include "core/alloc.h"
-#include "ui/probe.h"
-#include "ui/screen.h"
-#include "ui/sixel.h"
-#include "ui/symbols.h"
+#include "term/probe.h"
+#include "term/screen.h"
+#include "term/sixel.h"
+#include "term/symbols.h"
 
 #include <curses.h>
 #include <errno.h>
@@ -99,7 +99,7 @@ static enum cs_status show_symbols(
 	return status;
 }
 
-enum cs_status cs_ui_show(const struct cs_picture *picture, const char *graphics, struct cs_error *error)
+enum cs_status cs_term_show(const struct cs_picture *picture, const char *graphics, struct cs_error *error)
 {
 	struct cs_probe probe = {0};
 	const char *term = getenv("TERM");
@@ -126,7 +126,7 @@ enum cs_status cs_ui_show(const struct cs_picture *picture, const char *graphics
 						   : show_symbols(picture, &probe, error);
 }
 
-char *cs_ui_terminal_report(void)
+char *cs_term_report(void)
 {
 	const char *term = getenv("TERM");
 	struct cs_probe probe = {0};

@@ -3,7 +3,7 @@
  * Colours are counted in a table of 15 bits; while there are no more different ones than asked for, they are kept exactly.
  * Otherwise the box with the largest spread, weighted by its pixels, is halved at its median until there are enough boxes.
  */
-#include "ui/quantise.h"
+#include "term/quantise.h"
 
 #include "core/alloc.h"
 

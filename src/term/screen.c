@@ -1,5 +1,5 @@
 /* screen.c: text into ncurses cells. See screen.h. */
-#include "ui/screen.h"
+#include "term/screen.h"
 
 #include <curses.h>
 #include <stdarg.h>

@@ -3,8 +3,8 @@
  * Half blocks only, where there is colour: finer ones look ragged in common fonts. Colours are those the terminal has: direct, 240 of 256
  * (the first sixteen are the user's), 8, or none; without UTF-8, letters.
  */
-#include "ui/symbols.h"
-#include "ui/graphics.h"
+#include "term/symbols.h"
+#include "term/graphics.h"
 
 #include <chafa.h>
 #include <curses.h>

@@ -4,8 +4,8 @@
  * hands the characters on one by one. This parser takes them; what turns out to be no answer after all comes back as the
  * keys it was. It reads nothing and knows no clock: whoever feeds it also says when the wire has been silent.
  */
-#ifndef CS_UI_REPLIES_H
-#define CS_UI_REPLIES_H
+#ifndef CS_TERM_REPLIES_H
+#define CS_TERM_REPLIES_H
 
 #include <stdbool.h>
 #include <stddef.h>

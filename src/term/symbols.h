@@ -1,6 +1,6 @@
 /* symbols.h: a picture as a grid of characters. */
-#ifndef CS_UI_SYMBOLS_H
-#define CS_UI_SYMBOLS_H
+#ifndef CS_TERM_SYMBOLS_H
+#define CS_TERM_SYMBOLS_H
 
 #include "io/picture.h"
 

@@ -4,8 +4,8 @@
  * Rows and columns count from 0 at the top left. Text is UTF-8; where the locale has no UTF-8 each character is written as
  * its nearest ASCII. Control characters in names from files are shown as '?', so that no file name can command the terminal.
  */
-#ifndef CS_UI_SCREEN_H
-#define CS_UI_SCREEN_H
+#ifndef CS_TERM_SCREEN_H
+#define CS_TERM_SCREEN_H
 
 #include "figure/colormap.h"
 
