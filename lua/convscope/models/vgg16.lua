@@ -33,7 +33,7 @@ return {
       add_relu(cs.dense { options.dense })
       if options.dropout > 0 then add(cs.dropout { options.dropout }) end
     end
-    add(cs.dense { options.classes, activation = "softmax" })
+    add(cs.dense { options.classes, activation = "softmax", init = "normal", deviation = 0.001 }) -- as pyramid.lua's
     return spec
   end,
 }
