@@ -4,10 +4,10 @@
 #include "core/alloc.h"
 #include "core/clock.h"
 #include "run/run.h"
-#include "ui/reading.h"
 #include "ui/record.h"
 #include "ui/view.h"
 #include "ui/words.h"
+#include "work/reading.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -13,8 +13,8 @@
 #include "term/terminal.h"
 #include "ui/chrome.h"
 #include "ui/evaluate.h"
-#include "ui/runs.h"
 #include "ui/view.h"
+#include "work/runs.h"
 
 #include <locale.h>
 #include <malloc.h>

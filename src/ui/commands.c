@@ -4,8 +4,8 @@
 #include "core/alloc.h"
 #include "io/file.h"
 #include "ui/record.h"
-#include "ui/runs.h"
 #include "ui/view.h"
+#include "work/runs.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #include "ui/confusion_counts.h"
 
 #include "core/alloc.h"
-#include "ui/verdicts.h"
+#include "work/verdicts.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,9 +3,9 @@
 
 #include "core/clock.h"
 #include "ui/analyses.h"
-#include "ui/reading.h"
 #include "ui/view.h"
 #include "ui/words.h"
+#include "work/reading.h"
 
 #include <string.h>
 #include <unistd.h>

@@ -2,7 +2,7 @@
 #include "ui/rival.h"
 
 #include "core/alloc.h"
-#include "ui/verdicts.h"
+#include "work/verdicts.h"
 
 #include <stdio.h>
 #include <string.h>

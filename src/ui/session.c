@@ -5,9 +5,9 @@
 #include "core/clock.h"
 #include "io/file.h"
 #include "ui/analyses.h"
-#include "ui/reading.h"
 #include "ui/record.h"
-#include "ui/verdicts.h"
+#include "work/reading.h"
+#include "work/verdicts.h"
 
 #include <stdio.h>
 #include <string.h>

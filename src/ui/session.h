@@ -8,15 +8,15 @@
 #include "term/screen.h"
 #include "ui/ahead.h"
 #include "ui/browse.h"
-#include "ui/gallery.h"
 #include "ui/keys.h"
-#include "ui/opened.h"
 #include "ui/pointer.h"
 #include "ui/prompt.h"
-#include "ui/scan.h"
 #include "ui/settings.h"
-#include "ui/tiles.h"
-#include "ui/work.h"
+#include "work/gallery.h"
+#include "work/opened.h"
+#include "work/scan.h"
+#include "work/tiles.h"
+#include "work/work.h"
 
 struct cs_view;
 struct cs_analyses;

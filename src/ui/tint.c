@@ -3,7 +3,7 @@
 
 #include "core/alloc.h"
 #include "figure/result.h"
-#include "ui/reading.h"
+#include "work/reading.h"
 
 #include <math.h>
 #include <stdlib.h>

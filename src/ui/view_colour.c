@@ -6,13 +6,13 @@
 #include "ui/csv.h"
 #include "ui/invite.h"
 #include "ui/lens.h"
-#include "ui/reading.h"
 #include "ui/record.h"
 #include "ui/spark.h"
 #include "ui/table.h"
 #include "ui/tint.h"
 #include "ui/view.h"
 #include "ui/words.h"
+#include "work/reading.h"
 
 #include <inttypes.h>
 #include <math.h>

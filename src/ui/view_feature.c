@@ -3,11 +3,11 @@
  */
 #include "core/alloc.h"
 #include "core/clock.h"
-#include "ui/closeup.h"
 #include "ui/lens.h"
 #include "ui/spark.h"
 #include "ui/view.h"
 #include "ui/words.h"
+#include "work/closeup.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -3,8 +3,8 @@
  */
 #include "core/alloc.h"
 #include "ui/lens.h"
-#include "ui/verdicts.h"
 #include "ui/view.h"
+#include "work/verdicts.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -6,9 +6,9 @@
 #include "ui/csv.h"
 #include "ui/record.h"
 #include "ui/table.h"
-#include "ui/verdicts.h"
 #include "ui/view.h"
 #include "ui/words.h"
+#include "work/verdicts.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -7,11 +7,11 @@
 #include "ui/csv.h"
 #include "ui/invite.h"
 #include "ui/mosaic.h"
-#include "ui/reading.h"
 #include "ui/record.h"
 #include "ui/view.h"
 #include "ui/window.h"
 #include "ui/words.h"
+#include "work/reading.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -8,11 +8,11 @@
 #include "ui/invite.h"
 #include "ui/legend.h"
 #include "ui/lens.h"
-#include "ui/occlude.h"
-#include "ui/reading.h"
 #include "ui/record.h"
 #include "ui/view.h"
 #include "ui/words.h"
+#include "work/occlude.h"
+#include "work/reading.h"
 
 #include <inttypes.h>
 #include <math.h>

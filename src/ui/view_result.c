@@ -13,10 +13,10 @@
 #include "ui/invite.h"
 #include "ui/legend.h"
 #include "ui/mosaic.h"
-#include "ui/reading.h"
 #include "ui/record.h"
 #include "ui/view.h"
 #include "ui/window.h"
+#include "work/reading.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -5,11 +5,11 @@
 #include "ui/chart.h"
 #include "ui/chrome.h"
 #include "ui/curves_export.h"
-#include "ui/follow.h"
 #include "ui/record.h"
 #include "ui/view.h"
 #include "ui/window.h"
 #include "ui/words.h"
+#include "work/follow.h"
 
 #include <math.h>
 #include <stdio.h>

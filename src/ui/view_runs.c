@@ -4,10 +4,10 @@
 #include "run/curves.h"
 #include "ui/csv.h"
 #include "ui/record.h"
-#include "ui/runs.h"
 #include "ui/table.h"
 #include "ui/view.h"
 #include "ui/words.h"
+#include "work/runs.h"
 
 #include <math.h>
 #include <stdio.h>

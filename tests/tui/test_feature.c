@@ -11,8 +11,8 @@
 
 #include "tests/tui/play.h"
 
-#include "ui/closeup.h"
-#include "ui/scan.h"
+#include "work/closeup.h"
+#include "work/scan.h"
 
 #include <math.h>
 

@@ -22,7 +22,7 @@
 #include "ui/table.h"
 #include "ui/window.h"
 #include "ui/words.h"
-#include "ui/work.h"
+#include "work/work.h"
 
 #include <curses.h>
 #include <math.h>

@@ -1,9 +1,9 @@
 /* gallery.c: see gallery.h. */
-#include "ui/gallery.h"
+#include "work/gallery.h"
 
 #include "core/alloc.h"
 #include "core/random.h"
-#include "ui/opened.h"
+#include "work/opened.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* follow.c: see follow.h. The files are read in the background, once a second while the run is alive, else every three seconds;
  * the curves only when their file has changed. */
-#include "ui/follow.h"
+#include "work/follow.h"
 
 #include "core/alloc.h"
 #include "core/clock.h"

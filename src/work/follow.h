@@ -1,10 +1,10 @@
 /* follow.h: reading a run again and again, while perhaps another process writes it. */
-#ifndef CS_UI_FOLLOW_H
-#define CS_UI_FOLLOW_H
+#ifndef CS_WORK_FOLLOW_H
+#define CS_WORK_FOLLOW_H
 
 #include "model/history.h"
 #include "run/run.h"
-#include "ui/work.h"
+#include "work/work.h"
 
 enum { CS_LOG_LINES = 200 };
 

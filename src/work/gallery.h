@@ -1,8 +1,8 @@
 /* gallery.h: the images of the split that is looked at, in an order, all of them or those of some classes: what the list shows and what left
  * and right go through.
  */
-#ifndef CS_UI_GALLERY_H
-#define CS_UI_GALLERY_H
+#ifndef CS_WORK_GALLERY_H
+#define CS_WORK_GALLERY_H
 
 #include "core/status.h"
 

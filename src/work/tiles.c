@@ -1,5 +1,5 @@
 /* tiles.c: computing tiles and keeping them. See tiles.h. */
-#include "ui/tiles.h"
+#include "work/tiles.h"
 
 #include "core/alloc.h"
 #include "core/clock.h"

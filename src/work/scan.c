@@ -3,12 +3,12 @@
  * The work collects into lists of its own and, a few times a second, copies them into the published ones under the lock: the
  * screen never waits for a batch. It runs at a low priority, so that the screen's own questions go first.
  */
-#include "ui/scan.h"
+#include "work/scan.h"
 
 #include "core/alloc.h"
 #include "core/clock.h"
 #include "core/random.h"
-#include "ui/verdicts.h"
+#include "work/verdicts.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* verdicts.c: see verdicts.h. */
-#include "ui/verdicts.h"
+#include "work/verdicts.h"
 
 #include "nn/loss.h"
 

@@ -1,6 +1,6 @@
 /* runs.h: which runs there are. */
-#ifndef CS_UI_RUNS_H
-#define CS_UI_RUNS_H
+#ifndef CS_WORK_RUNS_H
+#define CS_WORK_RUNS_H
 
 #include "core/job.h"
 #include "run/run.h"

@@ -1,5 +1,5 @@
 /* reading.c: see reading.h. The stamp of the file says whether it is another one; what was read last stays until the next is whole. */
-#include "ui/reading.h"
+#include "work/reading.h"
 
 #include "core/alloc.h"
 #include "core/clock.h"

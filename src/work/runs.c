@@ -1,5 +1,5 @@
 /* runs.c: looking for run directories. See runs.h. */
-#include "ui/runs.h"
+#include "work/runs.h"
 
 #include "core/alloc.h"
 #include "io/file.h"

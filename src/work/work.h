@@ -3,8 +3,8 @@
  * Each piece runs in a thread of its own (core/job.h) on data of its own. A view that is done with a piece drops it: the piece is
  * told to stop and forgotten, and its memory goes when it has noticed. Nothing here ever waits, but for the end of the program.
  */
-#ifndef CS_UI_WORK_H
-#define CS_UI_WORK_H
+#ifndef CS_WORK_WORK_H
+#define CS_WORK_WORK_H
 
 #include "core/job.h"
 

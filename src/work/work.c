@@ -1,5 +1,5 @@
 /* work.c: a list of jobs. See work.h. Used by the main thread alone. */
-#include "ui/work.h"
+#include "work/work.h"
 
 #include "core/alloc.h"
 #include "core/clock.h"

@@ -3,7 +3,7 @@
  * They are numbered on from the data set's last image. A file is decoded and fitted once, as the network sees it; the entry is complete
  * before the count that makes it visible grows, so that work in the background reads it without a lock.
  */
-#include "ui/opened.h"
+#include "work/opened.h"
 
 #include "core/alloc.h"
 #include "core/preprocess.h"

@@ -4,7 +4,7 @@
  * a map of the whole picture is there after a few dozen passes and then gets finer. All rounds count alike: a pixel's number is the mean over all
  * squares that hid it.
  */
-#include "ui/occlude.h"
+#include "work/occlude.h"
 
 #include "core/alloc.h"
 #include "deconv/project.h"

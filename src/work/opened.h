@@ -3,8 +3,8 @@
  * Counted by users, because work that was told to stop may still be in the middle of a batch when the person has moved on
  * to another model. Opening is background work itself: first the model is there, then the images.
  */
-#ifndef CS_UI_OPENED_H
-#define CS_UI_OPENED_H
+#ifndef CS_WORK_OPENED_H
+#define CS_WORK_OPENED_H
 
 #include "core/batch.h"
 #include "data/dataset.h"

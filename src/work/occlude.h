@@ -1,11 +1,11 @@
 /* occlude.h: where in one image the evidence lies: a grey square wanders over it in the background, coarsely first, and what the
  * network's answer and one feature lose is published as it goes (Zeiler & Fergus 2014, section 4.2).
  */
-#ifndef CS_UI_OCCLUDE_H
-#define CS_UI_OCCLUDE_H
+#ifndef CS_WORK_OCCLUDE_H
+#define CS_WORK_OCCLUDE_H
 
-#include "ui/opened.h"
-#include "ui/work.h"
+#include "work/opened.h"
+#include "work/work.h"
 
 struct cs_occlude;
 

@@ -3,13 +3,13 @@
  * A bounded number of images (2,000 of the split that is browsed, chosen at random, always the same) runs through the network once for
  * all layers that are to be looked at. On the way the network's word on each image is noted.
  */
-#ifndef CS_UI_SCAN_H
-#define CS_UI_SCAN_H
+#ifndef CS_WORK_SCAN_H
+#define CS_WORK_SCAN_H
 
 #include "deconv/exemplars.h"
 #include "deconv/habits.h"
-#include "ui/opened.h"
-#include "ui/work.h"
+#include "work/opened.h"
+#include "work/work.h"
 
 enum { CS_SCAN_IMAGES = 2000, CS_SCAN_TOP = 9 };
 

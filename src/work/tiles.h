@@ -4,13 +4,13 @@
  * Each time a screen is drawn it asks for the tiles it shows; those that are missing are computed in the order they were asked for,
  * several images a pass. When the next drawing asks for other ones, the work on the old ones is dropped.
  */
-#ifndef CS_UI_TILES_H
-#define CS_UI_TILES_H
+#ifndef CS_WORK_TILES_H
+#define CS_WORK_TILES_H
 
 #include "deconv/project.h"
 #include "io/picture.h"
-#include "ui/opened.h"
-#include "ui/work.h"
+#include "work/opened.h"
+#include "work/work.h"
 
 enum cs_tile_kind {
 	CS_TILE_IMAGE, /* an image of the data set, as it is (picture) */

@@ -5,12 +5,12 @@
  * convolution up to the feature's get fresh weights (of a feature of the first convolution: that one), three times, and the same unit is
  * projected from the same images. The more the pictures correlate with those of the trained network, the less of them is the feature's.
  */
-#ifndef CS_UI_CLOSEUP_H
-#define CS_UI_CLOSEUP_H
+#ifndef CS_WORK_CLOSEUP_H
+#define CS_WORK_CLOSEUP_H
 
 #include "deconv/exemplars.h"
-#include "ui/opened.h"
-#include "ui/work.h"
+#include "work/opened.h"
+#include "work/work.h"
 
 enum { CS_CLOSE_IMAGES = 9, CS_CLOSE_HUES = 12, CS_CLOSE_LEVELS = 4 };
 extern const float cs_close_levels[CS_CLOSE_LEVELS]; /* of noise: standard deviations, shares of the range */

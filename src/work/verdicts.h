@@ -1,9 +1,9 @@
 /* verdicts.h: the network's word on every image of the split, in the background and behind everything else. */
-#ifndef CS_UI_VERDICTS_H
-#define CS_UI_VERDICTS_H
+#ifndef CS_WORK_VERDICTS_H
+#define CS_WORK_VERDICTS_H
 
-#include "ui/opened.h"
-#include "ui/work.h"
+#include "work/opened.h"
+#include "work/work.h"
 
 /* Classify all images that were not looked at yet; opened->predicted and opened->confidence fill as it goes. */
 enum cs_status cs_verdicts_start(

@@ -1,5 +1,5 @@
 /* closeup.c: see closeup.h. */
-#include "ui/closeup.h"
+#include "work/closeup.h"
 
 #include "core/alloc.h"
 #include "measure/colour.h"
@@ -7,7 +7,7 @@
 #include "measure/similarity.h"
 #include "measure/statistics.h"
 #include "nn/initialise.h"
-#include "ui/tiles.h"
+#include "work/tiles.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* opened.c: opening a model with its images, and passes through it. See opened.h. */
-#include "ui/opened.h"
+#include "work/opened.h"
 
 #include "core/alloc.h"
 

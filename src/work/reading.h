@@ -1,9 +1,9 @@
 /* reading.h: the result file of an analysis, read in the background and read again when it is another one. */
-#ifndef CS_UI_READING_H
-#define CS_UI_READING_H
+#ifndef CS_WORK_READING_H
+#define CS_WORK_READING_H
 
 #include "figure/result.h"
-#include "ui/work.h"
+#include "work/work.h"
 
 struct cs_reading;
 
