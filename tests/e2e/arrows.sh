@@ -17,7 +17,7 @@ allowed() { # the rooms that room $1 may include
 	script) echo "script core io figure data nn deconv measure model run" ;;
 	term) echo "term figure io core" ;;
 	work) echo "work core io figure data nn deconv measure model run" ;;
-	ui) echo "ui term work core io figure data nn deconv measure model run" ;;
+	ui) echo "ui term work core io figure nn measure run" ;;
 	esac
 }
 
