@@ -65,13 +65,13 @@ static enum cs_status show(
 	void *context, const struct cs_picture *picture, const char *graphics, struct cs_error *error)
 {
 	(void)context;
-	return cs_term_show(picture, graphics, error);
+	return cs_show_picture(picture, graphics, error);
 }
 
 static char *terminal(void *context)
 {
 	(void)context;
-	return cs_term_report();
+	return cs_show_report();
 }
 
 static struct cs_script_hooks script_hooks = {

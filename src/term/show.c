@@ -99,7 +99,7 @@ static enum cs_status show_symbols(
 	return status;
 }
 
-enum cs_status cs_term_show(const struct cs_picture *picture, const char *graphics, struct cs_error *error)
+enum cs_status cs_show_picture(const struct cs_picture *picture, const char *graphics, struct cs_error *error)
 {
 	struct cs_probe probe = {0};
 	const char *term = getenv("TERM");
@@ -126,7 +126,7 @@ enum cs_status cs_term_show(const struct cs_picture *picture, const char *graphi
 						   : show_symbols(picture, &probe, error);
 }
 
-char *cs_term_report(void)
+char *cs_show_report(void)
 {
 	const char *term = getenv("TERM");
 	struct cs_probe probe = {0};

@@ -16,10 +16,10 @@
  * Errors    CS_ERR_UNSUPPORTED when standard output is no terminal or one that cannot place a cursor (TERM=dumb); CS_ERR_ARGUMENT
  *           for an unknown word; CS_ERR_IO, CS_ERR_MEMORY.
  */
-enum cs_status cs_term_show(const struct cs_picture *picture, const char *graphics, struct cs_error *error);
+enum cs_status cs_show_picture(const struct cs_picture *picture, const char *graphics, struct cs_error *error);
 
 /* The terminal in lines "name: value" for `convscope doctor`: TERM, size, colours, character set, the protocol pictures will
  * use and why, cell size. Without a terminal it says so; never fails but for memory (NULL). To be freed with cs_free. */
-char *cs_term_report(void);
+char *cs_show_report(void);
 
 #endif

@@ -287,7 +287,7 @@ static int show(void *context)
 {
 	struct cs_picture picture = flag();
 	struct cs_error error;
-	enum cs_status status = cs_term_show(&picture, NULL, &error);
+	enum cs_status status = cs_show_picture(&picture, NULL, &error);
 
 	(void)context;
 	cs_picture_fini(&picture);
