@@ -2,7 +2,8 @@
  *
  * Forward is split over ranges of units, backward over ranges of inputs: a range of inputs owns its rows of the weight
  * gradient and its columns of the data gradient, so that no sum is shared between tasks. Ranges are sized by the work in
- * them, from shapes and the number of images alone. Forward, an image's numbers do not depend on what else is in its batch.
+ * them, from shapes and the number of images alone. Forward, by the instruction set's own loops, an image's numbers do not
+ * depend on what else is in its batch; portable C leaves that to OpenBLAS.
  *
  * aux of a softmax: the scores, [batch,units].
  */

@@ -69,7 +69,7 @@ door 'cairo' '^src/figure/'
 door 'png\.h|jpeglib|jerror' '^src/io/'
 door 'zip\.h' '^src/io/'
 door 'protobuf-c' '^src/io/onnx'
-door 'pthread\.h|threads\.h' '^src/(core|io|figure|data|nn|model|run|script|term|work|ui)/'
+door 'pthread\.h|threads\.h' '^src/(core|io|figure|data|nn|model|run|script)/'
 door 'immintrin\.h|x86intrin\.h' '^src/nn/kernels/|^src/core/'
 
 # the same for what is generated from src/io/onnx.proto

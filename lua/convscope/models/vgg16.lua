@@ -6,8 +6,8 @@ local blocks = { { 64, 2 }, { 128, 2 }, { 256, 3 }, { 512, 3 }, { 512, 3 } }
 return {
   title = "VGG-16 with two dense layers of 4096, the paper's reference",
   paper = "text",
-  -- norms: batch normalisations (Ioffe & Szegedy 2015) between all layers and their activations, without which sixteen layers do not leave chance within
-  -- epochs; net:fold() takes them out again, and what is left is VGG-16.
+  -- norms: batch normalisations (Ioffe & Szegedy 2015) between all layers and their activations, without which two epochs of
+  -- Tiny ImageNet leave it at chance; net:fold() takes them out again, and what is left is VGG-16.
   options = { dropout = 0.5, dense = 4096, norms = false },
   training = require("convscope.recipes").paper(0.005), -- half the others' rate: sixteen layers without batch norms
   network = function(options)
