@@ -594,6 +594,14 @@ describe("with a trained run", function()
     os.execute(("mv %s/run %s/seed"):format(work, work))
     named("publish", "seed", "plainly", "--no-test", "--force")
     assert.same(plainly, require("dkjson").decode(helper.read(data .. "/convscope/models/plainly/config.json")))
+    -- what replaces a model leaves nothing of its record and of its test, and what somebody else put there
+    helper.write(data .. "/convscope/models/elsewhere/notes.txt", "mine")
+    named("publish", "seed", "elsewhere", "--no-test", "--force")
+    for _, name in ipairs { "test.json", "confusion.csv", "before-1-config.json", "before-3-log.txt" } do
+      assert.is_nil(helper.read(data .. "/convscope/models/elsewhere/" .. name), name)
+    end
+    assert.equal("mine", helper.read(data .. "/convscope/models/elsewhere/notes.txt"))
+    assert.equal(plainly.network.input[1], require("dkjson").decode(helper.read(data .. "/convscope/models/elsewhere/config.json")).network.input[1])
     os.execute(("mv %s/seed %s/run"):format(work, work))
     -- without its images it says so, and where to say where they are
     os.execute(("rm %s/secret-place.h5"):format(work))
@@ -612,6 +620,15 @@ describe("with a trained run", function()
     assert.equal(1, code)
     assert.matches("^convscope: '[^']*/run/log%.txt' is a link: [^\n]+\n$", err)
     assert.is_nil(helper.read(place .. "log.txt"):find("nobody", 1, true))
+    -- nor, failing, does it leave anything of the new one, or take anything of the old one away
+    local kept = helper.read(place .. "best.hdf5")
+    os.execute(("rm %s/run/log.txt; rm %s/run/points.csv; ln -s %s/private %s/run/points.csv"):format(work, work, work, work))
+    code, _, err = helper.run_with(before, "publish", work .. "/run", "small-demo", "--no-test", "--force")
+    assert.equal(1, code)
+    assert.matches("points%.csv' is a link", err)
+    assert.equal(kept, helper.read(place .. "best.hdf5"))
+    local left = io.popen(("ls -A %s/convscope/models"):format(data)):read "a"
+    assert.is_nil(left:find("%.part"), left)
   end)
 
   it("info has the paper's networks in the form of its Table 1", function()

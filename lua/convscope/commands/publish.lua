@@ -104,6 +104,47 @@ local function recorded(directory)
   return n
 end
 
+-- What a publication consists of, by name: what stands of an earlier one goes where the new one has no such file.
+local function of_publication(name)
+  if name == "best.hdf5" or name == "test.json" or name == "confusion.csv" then return true end
+  for _, list in ipairs { texts, copies } do
+    for _, one in ipairs(list) do
+      if name == one then return true end
+    end
+  end
+  for _, one in ipairs(before) do
+    if name:match "^before%-%d+%-(.*)$" == one then return true end
+  end
+  return false
+end
+
+local function empty(directory)
+  for _, name in ipairs(system.list(directory) or {}) do os.remove(directory .. "/" .. name) end
+end
+
+-- A directory beside `directory` in which it is made, so that what stands there stays until the new one is whole; gone again where that fails.
+local function beside(directory)
+  local path = directory:gsub("[^/]+$", ".%0.part")
+  cli.on_failure(function() empty(path) end)
+  common.ready_directory(path)
+  empty(path)
+  return path
+end
+
+-- The files of `part` go into `directory`, in the place of an earlier publication's.
+local function into_place(part, directory)
+  cli.check(system.make_directories(directory))
+  local new = {}
+  for _, name in ipairs(cli.check(system.list(part))) do
+    new[name] = true
+    cli.check(os.rename(part .. "/" .. name, directory .. "/" .. name))
+  end
+  for _, name in ipairs(cli.check(system.list(directory))) do
+    if of_publication(name) and not new[name] then cli.check(os.remove(directory .. "/" .. name)) end
+  end
+  os.remove(part)
+end
+
 return {
   summary = "keep a run's best network under a name, with the record of its training",
   description = "Writes the best network of a run, float32 and without the state of its optimiser, and beside it configuration, curves, log, summary, and accuracy and confusion "
@@ -124,8 +165,8 @@ return {
     local directory = (args.output or user_directory()) .. "/" .. args.name
     if system.exists(directory) and not args.force then cli.fail("there is a model '%s' already: %s; --force replaces it", args.name, directory) end
     local net = common.load_model(args, true)
-    cli.check(system.make_directories(directory))
-    local said = not args.no_test and test(net, args, directory)
+    local part = beside(directory)
+    local said = not args.no_test and test(net, args, part)
     local spec = net.dataset
     local away = { { system.absolute(args.model) or args.model, args.name }, { args.model:gsub("/+$", ""), args.name } }
     if spec then
@@ -146,7 +187,7 @@ return {
     end
     local function keep(from, name, as)
       local text = own(from, name)
-      if text then cli.check(cs.write_file(directory .. "/" .. as, replaced(replaced(text, { { "\\/", "/" } }), away))) end
+      if text then cli.check(cs.write_file(part .. "/" .. as, replaced(replaced(text, { { "\\/", "/" } }), away))) end
     end
     for _, name in ipairs(texts) do keep(args.model, name, name) end
     local older = recorded(line[#line])
@@ -158,9 +199,10 @@ return {
     end
     for _, name in ipairs(copies) do
       local bytes = own(args.model, name)
-      if bytes then cli.check(cs.write_file(directory .. "/" .. name, bytes)) end
+      if bytes then cli.check(cs.write_file(part .. "/" .. name, bytes)) end
     end
-    cli.check(net:save(directory .. "/best.hdf5"))
+    cli.check(net:save(part .. "/best.hdf5"))
+    into_place(part, directory)
     if said then cli.print(said) end
     cli.print(("published %s: %s; look into it with convscope browse %s"):format(args.name, directory, args.output and directory or args.name))
   end,
