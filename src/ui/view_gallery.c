@@ -3,6 +3,7 @@
  */
 #include "core/alloc.h"
 #include "ui/lens.h"
+#include "ui/pages.h"
 #include "ui/view.h"
 #include "work/verdicts.h"
 
@@ -11,14 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD = 2, COMFORTABLE = 80, SYMBOL_ROWS = 5, GAP = 2, ZOOM = 8, LEAST_COLUMNS = 12 };
+enum { HEAD = 2, ZOOM = 8, LEAST_COLUMNS = 12 };
 
 struct gallery {
 	char *title;
-	int64_t *images, count;
+	int64_t *images;
 	char **captions; /* [count], NULL: what the network says */
-	int64_t cursor;
-	int zoom, across, down;
+	struct cs_pages pages; /* of images */
+	int zoom;
 };
 
 static enum cs_status open_gallery(struct cs_view *view, const void *argument, struct cs_error *error)
@@ -33,8 +34,7 @@ static enum cs_status open_gallery(struct cs_view *view, const void *argument, s
 	if (!state->title || !state->images)
 		return cs_fail_memory(error, "a list of images");
 	memcpy(state->images, from->images, (size_t)from->count * sizeof *state->images);
-	state->count = from->count;
-	state->across = state->down = 1;
+	state->pages = (struct cs_pages){.count = from->count, .across = 1, .down = 1};
 	if (!from->captions)
 		return CS_OK;
 	state->captions = cs_calloc((size_t)from->count + 1, sizeof *state->captions);
@@ -76,54 +76,38 @@ static void draw_caption(struct cs_view *view, int64_t i, int row, int column, i
 				word == label ? CS_STYLE_GOOD : CS_STYLE_BAD, "→%s",
 				cs_opened_class(opened, word, said, sizeof said));
 	}
-	if (i == state->cursor)
+	if (i == state->pages.cursor)
 		cs_screen_shade(screen, row, column, width, CS_STYLE_SELECT);
-}
-
-/* Tiles of `rows` rows beside and below each other, and their columns. */
-static void fit(struct cs_view *view, int rows, int available, int *columns)
-{
-	struct gallery *state = view->state;
-	int wide = cs_graphics_columns(view->session->graphics, rows);
-
-	*columns = wide < LEAST_COLUMNS ? LEAST_COLUMNS : wide;
-	state->across = (view->session->screen.columns + GAP - 1) / (*columns + GAP);
-	state->across = state->across < 1 ? 1 : state->across;
-	state->down = available / (rows + 1) < 1 ? 1 : available / (rows + 1);
 }
 
 static void draw_gallery(struct cs_view *view)
 {
 	struct gallery *state = view->state;
 	struct cs_session *session = view->session;
-	const struct cs_graphics *graphics = session->graphics;
-	int available = session->body_rows - HEAD, columns, count;
-	int rows = (cs_graphics_has_pixels(graphics) ? (COMFORTABLE + graphics->cell_height / 2) / graphics->cell_height
-						     : SYMBOL_ROWS) +
-		2 * state->zoom;
+	struct cs_pages_room room = {.graphics = session->graphics,
+		.head = HEAD,
+		.rows = session->body_rows - HEAD,
+		.columns = session->screen.columns - 1,
+		.least_columns = LEAST_COLUMNS};
+	int rows = cs_pages_rows(session->graphics, state->zoom), columns, count;
 	struct cs_exhibit *exhibits;
 	int64_t first;
 
 	cs_screen_put(&session->screen, 0, 1, -1, CS_STYLE_TITLE, "%s", state->title);
-	if (state->count == 0) {
+	if (state->pages.count == 0) {
 		cs_screen_put(&session->screen, HEAD, 1, -1, CS_STYLE_DIM, "there are none");
 		return;
 	}
-	rows = rows > available - 1 ? available - 1 : rows;
+	rows = rows > room.rows - 1 ? room.rows - 1 : rows;
 	if (rows < 1)
 		return;
-	for (int more = rows + 1; state->zoom == 0 && more < available;
-		more++) { /* larger where all fit all the same */
-		fit(view, more, available, &columns);
-		if ((int64_t)state->across * state->down >= state->count)
-			rows = more;
-	}
-	fit(view, rows, available, &columns);
-	first = state->cursor / (state->across * state->down) * (state->across * state->down);
-	count = (int)(state->count - first < state->across * state->down ? state->count - first
-									 : state->across * state->down);
+	if (state->zoom == 0)
+		rows = cs_pages_grow(&state->pages, &room, rows);
+	columns = cs_pages_fit(&state->pages, &room, rows);
+	first = cs_pages_first(&state->pages);
+	count = cs_pages_shown(&state->pages);
 	cs_screen_put_right(&session->screen, 0, session->screen.columns - 1, CS_STYLE_DIM,
-		"%" PRId64 "-%" PRId64 " of %" PRId64, first + 1, first + count, state->count);
+		"%" PRId64 "-%" PRId64 " of %" PRId64, first + 1, first + count, state->pages.count);
 	exhibits = cs_calloc((size_t)count, sizeof *exhibits);
 	if (!exhibits)
 		return;
@@ -131,8 +115,7 @@ static void draw_gallery(struct cs_view *view)
 		ask(view, first + i, &exhibits[i]);
 	cs_lens_draw(session, exhibits, count);
 	for (int i = 0; i < count; i++) {
-		struct cs_area area = {
-			HEAD + i / state->across * (rows + 1), 1 + i % state->across * (columns + GAP), rows, columns};
+		struct cs_area area = cs_pages_area(&state->pages, &room, i, rows, columns);
 
 		cs_lens_show(session, area, CS_ANCHOR_LEFT, &exhibits[i]);
 		draw_caption(view, first + i, area.row + rows, area.column, columns);
@@ -145,34 +128,11 @@ static void draw_gallery(struct cs_view *view)
 static bool act_gallery(struct cs_view *view, enum cs_action action, int argument)
 {
 	struct gallery *state = view->state;
-	int64_t page = (int64_t)state->across * state->down, to = state->cursor;
 
 	(void)argument;
+	if (cs_pages_move(&state->pages, action))
+		return true;
 	switch (action) {
-	case CS_ACTION_LEFT:
-		to--;
-		break;
-	case CS_ACTION_RIGHT:
-		to++;
-		break;
-	case CS_ACTION_UP:
-		to -= state->across;
-		break;
-	case CS_ACTION_DOWN:
-		to += state->across;
-		break;
-	case CS_ACTION_PAGE_UP:
-		to = to - page < 0 ? 0 : to - page;
-		break;
-	case CS_ACTION_PAGE_DOWN:
-		to = to + page >= state->count ? state->count - 1 : to + page;
-		break;
-	case CS_ACTION_HOME:
-		to = 0;
-		break;
-	case CS_ACTION_END:
-		to = state->count - 1;
-		break;
 	case CS_ACTION_ZOOM_IN:
 		state->zoom += state->zoom < ZOOM;
 		return true;
@@ -180,25 +140,22 @@ static bool act_gallery(struct cs_view *view, enum cs_action action, int argumen
 		state->zoom -= state->zoom > -1;
 		return true;
 	case CS_ACTION_ENTER:
-		if (state->cursor < state->count)
+		if (state->pages.cursor < state->pages.count)
 			cs_view_push(view->session, &cs_view_image,
 				&(struct cs_image_argument){
-					.image = state->images[state->cursor], .layer = -1, .feature = -1});
+					.image = state->images[state->pages.cursor], .layer = -1, .feature = -1});
 		return true;
 	default:
 		return false;
 	}
-	if (to >= 0 && to < state->count)
-		state->cursor = to;
-	return true;
 }
 
 static bool select_gallery(struct cs_view *view, int64_t index)
 {
 	struct gallery *state = view->state;
-	bool there = state->cursor == index;
+	bool there = state->pages.cursor == index;
 
-	state->cursor = index;
+	state->pages.cursor = index;
 	return there;
 }
 
@@ -209,15 +166,15 @@ static void find_gallery(struct cs_view *view, const char *text, int step)
 	char *end, name[64];
 	int64_t number = strtoll(text, &end, 10);
 
-	for (int64_t i = 0; i < state->count; i++) {
-		int64_t from = step < 0 ? state->cursor - 1 - i : state->cursor + i + (step > 0);
-		int64_t at = (from % state->count + state->count) % state->count;
+	for (int64_t i = 0; i < state->pages.count; i++) {
+		int64_t from = step < 0 ? state->pages.cursor - 1 - i : state->pages.cursor + i + (step > 0);
+		int64_t at = (from % state->pages.count + state->pages.count) % state->pages.count;
 		int label = cs_dataset_label(view->session->opened->data, state->images[at]);
 
 		if (*end == '\0' ? state->images[at] == number
 				 : strcasestr(cs_opened_label(view->session->opened, label, name, sizeof name), text) !=
 					NULL) {
-			state->cursor = at;
+			state->pages.cursor = at;
 			return;
 		}
 	}
@@ -228,8 +185,8 @@ static enum cs_status export_gallery(
 	struct cs_view *view, const char *stem, char *message, size_t size, struct cs_error *error)
 {
 	struct gallery *state = view->state;
-	int64_t page = (int64_t)state->across * state->down, first = state->cursor / page * page;
-	int count = (int)(state->count - first < page ? state->count - first : page);
+	int64_t first = cs_pages_first(&state->pages);
+	int count = cs_pages_shown(&state->pages);
 	struct cs_exhibit *exhibits = cs_calloc((size_t)count + 1, sizeof *exhibits);
 	enum cs_status status;
 
@@ -238,7 +195,7 @@ static enum cs_status export_gallery(
 	for (int i = 0; i < count; i++)
 		ask(view, first + i, &exhibits[i]);
 	cs_lens_draw(view->session, exhibits, count);
-	status = cs_lens_export(view->session, exhibits, count, state->across, stem, message, size, error);
+	status = cs_lens_export(view->session, exhibits, count, state->pages.across, stem, message, size, error);
 	cs_lens_free(exhibits, count);
 	return status;
 }
@@ -252,7 +209,7 @@ static void close_gallery(struct cs_view *view)
 {
 	struct gallery *state = view->state;
 
-	for (int64_t i = 0; state->captions && i < state->count; i++)
+	for (int64_t i = 0; state->captions && i < state->pages.count; i++)
 		cs_free(state->captions[i]);
 	cs_free(state->captions);
 	cs_free(state->images);

@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "ui/feature_side.h"
 #include "ui/lens.h"
+#include "ui/pages.h"
 #include "ui/record.h"
 #include "ui/tint.h"
 #include "ui/view.h"
@@ -19,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD = 2, SIDE = CS_FEATURE_SIDE, SIDE_FROM = 58, ZOOM = 10, COMFORTABLE = 80, GAP = 2 };
+enum { HEAD = 2, SIDE = CS_FEATURE_SIDE, SIDE_FROM = 58, ZOOM = 10 };
 
 enum kind { PROJECTIONS, PATCHES, FILTERS, KINDS };
 
@@ -28,15 +29,14 @@ static const double sort_every = 1.5;
 
 struct layer {
 	int layer;
-	int64_t features, *order;
-	int64_t cursor; /* a place in the order */
+	int64_t *order; /* [features] */
+	struct cs_pages pages; /* of features; the cursor is a place in the order */
 	enum cs_order sort;
 	enum kind kind;
 	int zoom; /* twos of rows added to a tile's */
 	bool touched; /* a key was pressed: the order stays */
 	unsigned version;
 	double sorted; /* when the order was made last */
-	int across, down; /* tiles of the page as drawn last */
 	struct cs_tensor *filters; /* [features] first layers only */
 };
 
@@ -104,18 +104,17 @@ static enum cs_status open_layer(struct cs_view *view, const void *argument, str
 	if (!cs_session_has_model(view->session))
 		return cs_fail(error, CS_ERR_NOT_FOUND, "no model is open");
 	state->layer = from->layer;
-	state->features = cs_layer_features(layer_of(view));
-	state->order = cs_alloc((size_t)state->features * sizeof *state->order);
+	state->pages = (struct cs_pages){.count = cs_layer_features(layer_of(view)), .across = 1, .down = 1};
+	state->order = cs_alloc((size_t)state->pages.count * sizeof *state->order);
 	if (!state->order)
 		return cs_fail_memory(error, "a layer");
-	for (int64_t f = 0; f < state->features; f++)
+	for (int64_t f = 0; f < state->pages.count; f++)
 		state->order[f] = f;
 	if (layer_of(view)->out.rank == 1)
 		state->sort = CS_ORDER_INDEX; /* classes have an order of their own */
 	if (from->sort)
 		state->sort = from->sort;
-	state->cursor = from->feature < state->features ? from->feature : 0;
-	state->across = state->down = 1;
+	state->pages.cursor = from->feature < state->pages.count ? from->feature : 0;
 	return is_first(cs_session_network(view->session), state->layer) ? cut_filters(view, error) : CS_OK;
 }
 
@@ -129,17 +128,17 @@ static void sort(struct cs_view *view)
 {
 	struct layer *state = view->state;
 	struct cs_scan *scan = scan_of(view);
-	int64_t feature = state->order[state->cursor];
+	int64_t feature = state->order[state->pages.cursor];
 
 	if (state->sort >= CS_ORDER_RED)
-		cs_tint_sort(
-			view->session, state->layer, (int)(state->sort - CS_ORDER_RED), state->features, state->order);
+		cs_tint_sort(view->session, state->layer, (int)(state->sort - CS_ORDER_RED), state->pages.count,
+			state->order);
 	else if (scan)
 		cs_scan_sort(scan, state->layer, state->sort, state->order);
 	state->sorted = cs_now();
-	for (int64_t i = 0; state->touched && i < state->features; i++) {
+	for (int64_t i = 0; state->touched && i < state->pages.count; i++) {
 		if (state->order[i] == feature)
-			state->cursor = i;
+			state->pages.cursor = i;
 	}
 }
 
@@ -151,9 +150,9 @@ static void follow_feature(struct cs_view *view)
 
 	if (session->looked_layer != state->layer || session->looked_feature < 0)
 		return;
-	for (int64_t i = 0; i < state->features; i++) {
+	for (int64_t i = 0; i < state->pages.count; i++) {
 		if (state->order[i] == session->looked_feature)
-			state->cursor = i;
+			state->pages.cursor = i;
 	}
 	session->looked_feature = -1;
 }
@@ -183,11 +182,13 @@ static int draw_strongest(struct cs_view *view)
 	struct cs_feature_numbers numbers;
 	char value[40];
 
-	if (!scan || !cs_scan_feature(scan, state->layer, state->order[state->cursor], &numbers) || numbers.count == 0)
+	if (!scan || !cs_scan_feature(scan, state->layer, state->order[state->pages.cursor], &numbers) ||
+		numbers.count == 0)
 		return 1;
 	return 2 +
 		cs_screen_put(&view->session->screen, 1, 1, -1, CS_STYLE_TEXT, "%" PRId64 ": %s",
-			state->order[state->cursor], cs_words_value((double)numbers.top[0].value, value, sizeof value));
+			state->order[state->pages.cursor],
+			cs_words_value((double)numbers.top[0].value, value, sizeof value));
 }
 
 static void draw_title(struct cs_view *view, bool side)
@@ -198,8 +199,9 @@ static void draw_title(struct cs_view *view, bool side)
 	const struct cs_layer *layer = layer_of(view);
 	struct cs_field field = cs_network_field(cs_session_network(session), state->layer);
 	char text[160];
-	int page = (int)(state->cursor / (state->across * state->down)), used;
-	int pages = (int)((state->features + state->across * state->down - 1) / (state->across * state->down));
+	int page = (int)(state->pages.cursor / (state->pages.across * state->pages.down)), used;
+	int pages = (int)((state->pages.count + state->pages.across * state->pages.down - 1) /
+		(state->pages.across * state->pages.down));
 
 	used = 1 +
 		cs_screen_put(screen, 0, 1, -1, CS_STYLE_TITLE, "%s",
@@ -207,9 +209,9 @@ static void draw_title(struct cs_view *view, bool side)
 	if (layer->out.rank == 3)
 		snprintf(text, sizeof text,
 			"%" PRId64 " features · %" PRId64 "×%" PRId64 " · sees %" PRId64 "×%" PRId64 " pixels",
-			state->features, layer->out.dim[0], layer->out.dim[1], field.size[0], field.size[1]);
+			state->pages.count, layer->out.dim[0], layer->out.dim[1], field.size[0], field.size[1]);
 	else
-		snprintf(text, sizeof text, "%" PRId64 " units · sees the whole image", state->features);
+		snprintf(text, sizeof text, "%" PRId64 " units · sees the whole image", state->pages.count);
 	cs_screen_put(screen, 0, used + 2, -1, CS_STYLE_TEXT, "%s", text);
 	if (used + 3 + cs_screen_width(screen, text) + 34 < screen->columns)
 		cs_screen_put_right(screen, 0, screen->columns - 1, CS_STYLE_DIM, "sort: %s ▾  page %d/%d",
@@ -247,34 +249,18 @@ static void ask(struct cs_view *view, int64_t feature, struct cs_exhibit *exhibi
 		session, state->kind == PATCHES ? CS_TILE_PATCH : CS_TILE_PROJECTION, state->layer, feature, exhibit);
 }
 
-/* Tiles of `rows` rows that fit beside and below each other. */
-static void fit_tiles(const struct cs_view *view, int rows, int available, int width, int *across, int *down)
+/* Rows of a tile: comfortable ones, changed by the zoom, stretched so that whole rows of tiles fill the page; more where all features
+ * fit all the same.
+ */
+static int tile_rows(const struct layer *state, const struct cs_pages_room *room)
 {
-	*across = (width + 1) / (cs_graphics_columns(view->session->graphics, rows) + GAP);
-	*across = *across < 1 ? 1 : *across;
-	*down = available / (rows + 1) < 1 ? 1 : available / (rows + 1);
-}
-
-/* Rows of a tile: about eighty pixels, or five rows of symbols, changed by the zoom, stretched so that whole rows of tiles fill the
- * page; more where all features fit all the same. */
-static int tile_rows(const struct cs_view *view, int available, int width)
-{
-	const struct layer *state = view->state;
-	const struct cs_graphics *graphics = view->session->graphics;
-	bool pixels = cs_graphics_has_pixels(graphics);
-	int rows = (pixels ? (COMFORTABLE + graphics->cell_height / 2) / graphics->cell_height : 5) + 2 * state->zoom;
-	int across, down;
+	int rows = cs_pages_rows(room->graphics, state->zoom), down;
 
 	rows = rows < 2 ? 2 : rows;
-	down = (available + rows / 2) / (rows + 1);
+	down = (room->rows + rows / 2) / (rows + 1);
 	down = down < 1 ? 1 : down;
-	rows = available / down - 1 < 2 ? 2 : available / down - 1;
-	for (int more = rows + 1; state->zoom == 0 && more < available; more++) {
-		fit_tiles(view, more, available, width, &across, &down);
-		if ((int64_t)across * down >= state->features)
-			rows = more;
-	}
-	return rows;
+	rows = room->rows / down - 1 < 2 ? 2 : room->rows / down - 1;
+	return state->zoom == 0 ? cs_pages_grow(&state->pages, room, rows) : rows;
 }
 
 static void draw_tile(struct cs_view *view, const struct cs_exhibit *exhibit, int64_t place, struct cs_area area)
@@ -291,7 +277,7 @@ static void draw_tile(struct cs_view *view, const struct cs_exhibit *exhibit, in
 	if (exhibit->value > 0 && value[0])
 		cs_screen_put(screen, area.row + area.rows, area.column + area.columns - cs_screen_width(screen, value),
 			-1, CS_STYLE_DIM, "%s", value);
-	if (place == state->cursor)
+	if (place == state->pages.cursor)
 		cs_screen_shade(screen, area.row + area.rows, area.column, area.columns, CS_STYLE_SELECT);
 }
 
@@ -300,14 +286,16 @@ static void draw_layer(struct cs_view *view)
 	struct layer *state = view->state;
 	struct cs_session *session = view->session;
 	struct cs_screen *screen = &session->screen;
-	int available = session->body_rows - HEAD, side = screen->columns >= SIDE_FROM ? SIDE : 0, count;
-	int rows = tile_rows(view, available, screen->columns - side - 1);
-	int columns = cs_graphics_columns(session->graphics, rows);
+	int side = screen->columns >= SIDE_FROM ? SIDE : 0, count;
+	struct cs_pages_room room = {.graphics = session->graphics,
+		.head = HEAD,
+		.rows = session->body_rows - HEAD,
+		.columns = screen->columns - side - 2};
+	int rows = tile_rows(state, &room), columns = cs_pages_fit(&state->pages, &room, rows);
 	int64_t first;
 	struct cs_exhibit *exhibits;
 	char why[500];
 
-	fit_tiles(view, rows, available, screen->columns - side - 1, &state->across, &state->down);
 	draw_title(view, side > 0);
 	if (state->kind != FILTERS && !cs_session_has_images(session)) {
 		cs_session_why_not(session, why, sizeof why);
@@ -315,9 +303,8 @@ static void draw_layer(struct cs_view *view)
 			state->filters ? " (v shows the filters)" : "");
 		return;
 	}
-	first = state->cursor / (state->across * state->down) * (state->across * state->down);
-	count = (int)(state->features - first < state->across * state->down ? state->features - first
-									    : state->across * state->down);
+	first = cs_pages_first(&state->pages);
+	count = cs_pages_shown(&state->pages);
 	exhibits = cs_calloc((size_t)count, sizeof *exhibits);
 	if (!exhibits)
 		return;
@@ -325,54 +312,11 @@ static void draw_layer(struct cs_view *view)
 		ask(view, state->order[first + i], &exhibits[i]);
 	cs_lens_draw(session, exhibits, count);
 	for (int i = 0; i < count; i++)
-		draw_tile(view, &exhibits[i], first + i,
-			(struct cs_area){HEAD + i / state->across * (rows + 1), 1 + i % state->across * (columns + GAP),
-				rows, columns});
+		draw_tile(view, &exhibits[i], first + i, cs_pages_area(&state->pages, &room, i, rows, columns));
 	if (side)
-		cs_feature_side_show(view->session, state->layer, state->order[state->cursor],
-			&exhibits[state->cursor - first], screen->columns - SIDE + 1);
+		cs_feature_side_show(view->session, state->layer, state->order[state->pages.cursor],
+			&exhibits[state->pages.cursor - first], screen->columns - SIDE + 1);
 	cs_lens_free(exhibits, count);
-}
-
-static bool move(struct layer *state, enum cs_action action)
-{
-	int64_t page = (int64_t)state->across * state->down, to = state->cursor;
-
-	switch (action) {
-	case CS_ACTION_LEFT:
-		to--;
-		break;
-	case CS_ACTION_RIGHT:
-		to++;
-		break;
-	case CS_ACTION_UP:
-		to -= state->across;
-		break;
-	case CS_ACTION_DOWN:
-		to += state->across;
-		break;
-	case CS_ACTION_PAGE_UP:
-		to -= page;
-		break;
-	case CS_ACTION_PAGE_DOWN:
-		to += page;
-		break;
-	case CS_ACTION_HOME:
-		to = 0;
-		break;
-	case CS_ACTION_END:
-		to = state->features - 1;
-		break;
-	default:
-		return false;
-	}
-	if (to < 0)
-		to = action == CS_ACTION_PAGE_UP ? 0 : state->cursor;
-	if (to >= state->features)
-		to = action == CS_ACTION_PAGE_DOWN || action == CS_ACTION_DOWN ? state->features - 1 : state->cursor;
-	state->cursor = to;
-	state->touched = true;
-	return true;
 }
 
 static void next_kind(struct cs_view *view)
@@ -397,11 +341,11 @@ static void lend_order(struct cs_view *view)
 {
 	struct layer *state = view->state;
 	struct cs_session *session = view->session;
-	int64_t *copy = cs_alloc((size_t)state->features * sizeof *copy);
+	int64_t *copy = cs_alloc((size_t)state->pages.count * sizeof *copy);
 
 	if (!copy)
 		return;
-	memcpy(copy, state->order, (size_t)state->features * sizeof *copy);
+	memcpy(copy, state->order, (size_t)state->pages.count * sizeof *copy);
 	cs_free(session->order);
 	session->order = copy;
 	session->order_layer = state->layer;
@@ -421,13 +365,16 @@ static bool act_layer(struct cs_view *view, enum cs_action action, int argument)
 	char colour[16], start[16];
 
 	(void)argument;
-	if (move(state, action))
+	if (cs_pages_move(&state->pages, action)) {
+		state->touched = true;
 		return true;
+	}
 	switch (action) {
 	case CS_ACTION_ENTER:
 		lend_order(view);
 		cs_view_push(view->session, &cs_view_feature,
-			&(struct cs_feature_argument){.layer = state->layer, .feature = state->order[state->cursor]});
+			&(struct cs_feature_argument){
+				.layer = state->layer, .feature = state->order[state->pages.cursor]});
 		return true;
 	case CS_ACTION_SORT:
 		do /* by colour where it is known */
@@ -439,7 +386,7 @@ static bool act_layer(struct cs_view *view, enum cs_action action, int argument)
 				cs_key_of_action(CS_ACTION_COLOUR, CS_ON_LAYER, colour, sizeof colour),
 				cs_key_of_action(CS_ACTION_START, CS_ON_COLOUR, start, sizeof start));
 		state->touched = false;
-		state->cursor = 0;
+		state->pages.cursor = 0;
 		sort(view);
 		cs_record_order(view->session, state->layer, cs_order_name(state->sort));
 		return true;
@@ -471,29 +418,29 @@ static void find_feature(struct cs_view *view, const char *text, int step)
 		layer_of(view)->out.rank == 1 && state->layer == cs_session_network(view->session)->layer_count - 1;
 
 	state->touched = true;
-	for (int64_t i = 0; i < state->features; i++) {
-		int64_t at = step < 0 ? state->cursor - 1 - i : state->cursor + i + (step > 0);
+	for (int64_t i = 0; i < state->pages.count; i++) {
+		int64_t at = step < 0 ? state->pages.cursor - 1 - i : state->pages.cursor + i + (step > 0);
 
-		at = (at % state->features + state->features) % state->features;
+		at = (at % state->pages.count + state->pages.count) % state->pages.count;
 		if (*end == '\0' ? state->order[at] == feature
 				 : classes &&
 					strcasestr(cs_opened_class(
 							   view->session->opened, state->order[at], name, sizeof name),
 						text)) {
-			state->cursor = at;
+			state->pages.cursor = at;
 			return;
 		}
 	}
 	cs_session_say(view->session, CS_STYLE_WARN, "no feature '%s': expected 0 to %" PRId64 "%s", text,
-		state->features - 1, classes ? " or a class" : "");
+		state->pages.count - 1, classes ? " or a class" : "");
 }
 
 static enum cs_status export_layer(
 	struct cs_view *view, const char *stem, char *message, size_t size, struct cs_error *error)
 {
 	struct layer *state = view->state;
-	int64_t page = (int64_t)state->across * state->down, first = state->cursor / page * page;
-	int count = (int)(state->features - first < page ? state->features - first : page);
+	int64_t first = cs_pages_first(&state->pages);
+	int count = cs_pages_shown(&state->pages);
 	struct cs_exhibit *exhibits = cs_calloc((size_t)count, sizeof *exhibits);
 	enum cs_status status;
 
@@ -502,7 +449,7 @@ static enum cs_status export_layer(
 	for (int i = 0; i < count; i++)
 		ask(view, state->order[first + i], &exhibits[i]);
 	cs_lens_draw(view->session, exhibits, count);
-	status = cs_lens_export(view->session, exhibits, count, state->across, stem, message, size, error);
+	status = cs_lens_export(view->session, exhibits, count, state->pages.across, stem, message, size, error);
 	cs_lens_free(exhibits, count);
 	return status;
 }
@@ -512,14 +459,15 @@ static void label_layer(struct cs_view *view, char *text, size_t size)
 	const struct layer *state = view->state;
 
 	snprintf(text, size, "%s-%s-page%d", cs_layer_name(cs_session_network(view->session), state->layer),
-		kind_names[state->kind], (int)(state->cursor / ((int64_t)state->across * state->down)) + 1);
+		kind_names[state->kind],
+		(int)(state->pages.cursor / ((int64_t)state->pages.across * state->pages.down)) + 1);
 }
 
 static void close_layer(struct cs_view *view)
 {
 	struct layer *state = view->state;
 
-	for (int64_t f = 0; state->filters && f < state->features; f++)
+	for (int64_t f = 0; state->filters && f < state->pages.count; f++)
 		cs_tensor_fini(&state->filters[f]);
 	cs_free(state->filters);
 	cs_free(state->order);
