@@ -217,7 +217,7 @@ static enum cs_status train_epoch(struct cs_run *run, struct cs_error *error)
 		if (status)
 			break;
 		now = cs_now();
-		cs_speed_add(&run->speed, now, run->images);
+		cs_speed_add(&run->speed, run->training + now - begin, run->images);
 		if (now - run->last_point >= point_every || p->batch == run->batches)
 			status = add_point(run, error);
 		if (!status && now - run->last_checkpoint >= every)

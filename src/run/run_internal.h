@@ -92,6 +92,7 @@ struct cs_speed {
 	int count, next;
 };
 
+/* `now`: seconds of training so far, without validation, whose time is estimated by itself. */
 void cs_speed_add(struct cs_speed *speed, double now, int64_t images);
 
 /* Images a second over about the last `seconds`, 63 at most; 0: unknown. What is shown is of the last CS_SPEED_NOW; what the end is
