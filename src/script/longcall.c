@@ -2,7 +2,8 @@
  *
  * Handlers are installed for the time of a guarded call and put back afterwards, so that a stock lua5.4 keeps its own. A
  * signal that is ignored when the call begins (nohup) stays ignored. A second signal of the same call has the effect it would
- * have had without us: someone who presses ^C twice means it.
+ * have had without us: someone who presses ^C twice means it. So has one that came too late to end the call: a script of many
+ * short calls would lose it otherwise.
  */
 #include "script/longcall.h"
 
@@ -24,7 +25,9 @@ enum { DEEPEST = 8 };
 static struct cs_job *volatile guarded[DEEPEST];
 static volatile sig_atomic_t depth;
 
-static volatile sig_atomic_t caught;
+static volatile sig_atomic_t caught; /* the last signal: of the outermost guarded call, or that is about to be raised */
+static volatile sig_atomic_t held; /* one that came in the outermost guarded call */
+static volatile sig_atomic_t pending; /* one that came outside, and will be raised as soon as Lua goes on */
 static struct sigaction before[SIGNALS];
 static const char progress_key;
 
@@ -49,7 +52,7 @@ const char *cs_longcall_signal_name(int signal_number)
 
 static void on_signal(int number)
 {
-	caught = number;
+	caught = held = number;
 	for (int i = 0; i < SIGNALS; i++) {
 		if (signals[i] == number)
 			sigaction(number, &before[i], NULL);
@@ -74,8 +77,10 @@ void cs_longcall_guard(struct cs_job *job)
 
 	if (!on_main_thread())
 		return;
-	if (depth == 0)
-		caught = 0;
+	if (depth == 0) {
+		held = 0;
+		caught = pending;
+	}
 	if (depth < DEEPEST)
 		guarded[depth] = job;
 	depth++;
@@ -89,7 +94,7 @@ void cs_longcall_guard(struct cs_job *job)
 	}
 }
 
-void cs_longcall_unguard(void)
+void cs_longcall_unguard(bool ended)
 {
 	if (!on_main_thread())
 		return;
@@ -98,6 +103,8 @@ void cs_longcall_unguard(void)
 		return;
 	for (int i = 0; i < SIGNALS; i++)
 		sigaction(signals[i], &before[i], NULL);
+	if (held && !ended)
+		raise(held);
 }
 
 void cs_longcall_set_progress(lua_State *L)
@@ -177,7 +184,7 @@ enum cs_status cs_longcall_run(lua_State *L, cs_job_work work, void *context, st
 		cs_longcall_guard(&job);
 		status = work(&job, context, error);
 	}
-	cs_longcall_unguard();
+	cs_longcall_unguard(status == CS_ERR_CANCELLED);
 	cs_job_fini(&job);
 	if (raised)
 		lua_error(L);
@@ -193,6 +200,8 @@ static void raise_interrupt(lua_State *L, lua_Debug *debug)
 {
 	(void)debug;
 	lua_sethook(L, NULL, 0, 0);
+	caught = pending;
+	pending = 0;
 	luaL_error(L, "interrupted by %s", cs_longcall_signal_name(caught));
 }
 
@@ -201,7 +210,7 @@ static void on_main_signal(int number)
 	lua_State *L = main_state;
 	struct sigaction standard = {.sa_handler = SIG_DFL};
 
-	caught = number;
+	caught = pending = number;
 	sigaction(number, &standard, NULL);
 	if (L) /* as lua.c does it: setting a hook is safe in a handler */
 		lua_sethook(L, raise_interrupt, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);

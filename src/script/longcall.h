@@ -21,9 +21,10 @@ void cs_longcall_set_progress(lua_State *L);
 void cs_longcall_get_progress(lua_State *L);
 
 /* Between these two a signal stops the training run in work, or cancels `job` when it is not NULL. They nest: a signal ends
- * all that is in work. In other threads than the main one they do nothing. */
+ * all that is in work. `ended`: it did; else one that came is raised again when the outermost guard is gone. In other threads
+ * than the main one they do nothing. */
 void cs_longcall_guard(struct cs_job *job);
-void cs_longcall_unguard(void);
+void cs_longcall_unguard(bool ended);
 
 /* The signal that came since the outermost guard began (0: none), and a signal's name. */
 int cs_longcall_signal(void);

@@ -313,7 +313,7 @@ static enum cs_status train(
 		busy[i]->busy++;
 	cs_longcall_guard(NULL);
 	status = cs_run_train(busy[0]->object, busy[1]->object, &asked->options, asked->resume, NULL, summary, error);
-	cs_longcall_unguard();
+	cs_longcall_unguard(summary->end == CS_RUN_STOPPED);
 	for (size_t i = 0; i < sizeof busy / sizeof *busy && busy[i]; i++)
 		busy[i]->busy--;
 	return status;

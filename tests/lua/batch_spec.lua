@@ -96,3 +96,26 @@ describe("an analysis that is asked to stop", function()
     assert.is_false(helper.exists(here .. "/page.html"))
   end)
 end)
+
+describe("a script of many short calls", function()
+  teardown(helper.clean)
+
+  it("does not lose a signal that comes when one of them is nearly over", function()
+    local here = helper.directory()
+    helper.write(here .. "/loop.lua", [[
+      local cs = require "convscope"
+      local net = cs.preset("demo", { classes = 4, size = 32 })
+      local images = cs.dataset("shapes:count=64,size=32,classes=4").test:images(0, 1)
+      local maps, tail = net:predict(images, { layer = 0 }), net:part(1, "last")
+      print "ready"
+      io.stdout:flush()
+      for _ = 1, 1e9 do tail:predict(maps) end
+    ]])
+    for _ = 1, 5 do
+      sh(("cd %s && rm -f log; { timeout -k 1 -s KILL 60 sh -c 'echo $$ >pid; exec %s run loop.lua' >log 2>&1; echo $? >code; } & "
+        .. "while ! grep -q ready %s/log; do sleep 0.05; done; sleep 0.2; kill -TERM $(cat %s/pid); wait"):format(here, helper.quote(helper.program), here, here))
+      assert.equal("1\n", helper.read(here .. "/code"))
+      assert.equal("ready\nconvscope: interrupted by SIGTERM\n", helper.read(here .. "/log"))
+    end
+  end)
+end)
