@@ -200,7 +200,6 @@ static void raise_interrupt(lua_State *L, lua_Debug *debug)
 {
 	(void)debug;
 	lua_sethook(L, NULL, 0, 0);
-	caught = pending;
 	pending = 0;
 	luaL_error(L, "interrupted by %s", cs_longcall_signal_name(caught));
 }

@@ -40,9 +40,19 @@ static int64_t page_of(const struct cs_pages *pages)
 	return (int64_t)pages->across * pages->down;
 }
 
+int cs_pages_number(const struct cs_pages *pages)
+{
+	return (int)(pages->cursor / page_of(pages));
+}
+
+int cs_pages_total(const struct cs_pages *pages)
+{
+	return (int)((pages->count + page_of(pages) - 1) / page_of(pages));
+}
+
 int64_t cs_pages_first(const struct cs_pages *pages)
 {
-	return pages->cursor / page_of(pages) * page_of(pages);
+	return cs_pages_number(pages) * page_of(pages);
 }
 
 int cs_pages_shown(const struct cs_pages *pages)

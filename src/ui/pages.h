@@ -4,7 +4,6 @@
 
 #include "term/graphics.h"
 #include "ui/keys.h"
-#include "ui/view.h"
 
 enum { CS_PAGES_GAP = 2 }; /* columns between two tiles; below each is a row of text */
 
@@ -29,6 +28,10 @@ int cs_pages_fit(struct cs_pages *pages, const struct cs_pages_room *room, int r
 
 /* The most rows, from `rows` up, with which all are on one page; `rows` where they are not. */
 int cs_pages_grow(const struct cs_pages *pages, const struct cs_pages_room *room, int rows);
+
+/* Which page, from 0, the cursor is on, and how many pages there are. */
+int cs_pages_number(const struct cs_pages *pages);
+int cs_pages_total(const struct cs_pages *pages);
 
 /* Of the page with the cursor: its first tile, and how many there are on it. */
 int64_t cs_pages_first(const struct cs_pages *pages);

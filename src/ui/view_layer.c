@@ -199,9 +199,7 @@ static void draw_title(struct cs_view *view, bool side)
 	const struct cs_layer *layer = layer_of(view);
 	struct cs_field field = cs_network_field(cs_session_network(session), state->layer);
 	char text[160];
-	int page = (int)(state->pages.cursor / (state->pages.across * state->pages.down)), used;
-	int pages = (int)((state->pages.count + state->pages.across * state->pages.down - 1) /
-		(state->pages.across * state->pages.down));
+	int page = cs_pages_number(&state->pages), pages = cs_pages_total(&state->pages), used;
 
 	used = 1 +
 		cs_screen_put(screen, 0, 1, -1, CS_STYLE_TITLE, "%s",
@@ -459,8 +457,7 @@ static void label_layer(struct cs_view *view, char *text, size_t size)
 	const struct layer *state = view->state;
 
 	snprintf(text, size, "%s-%s-page%d", cs_layer_name(cs_session_network(view->session), state->layer),
-		kind_names[state->kind],
-		(int)(state->pages.cursor / ((int64_t)state->pages.across * state->pages.down)) + 1);
+		kind_names[state->kind], cs_pages_number(&state->pages) + 1);
 }
 
 static void close_layer(struct cs_view *view)

@@ -104,19 +104,13 @@ local function recorded(directory)
   return n
 end
 
--- What a publication consists of, by name: what stands of an earlier one goes where the new one has no such file.
-local function of_publication(name)
-  if name == "best.hdf5" or name == "test.json" or name == "confusion.csv" then return true end
-  for _, list in ipairs { texts, copies } do
-    for _, one in ipairs(list) do
-      if name == one then return true end
-    end
-  end
-  for _, one in ipairs(before) do
-    if name:match "^before%-%d+%-(.*)$" == one then return true end
-  end
-  return false
+-- The files of a publication, by name; those of the runs before it have a prefix. What stands of an earlier one goes where the new one has no such file.
+local published = { ["best.hdf5"] = true, ["test.json"] = true, ["confusion.csv"] = true }
+for _, list in ipairs { texts, copies } do
+  for _, name in ipairs(list) do published[name] = true end
 end
+
+local function of_publication(name) return published[name:gsub("^before%-%d+%-", "")] end
 
 local function empty(directory)
   for _, name in ipairs(system.list(directory) or {}) do os.remove(directory .. "/" .. name) end
