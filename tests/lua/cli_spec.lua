@@ -638,7 +638,9 @@ describe("with a trained run", function()
     assert.same({ "output", "behind", "behind", "output" }, { seed[1].meets, seed[2].meets, seed[3].meets, seed[4].meets })
     assert.same({ 3, { 3, 3 }, 128 }, { seed[1].paper.stride, seed[3].paper.output, seed[3].paper.size })
     assert.same({ 3, { 20, 20 }, "none" }, { strided[1].stride, strided[1].output, strided[1].meets })
-    assert.equal(2 + 1, #helper.json("info", "pyramid2-512", "--json").table1)
+    for name, rows in pairs { ["pyramid2-256"] = 2 + 1, ["pyramid2-512"] = 2 + 1, ["pyramid3-1024"] = 3 + 1, vgg16 = 13 + 3, simpnet = 13 + 1 } do
+      assert.equal(rows, #helper.json("info", name, "--json").table1, name)
+    end
     assert.is_nil(helper.json("info", "demo", "--json").table1)
     assert.matches("Conv%. 2  3 x 3   1       256         18 x 18  2     9 x 9      | 3 x 3", helper.ok("info", "seed"))
   end)

@@ -6,6 +6,7 @@ local cs = require "convscope"
 
 return {
   title = "a pyramid of 13 convolutions after SimpNet: batch norms, three pools; 0.44 GMAC, 1.8 M parameters at 64x64",
+  paper = "text",
   options = { groups = "32-32,80-80-80-80,128-128-128-128,192-192-256", dropout = 0.1, dropout_last = 0.3 },
   training = {
     epochs = 40,
